@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The messages of VMEnter, and what Bulkhead's VCPU object offers beyond seL4's. VMEnter takes no
+ * capability: it runs the guest of the calling thread's own VCPU.
+ *
+ *      in       MR0 rip, MR1 primary processor-based controls, MR2 VM-entry interruption information
+ *      answer   rsi 0: a notification, badge in rdi, MR0..2 as above
+ *               rsi 1: a VM exit, MR0..24; rsi counts nothing, whatever its name says
+ *
+ * An entry that the processor refuses is an exit with reason VMX_EXIT_ENTRY_REFUSED and a
+ * qualification of all ones; guest state that it refuses is reason 33.
+ *
+ * Extended VMEnter (BULKHEAD_EXT_VMENTER): the length in rsi is VMENTER_EXTENDED_LENGTH at entry.
+ * The message is then the last answer, sent back with the monitor's changes: MR10..MR24 are loaded
+ * into the guest's registers, MR25 is its activity state, MR26 the VCPU timer's deadline. The answer
+ * to it carries MR27..MR34, too, if the exit reason is one that has a qualification. After a
+ * notification the words of MR3..MR26 are written as well (MR3 without meaning), so that they can be
+ * sent back as they are.
+ *
+ * Units      deadlines are absolute TSC values of the host
+ */
+#ifndef ABI_VCPU_H
+#define ABI_VCPU_H
+
+#include "abi/types.h"
+
+/* Places of a message's words. */
+enum vmenter_word {
+    VMENTER_MR_RIP = 0,
+    VMENTER_MR_PRIMARY_CONTROLS = 1,
+    VMENTER_MR_ENTRY_INFO = 2,
+    VMENTER_MR_REASON = 3, /* basic exit reason, 16 bits */
+    VMENTER_MR_QUALIFICATION = 4,
+    VMENTER_MR_INSTRUCTION_LENGTH = 5, /* 0: not known, decode the instruction */
+    VMENTER_MR_GUEST_PHYSICAL = 6,
+    VMENTER_MR_RFLAGS = 7,
+    VMENTER_MR_INTERRUPTIBILITY = 8,
+    VMENTER_MR_CR3 = 9,
+    VMENTER_MR_RAX = 10,
+    VMENTER_MR_RBX = 11,
+    VMENTER_MR_RCX = 12,
+    VMENTER_MR_RDX = 13,
+    VMENTER_MR_RSI = 14,
+    VMENTER_MR_RDI = 15,
+    VMENTER_MR_RBP = 16,
+    VMENTER_MR_R8 = 17,
+    VMENTER_MR_R9 = 18,
+    VMENTER_MR_R10 = 19,
+    VMENTER_MR_R11 = 20,
+    VMENTER_MR_R12 = 21,
+    VMENTER_MR_R13 = 22,
+    VMENTER_MR_R14 = 23,
+    VMENTER_MR_R15 = 24,
+    /* Extended messages only. */
+    VMENTER_MR_ACTIVITY = 25, /* VCPU_ACTIVITY_* */
+    VMENTER_MR_DEADLINE = 26,
+    VMENTER_MR_CR0 = 27,
+    VMENTER_MR_CR4 = 28,
+    VMENTER_MR_EFER = 29,
+    VMENTER_MR_CS_ACCESS_RIGHTS = 30, /* VMX format */
+    VMENTER_MR_VECTORING_INFO = 31,
+    VMENTER_MR_VECTORING_ERROR = 32,
+    VMENTER_MR_INTERRUPTION_INFO = 33,
+    VMENTER_MR_INTERRUPTION_ERROR = 34,
+    VMENTER_MR_END = 35,
+};
+
+#define VMENTER_NOTIFICATION_LENGTH 3
+#define VMENTER_EXIT_LENGTH 25
+#define VMENTER_EXTENDED_LENGTH 27
+
+_Static_assert((int)VMENTER_MR_END <= (int)seL4_MsgMaxLength, "an exit fits a message");
+
+#define VCPU_ACTIVITY_ACTIVE 0
+#define VCPU_ACTIVITY_HLT 1
+#define VCPU_DEADLINE_OFF 0xffffffffffffffffULL
+
+/* The published names. */
+#define SEL4_VMENTER_CALL_EIP_MR 0
+#define SEL4_VMENTER_CALL_CONTROL_PPC_MR 1
+#define SEL4_VMENTER_CALL_CONTROL_ENTRY_MR 2
+#define SEL4_VMENTER_FAULT_REASON_MR 3
+#define SEL4_VMENTER_FAULT_QUALIFICATION_MR 4
+#define SEL4_VMENTER_FAULT_INSTRUCTION_LEN_MR 5
+#define SEL4_VMENTER_FAULT_GUEST_PHYSICAL_MR 6
+#define SEL4_VMENTER_FAULT_RFLAGS_MR 7
+#define SEL4_VMENTER_FAULT_GUEST_INT_MR 8
+#define SEL4_VMENTER_FAULT_CR3_MR 9
+#define SEL4_VMENTER_FAULT_EAX 10
+#define SEL4_VMENTER_FAULT_EBX 11
+#define SEL4_VMENTER_FAULT_ECX 12
+#define SEL4_VMENTER_FAULT_EDX 13
+#define SEL4_VMENTER_FAULT_ESI 14
+#define SEL4_VMENTER_FAULT_EDI 15
+#define SEL4_VMENTER_FAULT_EBP 16
+#define SEL4_VMENTER_FAULT_R8 17
+#define SEL4_VMENTER_FAULT_R9 18
+#define SEL4_VMENTER_FAULT_R10 19
+#define SEL4_VMENTER_FAULT_R11 20
+#define SEL4_VMENTER_FAULT_R12 21
+#define SEL4_VMENTER_FAULT_R13 22
+#define SEL4_VMENTER_FAULT_R14 23
+#define SEL4_VMENTER_FAULT_R15 24
+#define SEL4_VMENTER_RESULT_NOTIF 0
+#define SEL4_VMENTER_RESULT_FAULT 1
+#define SEL4_VMENTER_RESULT_NOTIF_LEN VMENTER_NOTIFICATION_LENGTH
+#define SEL4_VMENTER_RESULT_FAULT_LEN VMENTER_EXIT_LENGTH
+
+/*
+ * Fields that ReadVMCS and WriteVMCS take beyond the published ones (BULKHEAD_EXT_VCPU_STATE and
+ * BULKHEAD_EXT_VCPU_TIMER). VMCS_TSC_OFFSET and VMCS_ENTRY_INSTRUCTION_LENGTH (abi/vmcs.h) keep their
+ * architectural encodings; these are not fields of any VMCS: bit 31 is reserved in an encoding.
+ */
+enum vcpu_private_field {
+    VCPU_FIELD_DEADLINE = 0x80000000,
+    VCPU_FIELD_XCR0 = 0x80000002,
+    VCPU_FIELD_CR2 = 0x80000004,
+    VCPU_FIELD_DR0 = 0x80000006,
+    VCPU_FIELD_DR1 = 0x80000008,
+    VCPU_FIELD_DR2 = 0x8000000a,
+    VCPU_FIELD_DR3 = 0x8000000c,
+    VCPU_FIELD_DR6 = 0x8000000e,
+};
+
+/* What ReadMSR and WriteMSR take; the last two with BULKHEAD_EXT_VCPU_STATE only. */
+enum vcpu_msr {
+    VCPU_MSR_VMX_MISC = 0x485, /* read only; bits 0-4: scale of the preemption timer */
+    VCPU_MSR_STAR = 0xc0000081,
+    VCPU_MSR_LSTAR = 0xc0000082,
+    VCPU_MSR_CSTAR = 0xc0000083,
+    VCPU_MSR_SFMASK = 0xc0000084,
+    VCPU_MSR_KERNEL_GS_BASE = 0xc0000102,
+    VCPU_MSR_TSC_AUX = 0xc0000103, /* if the processor has RDTSCP */
+};
+
+#endif
