@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What every program starts with: a stack, a way to say something, a way to give up.
+ *
+ * The entry point sets up a stack of START_STACK_BYTES and calls main with what was in rdi: the address
+ * of the boot information in an initial task, whatever its creator chose in any other program.
+ * initial_task_begin then makes it known to the user library. When main returns, or after a panic, the
+ * program raises an invalid-opcode exception for whoever handles its faults.
+ *
+ * Links with lib/string.c and lib/format.c.
+ */
+#ifndef USER_START_START_H
+#define USER_START_START_H
+
+#include <stdbool.h>
+
+#include "abi/bootinfo.h"
+#include "user/start/stack.h"
+
+/* The program's own. */
+int main(seL4_Word argument);
+
+/* In an initial task: sets the library's boot information and IPC buffer. */
+seL4_BootInfo *initial_task_begin(seL4_Word argument);
+
+/* Where printed characters go; at first seL4_DebugPutChar, which only debug kernels have. */
+extern void (*print_char)(char c);
+
+/* Formats as in lib/format.h. */
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says what went wrong and ends the program. */
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What we ourselves guarantee; never about what others send. */
+#define ASSERT(condition)                                                           \
+    do {                                                                            \
+        if (__builtin_expect(!(condition), 0))                                      \
+            panic("%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
+    } while (0)
+
+#endif
