@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What each core has for itself. GS base points here while the kernel runs.
+ *
+ * Locking: a field is written only by its own core, under that core's lock, unless marked; others
+ * look at it under all cores' locks.
+ */
+#ifndef KERNEL_CORE_CORE_H
+#define KERNEL_CORE_CORE_H
+
+#include "kernel/core/config.h"
+#include "kernel/core/types.h"
+
+struct sched_context;
+struct tcb;
+struct vcpu;
+
+struct ready_queue {
+    struct tcb *head, *tail;
+};
+
+struct core {
+    struct core *self; /* first: what %gs:0 reads */
+    u64 kernel_stack;  /* top; the entry stub loads it */
+    u64 user_rsp;      /* scratch of the SYSCALL stub */
+    struct tcb *current;
+    struct sched_context *current_sc; /* whose budget is charged now */
+    unsigned id;
+    u32 apic_id;
+    unsigned held_locks; /* enum of lock.c: what unlock() has to release */
+    unsigned work_units; /* since the last look for an interrupt (preempt.c) */
+    u64 root;            /* CR3 (kernel/x86/switch.c, tlb.c) */
+    struct tcb *loaded;  /* whose FS and GS bases the CPU holds, NULL: nobody's that must be kept */
+
+    /* Scheduling (kernel/sched). */
+    struct tcb *idle;
+    struct tcb *next; /* NULL: go on with current; else switch to it */
+    bool choose_new;  /* pick from the ready queues */
+    bool reprogram;   /* the timer's deadline must be computed again */
+    ticks_t now;      /* time of the last update */
+    ticks_t timer_deadline; /* what the timer is set to */
+    ticks_t consumed; /* by current_sc since it was last charged */
+    u64 ready_top;    /* bit i: some queue in ready_words[i] is non-empty */
+    u64 ready_words[CONFIG_PRIORITIES / 64];
+    struct ready_queue ready[CONFIG_PRIORITIES];
+    struct tcb *release_head;
+    struct vcpu *halted_vms; /* VCPUs whose thread is in THREAD_HALTED_VM */
+
+    /* Who owns what the CPU holds (kernel/x86/fpu.h, virt/virt.h). */
+    struct tcb *fpu_owner_tcb;
+    struct vcpu *fpu_owner_vcpu;
+    bool fpu_trapped;       /* CR0.TS is set */
+    bool guest_xcr0_loaded; /* XCR0 is fpu_owner_vcpu's; else the kernel's own value */
+    struct vcpu *loaded_vcpu;
+};
+
+extern struct core cores[CONFIG_MAX_CORES];
+extern unsigned nr_cores; /* started; fixed after boot */
+
+/* Boot: what a core needs before it can take locks or panic; GS base must already point to it. */
+void core_init(unsigned id, u32 apic_id);
+
+#ifdef BULKHEAD_HOST
+static inline struct core *this_core(void)
+{
+    return &cores[0];
+}
+#else
+static inline struct core *this_core(void)
+{
+    struct core *core;
+
+    __asm__("movq %%gs:0, %0" : "=r"(core));
+    return core;
+}
+#endif
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The end: says what happened, where, and how it came to that, and stops. Uses nothing that could
+ * be broken itself beyond the serial port; a panic within a panic only stops.
+ */
+#include "kernel/core/panic.h"
+
+#include "kernel/core/core.h"
+#include "kernel/core/print.h"
+#include "kernel/object/tcb.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/image.h"
+#include "kernel/x86/traps.h"
+
+#define BACKTRACE_DEPTH 24
+#define SYMBOL_NAME_MAX 64
+
+static bool panicking;
+
+static NORETURN void stop(void)
+{
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+/* --- symbols --------------------------------------------------------------------------------- */
+
+static const char *parse_hex(const char *at, u64 *value)
+{
+    for (*value = 0; at < kernel_symbols_end && *at != ' '; at++)
+        *value = *value << 4 | (u64)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+    return at;
+}
+
+static const char *end_of_line(const char *at)
+{
+    while (at < kernel_symbols_end && *at != '\n')
+        at++;
+    return at;
+}
+
+static void print_symbol(u64 address)
+{
+    const char *name = NULL, *name_end = NULL;
+    u64 base = 0;
+
+    for (const char *at = kernel_symbols_start; at < kernel_symbols_end;) {
+        u64 value;
+        const char *space = parse_hex(at, &value);
+        const char *end = end_of_line(space);
+
+        if (value > address)
+            break;
+        name = space + 1;
+        name_end = end;
+        base = value;
+        at = end + 1;
+    }
+    print("  0x%lx", address);
+    if (name && address - base < BIT(20))
+        print("  %.*s + 0x%lx",
+              (int)(name_end - name < SYMBOL_NAME_MAX ? name_end - name : SYMBOL_NAME_MAX), name,
+              (address - base));
+    print("\n");
+}
+
+/* --- backtrace ------------------------------------------------------------------------------- */
+
+static bool is_code(u64 address)
+{
+    return address >= (u64)(uintptr_t)kernel_code_start &&
+           address < (u64)(uintptr_t)kernel_code_end;
+}
+
+/*
+ * Each frame holds the caller's frame and the return address; all stacks are in the kernel's data.
+ */
+static void print_backtrace(u64 frame)
+{
+    for (unsigned i = 0; i < BACKTRACE_DEPTH; i++) {
+        if (frame < (u64)(uintptr_t)kernel_data_start || frame > (u64)(uintptr_t)kernel_end - 16 ||
+            frame % 8)
+            return;
+
+        const u64 *words = (const u64 *)(uintptr_t)frame;
+
+        if (!is_code(words[1]))
+            return;
+        print_symbol(words[1]);
+        if (words[0] <= frame)
+            return;
+        frame = words[0];
+    }
+}
+
+/* --- what is printed ------------------------------------------------------------------------- */
+
+/* GS base may be the first thing that is broken. */
+static const struct core *core_if_known(void)
+{
+    u64 base = rdmsr(MSR_GS_BASE) - (u64)(uintptr_t)cores;
+
+    return base < sizeof(cores) && base % sizeof(cores[0]) == 0 ? &cores[base / sizeof(cores[0])]
+                                                                : NULL;
+}
+
+static void begin(void)
+{
+    const struct core *core = core_if_known();
+
+    if (__atomic_exchange_n(&panicking, true, __ATOMIC_RELAXED))
+        stop();
+    print("\nKERNEL PANIC on core ");
+    if (core)
+        print("%u: ", core->id);
+    else
+        print("?: ");
+}
+
+static void print_thread(void)
+{
+    const struct core *core = core_if_known();
+
+    if (core && core->current)
+        print("current thread: %s (state %u) at 0x%lx\n",
+              core->current == core->idle ? "idle"
+              : core->current->name[0]    ? core->current->name
+                                          : "unnamed",
+              core->current->state, core->current->context.rip);
+}
+
+static void print_control_registers(void)
+{
+    print("cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx\n", read_cr0(), read_cr2(), read_cr3(),
+          read_cr4());
+}
+
+void panic(const char *format, ...)
+{
+    va_list arguments;
+
+    __asm__ volatile("cli");
+    begin();
+    va_start(arguments, format);
+    print_arguments(format, arguments);
+    va_end(arguments);
+    print("\n");
+    print_control_registers();
+    print_thread();
+    print("backtrace:\n");
+    print_backtrace((u64)(uintptr_t)__builtin_frame_address(0));
+    print("stopped\n");
+    stop();
+}
+
+static const char *const exception_names[32] = {
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    NULL,
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
+    "virtualisation exception",
+    "control protection",
+};
+
+static void print_registers(const struct trap_frame *f)
+{
+    const struct {
+        const char *name;
+        u64 value;
+    } registers[] = {
+        { "rax", f->rax }, { "rbx", f->rbx }, { "rcx", f->rcx },    { "rdx", f->rdx },
+        { "rsi", f->rsi }, { "rdi", f->rdi }, { "rbp", f->rbp },    { "rsp", f->rsp },
+        { "r8 ", f->r8 },  { "r9 ", f->r9 },  { "r10", f->r10 },    { "r11", f->r11 },
+        { "r12", f->r12 }, { "r13", f->r13 }, { "r14", f->r14 },    { "r15", f->r15 },
+        { "rip", f->rip }, { "cs ", f->cs },  { "rfl", f->rflags }, { "ss ", f->ss },
+    };
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++)
+        print("%s %016lx%s", registers[i].name, registers[i].value, i % 4 == 3 ? "\n" : "  ");
+    print_control_registers();
+}
+
+void trap_panic(const struct trap_frame *frame)
+{
+    const char *name = frame->vector < 32 ? exception_names[frame->vector] : "interrupt";
+
+    begin();
+    print("%s (vector %lu, error code 0x%lx)\n", name ? name : "exception", frame->vector,
+          frame->error_code);
+    print_registers(frame);
+    print_thread();
+    print("backtrace:\n");
+    if (is_code(frame->rip))
+        print_symbol(frame->rip);
+    print_backtrace(frame->rbp);
+    print("stopped\n");
+    stop();
+}
+
+void leave_panic(void)
+{
+    panic("the current thread cannot run: state %u", this_core()->current->state);
+}
+
+/* --- stack protector ------------------------------------------------------------------------- */
+
+/* Set by boot.S before C code runs. */
+extern u64 __stack_chk_guard;
+u64 __stack_chk_guard = 1;
+
+NORETURN void __stack_chk_fail(void);
+
+void __stack_chk_fail(void)
+{
+    panic("a function has overwritten its stack frame");
+}
