@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Endpoints: rendezvous of senders and receivers (ABI sections 2.2, 7, 10). */
+#include "abi/faults.h"
+#include "kernel/api/ipc.h"
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/preempt.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/sched_context.h"
+#include "kernel/object/tcb.h"
+#include "kernel/object/thread_queue.h"
+#include "kernel/sched/sched.h"
+
+/* --- the queue ------------------------------------------------------------------------------- */
+
+static struct thread_queue queue_of(const struct endpoint *endpoint)
+{
+    return (struct thread_queue){ endpoint_head(endpoint), (struct tcb *)(uintptr_t)endpoint->tail };
+}
+
+static void set_queue(struct endpoint *endpoint, struct thread_queue queue, enum endpoint_state state)
+{
+    endpoint->head_state = (u64)(uintptr_t)queue.head | (queue.head ? state : ENDPOINT_IDLE);
+    endpoint->tail = (u64)(uintptr_t)queue.tail;
+}
+
+static void enqueue(struct endpoint *endpoint, struct tcb *tcb, enum endpoint_state state)
+{
+    struct thread_queue queue = queue_of(endpoint);
+
+    thread_queue_insert(&queue, tcb);
+    set_queue(endpoint, queue, state);
+    tcb->blocked_on = endpoint;
+}
+
+void endpoint_enqueue_receiver(struct endpoint *endpoint, struct tcb *tcb)
+{
+    enqueue(endpoint, tcb, ENDPOINT_RECEIVING);
+}
+
+void endpoint_dequeue(struct endpoint *endpoint, struct tcb *tcb)
+{
+    struct thread_queue queue = queue_of(endpoint);
+
+    thread_queue_remove(&queue, tcb);
+    set_queue(endpoint, queue, endpoint_state(endpoint));
+    tcb->blocked_on = NULL;
+}
+
+/* A requeued sender may get from behind the place where a search stopped to before it: see below. */
+static u64 nr_requeues;
+
+void endpoint_requeue(struct endpoint *endpoint, struct tcb *tcb, u8 priority)
+{
+    struct thread_queue queue = queue_of(endpoint);
+
+    thread_queue_remove(&queue, tcb);
+    tcb->priority = priority;
+    thread_queue_insert(&queue, tcb);
+    set_queue(endpoint, queue, endpoint_state(endpoint));
+    nr_requeues++;
+}
+
+/* --- send and receive ------------------------------------------------------------------------ */
+
+static struct tcb *take_first(struct endpoint *endpoint)
+{
+    struct tcb *first = endpoint_head(endpoint);
+
+    endpoint_dequeue(endpoint, first);
+    return first;
+}
+
+static void wait_to_send(struct endpoint *endpoint, struct tcb *sender, struct send_options options)
+{
+    thread_set_state(sender, THREAD_BLOCKED_ON_SEND);
+    sender->send_badge = options.badge;
+    sender->send_can_grant = options.can_grant;
+    sender->send_can_grant_reply = options.can_grant_reply;
+    sender->send_is_call = options.is_call;
+    enqueue(endpoint, sender, ENDPOINT_SENDING);
+}
+
+/* The sender waits for an answer, if there is a way to give one; else it has stopped for good. */
+static void await_answer(struct tcb *sender, struct tcb *receiver, struct reply *reply, bool may_answer,
+                         bool may_donate)
+{
+    if (reply && may_answer)
+        reply_push(reply, sender, receiver, may_donate);
+    else
+        thread_set_state(sender, THREAD_INACTIVE);
+}
+
+void endpoint_send(struct endpoint *endpoint, struct tcb *sender, struct send_options options)
+{
+    struct tcb *receiver;
+    struct reply *reply;
+
+    if (endpoint_state(endpoint) != ENDPOINT_RECEIVING) {
+        if (options.blocking)
+            wait_to_send(endpoint, sender, options);
+        return;
+    }
+    receiver = take_first(endpoint);
+    reply = receiver->reply;
+    ipc_transfer(sender, endpoint, options.badge, options.can_grant, receiver);
+    if (reply)
+        reply_unlink(reply);
+
+    if (options.is_call || sender->fault.type != seL4_Fault_NullFault)
+        await_answer(sender, receiver, reply, options.can_grant || options.can_grant_reply,
+                     options.can_donate);
+    else if (options.can_donate && sender->sched_context && !receiver->sched_context)
+        sched_context_donate(sender->sched_context, receiver);
+
+    thread_set_state(receiver, THREAD_RUNNING);
+    if (receiver->sched_context)
+        sched_context_wake(receiver->sched_context);
+    possible_switch_to(receiver);
+}
+
+static void wait_to_receive(struct endpoint *endpoint, struct tcb *receiver, struct reply *reply)
+{
+    thread_set_state(receiver, THREAD_BLOCKED_ON_RECEIVE);
+    if (reply)
+        reply_await(reply, receiver);
+    endpoint_enqueue_receiver(endpoint, receiver);
+}
+
+static void receive_from(struct endpoint *endpoint, struct tcb *receiver, struct reply *reply)
+{
+    struct tcb *sender = take_first(endpoint);
+    bool is_timeout = sender->fault.type == seL4_Fault_Timeout;
+
+    ipc_transfer(sender, endpoint, sender->send_badge, sender->send_can_grant, receiver);
+    if (sender->sched_context)
+        sched_context_wake(sender->sched_context);
+    if (sender->send_is_call || sender->fault.type != seL4_Fault_NullFault) {
+        await_answer(sender, receiver, reply, sender->send_can_grant || sender->send_can_grant_reply,
+                     !is_timeout);
+    } else {
+        thread_set_state(sender, THREAD_RUNNING);
+        possible_switch_to(sender);
+    }
+}
+
+void endpoint_receive(struct endpoint *endpoint, struct tcb *receiver, struct reply *reply,
+                      bool blocking)
+{
+    struct notification *bound = receiver->notification;
+
+    /* One object answers one caller: whoever waits for it stops waiting. */
+    if (reply && reply->tcb && reply->tcb != receiver)
+        tcb_cancel_ipc(reply->tcb);
+
+    if (bound && bound->state == NOTIFICATION_ACTIVE) {
+        notification_receive(bound, receiver, blocking);
+        return;
+    }
+    if (bound && blocking)
+        notification_return_context(bound, receiver);
+    if (endpoint_state(endpoint) == ENDPOINT_SENDING)
+        receive_from(endpoint, receiver, reply);
+    else if (blocking)
+        wait_to_receive(endpoint, receiver, reply);
+    else
+        receiver->context.rdi = 0;
+}
+
+/* --- the end of waiting ---------------------------------------------------------------------- */
+
+/* The thread is out of the queue. It tries again what it did, or, if it faulted, has stopped. */
+static void restart_waiter(struct tcb *tcb)
+{
+    if (tcb->state == THREAD_BLOCKED_ON_RECEIVE && tcb->reply)
+        reply_unlink(tcb->reply);
+    if (tcb->fault.type != seL4_Fault_NullFault) {
+        thread_set_state(tcb, THREAD_INACTIVE);
+        return;
+    }
+    thread_set_state(tcb, THREAD_RESTART);
+    if (tcb->sched_context)
+        sched_context_wake(tcb->sched_context);
+    possible_switch_to(tcb);
+}
+
+enum status endpoint_drain(struct endpoint *endpoint)
+{
+    while (endpoint_state(endpoint) != ENDPOINT_IDLE) {
+        enum status status;
+
+        restart_waiter(take_first(endpoint));
+        status = preemption_point();
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+void endpoint_finalise(struct endpoint *endpoint)
+{
+    kernel_assert(endpoint_state(endpoint) == ENDPOINT_IDLE);
+}
+
+static void set_cancel_cursor(struct tcb *caller, struct tcb *at)
+{
+    if (caller->cancel_cursor)
+        caller->cancel_cursor->cancel_owner = NULL;
+    caller->cancel_cursor = at;
+    if (!at)
+        return;
+    if (at->cancel_owner)
+        at->cancel_owner->cancel_cursor = NULL; /* that one begins anew */
+    at->cancel_owner = caller;
+}
+
+/* Where the caller's search stopped, if that was in this queue of senders and it kept its order. */
+static struct tcb *search_start(const struct endpoint *endpoint, struct tcb *caller)
+{
+    struct tcb *at = caller->cancel_cursor;
+
+    if (at && at->blocked_on == endpoint && caller->cancel_epoch == nr_requeues)
+        return at;
+    caller->cancel_epoch = nr_requeues;
+    return endpoint_head(endpoint);
+}
+
+enum status endpoint_cancel_badged_sends(struct endpoint *endpoint, u64 badge, struct tcb *caller)
+{
+    enum status status = STATUS_OK;
+    struct tcb *at, *next;
+
+    if (endpoint_state(endpoint) != ENDPOINT_SENDING)
+        return STATUS_OK;
+    at = search_start(endpoint, caller);
+    set_cancel_cursor(caller, NULL);
+    for (; at && status == STATUS_OK; at = next) {
+        next = at->queue_next;
+        if (at->send_badge == badge) {
+            endpoint_dequeue(endpoint, at);
+            restart_waiter(at);
+        }
+        status = preemption_point();
+    }
+    if (status != STATUS_OK && at)
+        set_cancel_cursor(caller, at);
+    return at ? status : STATUS_OK;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Notifications: a word of flags that threads can wait for, alone or beside an endpoint. */
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/preempt.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/sched_context.h"
+#include "kernel/object/tcb.h"
+#include "kernel/object/thread_queue.h"
+#include "kernel/object/vcpu.h"
+#include "kernel/sched/sched.h"
+
+/* --- the queue ------------------------------------------------------------------------------- */
+
+static void set_queue(struct notification *notification, struct thread_queue queue)
+{
+    notification->head = queue.head;
+    notification->tail = queue.tail;
+    notification->state = queue.head ? NOTIFICATION_WAITING : NOTIFICATION_IDLE;
+}
+
+static struct thread_queue queue_of(const struct notification *notification)
+{
+    return (struct thread_queue){ notification->head, notification->tail };
+}
+
+static void enqueue(struct notification *notification, struct tcb *tcb)
+{
+    struct thread_queue queue = queue_of(notification);
+
+    thread_queue_insert(&queue, tcb);
+    set_queue(notification, queue);
+    tcb->blocked_on = (struct endpoint *)notification;
+}
+
+void notification_dequeue(struct notification *notification, struct tcb *tcb)
+{
+    struct thread_queue queue = queue_of(notification);
+
+    thread_queue_remove(&queue, tcb);
+    set_queue(notification, queue);
+    tcb->blocked_on = NULL;
+}
+
+void notification_requeue(struct notification *notification, struct tcb *tcb, u8 priority)
+{
+    struct thread_queue queue = queue_of(notification);
+
+    thread_queue_remove(&queue, tcb);
+    tcb->priority = priority;
+    thread_queue_insert(&queue, tcb);
+    set_queue(notification, queue);
+}
+
+/* --- scheduling contexts --------------------------------------------------------------------- */
+
+void notification_lend_context(struct notification *notification, struct tcb *tcb)
+{
+    struct sched_context *sc = notification->sched_context;
+
+    if (tcb->sched_context || !sc || sc->tcb)
+        return;
+    sched_context_donate(sc, tcb);
+}
+
+void notification_return_context(struct notification *notification, struct tcb *tcb)
+{
+    struct sched_context *sc = notification->sched_context;
+
+    if (sc && sc == tcb->sched_context)
+        sched_context_unbind_tcb(sc);
+}
+
+/* --- signal and wait ------------------------------------------------------------------------- */
+
+static void wake(struct notification *notification, struct tcb *tcb)
+{
+    notification_lend_context(notification, tcb);
+    if (tcb->sched_context)
+        sched_context_wake(tcb->sched_context);
+    possible_switch_to(tcb);
+}
+
+static void deliver(struct notification *notification, struct tcb *tcb, u64 badge)
+{
+    thread_set_state(tcb, THREAD_RUNNING);
+    tcb->context.rdi = badge;
+    wake(notification, tcb);
+}
+
+/* The bound thread receives on an endpoint, or runs its guest: it takes the signal at once. */
+static bool deliver_to_bound(struct notification *notification, u64 badge)
+{
+    struct tcb *tcb = notification->bound;
+
+    if (!tcb)
+        return false;
+    switch (tcb->state) {
+    case THREAD_BLOCKED_ON_RECEIVE:
+        tcb_cancel_ipc(tcb);
+        deliver(notification, tcb, badge);
+        return true;
+    case THREAD_RUNNING_VM:
+    case THREAD_HALTED_VM:
+        vcpu_notify(tcb, badge);
+        wake(notification, tcb);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void notification_signal(struct notification *notification, u64 badge)
+{
+    struct tcb *first;
+
+    switch (notification->state) {
+    case NOTIFICATION_IDLE:
+        if (deliver_to_bound(notification, badge))
+            return;
+        notification->state = NOTIFICATION_ACTIVE;
+        notification->badge = badge;
+        break;
+    case NOTIFICATION_WAITING:
+        first = notification->head;
+        notification_dequeue(notification, first);
+        deliver(notification, first, badge);
+        break;
+    case NOTIFICATION_ACTIVE:
+        notification->badge |= badge;
+        break;
+    }
+}
+
+bool notification_poll(struct notification *notification, u64 *badge)
+{
+    if (notification->state != NOTIFICATION_ACTIVE)
+        return false;
+    notification->state = NOTIFICATION_IDLE;
+    *badge = notification->badge;
+    return true;
+}
+
+void notification_receive(struct notification *notification, struct tcb *receiver, bool blocking)
+{
+    if (notification_poll(notification, &receiver->context.rdi)) {
+        notification_lend_context(notification, receiver);
+        if (receiver->sched_context)
+            sched_context_wake(receiver->sched_context);
+        sched_resume(receiver);
+    } else if (blocking) {
+        thread_set_state(receiver, THREAD_BLOCKED_ON_NOTIFICATION);
+        notification_return_context(notification, receiver);
+        enqueue(notification, receiver);
+    } else {
+        receiver->context.rdi = 0;
+    }
+}
+
+/* --- bindings and end ------------------------------------------------------------------------ */
+
+void notification_bind(struct notification *notification, struct tcb *tcb)
+{
+    notification->bound = tcb;
+    tcb->notification = notification;
+}
+
+void notification_unbind(struct notification *notification)
+{
+    if (!notification->bound)
+        return;
+    notification->bound->notification = NULL;
+    notification->bound = NULL;
+}
+
+enum status notification_drain(struct notification *notification)
+{
+    while (notification->head) {
+        struct tcb *tcb = notification->head;
+        enum status status;
+
+        notification_dequeue(notification, tcb);
+        thread_set_state(tcb, THREAD_RESTART);
+        if (tcb->sched_context)
+            sched_context_wake(tcb->sched_context);
+        possible_switch_to(tcb);
+        status = preemption_point();
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+void notification_finalise(struct notification *notification)
+{
+    kernel_assert(!notification->head);
+    notification_unbind(notification);
+    if (notification->sched_context)
+        sched_context_unbind_notification(notification->sched_context);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/object/tcb.h"
+
+#include "abi/faults.h"
+#include "abi/types.h"
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/sched_context.h"
+#include "kernel/object/vcpu.h"
+#include "kernel/sched/sched.h"
+#include "kernel/x86/fpu.h"
+
+void tcb_create(struct tcb *tcb)
+{
+    tcb->context.rflags = context_sanitise_rflags(0);
+    fpu_area_init(tcb->fpu_area);
+}
+
+void tcb_settle_registers(struct tcb *tcb)
+{
+    struct core *core = this_core();
+
+    if (tcb != core->current)
+        return;
+    arch_switch_to_idle(core->idle);
+    core->choose_new = true;
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+void tcb_cancel_ipc(struct tcb *tcb)
+{
+    tcb->fault.type = seL4_Fault_NullFault;
+    switch (tcb->state) {
+    case THREAD_BLOCKED_ON_RECEIVE:
+        endpoint_dequeue(tcb->blocked_on, tcb);
+        if (tcb->reply)
+            reply_unlink(tcb->reply);
+        break;
+    case THREAD_BLOCKED_ON_SEND:
+        endpoint_dequeue(tcb->blocked_on, tcb);
+        break;
+    case THREAD_BLOCKED_ON_NOTIFICATION:
+        notification_dequeue((struct notification *)tcb->blocked_on, tcb);
+        break;
+    case THREAD_BLOCKED_ON_REPLY:
+        reply_cancel(tcb->reply);
+        break;
+    case THREAD_HALTED_VM:
+        vcpu_stop(tcb);
+        break;
+    default:
+        return;
+    }
+    thread_set_state(tcb, THREAD_INACTIVE);
+}
+
+/* A thread that runs its guest will enter it again; any other has finished its system call. */
+void tcb_suspend(struct tcb *tcb)
+{
+    tcb_cancel_ipc(tcb);
+    if (tcb->state == THREAD_RUNNING)
+        tcb_set_ip(tcb, tcb->context.rip);
+    thread_set_state(tcb, THREAD_INACTIVE);
+    sched_context_cancel_yield(tcb);
+}
+
+void tcb_restart(struct tcb *tcb)
+{
+    if (!thread_is_stopped(tcb))
+        return;
+    tcb_cancel_ipc(tcb);
+    thread_set_state(tcb, THREAD_RESTART);
+    if (tcb->sched_context)
+        sched_context_wake(tcb->sched_context);
+    possible_switch_to(tcb);
+}
+
+/* --- IPC buffer ------------------------------------------------------------------------------ */
+
+static u64 *buffer(const struct tcb *tcb, unsigned rights)
+{
+    struct cap frame = tcb->slots[TCB_IPC_BUFFER].cap;
+
+    if (frame.type != CAP_FRAME || (frame_rights(frame) & rights) != rights)
+        return NULL;
+    /* A device frame is never installed (TCB_SetIPCBuffer); the buffer lies in one frame by alignment. */
+    return (u64 *)((u8 *)cap_object(frame) + (tcb->ipc_buffer & MASK(frame_size_bits(frame))));
+}
+
+u64 *tcb_buffer_for_send(struct tcb *tcb)
+{
+    return buffer(tcb, RIGHT_READ);
+}
+
+u64 *tcb_buffer_for_receive(struct tcb *tcb)
+{
+    return buffer(tcb, RIGHT_READ | RIGHT_WRITE);
+}
+
+/* --- end ------------------------------------------------------------------------------------- */
+
+static void release_cancel_cursor(struct tcb *tcb)
+{
+    if (tcb->cancel_cursor)
+        tcb->cancel_cursor->cancel_owner = NULL;
+    tcb->cancel_cursor = NULL;
+}
+
+void tcb_finalise(struct tcb *tcb)
+{
+    if (tcb->vcpu)
+        vcpu_unbind(tcb->vcpu);
+    if (tcb->notification)
+        notification_unbind(tcb->notification);
+    tcb_suspend(tcb);
+    if (tcb->sched_context) {
+        struct sched_context *sc = tcb->sched_context;
+
+        sched_context_unbind_tcb(sc);
+        if (sc->yield_from)
+            sched_context_complete_yield(sc->yield_from);
+    }
+    release_cancel_cursor(tcb);
+    fpu_release_thread(tcb);
+    kernel_assert(!tcb->in_ready_queue && !tcb->in_release_queue && !tcb->reply);
+}
