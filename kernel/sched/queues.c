@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ready queues, one for each priority, and the release queue of threads that wait for a refill. */
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/object/sched_context.h"
+#include "kernel/sched/queues.h"
+#include "kernel/sched/refill.h"
+#include "kernel/sched/sched.h"
+
+static struct core *core_of(const struct tcb *tcb)
+{
+    return &cores[tcb->core];
+}
+
+/* --- ready ----------------------------------------------------------------------------------- */
+
+static void mark_nonempty(struct core *core, unsigned priority)
+{
+    core->ready_words[priority / 64] |= BIT(priority % 64);
+    core->ready_top |= BIT(priority / 64);
+}
+
+static void mark_empty(struct core *core, unsigned priority)
+{
+    core->ready_words[priority / 64] &= ~BIT(priority % 64);
+    if (!core->ready_words[priority / 64])
+        core->ready_top &= ~BIT(priority / 64);
+}
+
+static bool may_enter(const struct tcb *tcb)
+{
+    if (tcb->in_ready_queue)
+        return false;
+    kernel_assert(!tcb->in_release_queue && thread_is_runnable(tcb));
+    kernel_assert(tcb->sched_context && sched_context_is_active(tcb->sched_context));
+    return true;
+}
+
+void ready_queue_append(struct tcb *tcb)
+{
+    struct core *core = core_of(tcb);
+    struct ready_queue *queue = &core->ready[tcb->priority];
+
+    if (!may_enter(tcb))
+        return;
+    tcb->in_ready_queue = true;
+    tcb->sched_next = NULL;
+    tcb->sched_prev = queue->tail;
+    if (queue->tail)
+        queue->tail->sched_next = tcb;
+    else
+        queue->head = tcb;
+    queue->tail = tcb;
+    mark_nonempty(core, tcb->priority);
+}
+
+void ready_queue_prepend(struct tcb *tcb)
+{
+    struct core *core = core_of(tcb);
+    struct ready_queue *queue = &core->ready[tcb->priority];
+
+    if (!may_enter(tcb))
+        return;
+    tcb->in_ready_queue = true;
+    tcb->sched_prev = NULL;
+    tcb->sched_next = queue->head;
+    if (queue->head)
+        queue->head->sched_prev = tcb;
+    else
+        queue->tail = tcb;
+    queue->head = tcb;
+    mark_nonempty(core, tcb->priority);
+}
+
+void ready_queue_remove(struct tcb *tcb)
+{
+    struct core *core = core_of(tcb);
+    struct ready_queue *queue = &core->ready[tcb->priority];
+
+    if (!tcb->in_ready_queue)
+        return;
+    tcb->in_ready_queue = false;
+    if (tcb->sched_prev)
+        tcb->sched_prev->sched_next = tcb->sched_next;
+    else
+        queue->head = tcb->sched_next;
+    if (tcb->sched_next)
+        tcb->sched_next->sched_prev = tcb->sched_prev;
+    else
+        queue->tail = tcb->sched_prev;
+    if (!queue->head)
+        mark_empty(core, tcb->priority);
+}
+
+struct tcb *ready_first(const struct core *core)
+{
+    int priority = ready_highest_priority(core);
+
+    return priority < 0 ? NULL : core->ready[priority].head;
+}
+
+/* --- release --------------------------------------------------------------------------------- */
+
+ticks_t release_time(const struct tcb *tcb)
+{
+    return refill_head(tcb->sched_context)->time;
+}
+
+void release_queue_insert(struct tcb *tcb)
+{
+    struct core *core = core_of(tcb);
+    struct tcb *prev = NULL, *next = core->release_head;
+
+    if (tcb->in_release_queue)
+        return;
+    kernel_assert(!tcb->in_ready_queue);
+    while (next && release_time(next) <= release_time(tcb)) {
+        prev = next;
+        next = next->sched_next;
+    }
+    tcb->in_release_queue = true;
+    tcb->sched_prev = prev;
+    tcb->sched_next = next;
+    if (next)
+        next->sched_prev = tcb;
+    if (prev) {
+        prev->sched_next = tcb;
+    } else {
+        core->release_head = tcb;
+        core->reprogram = true;
+    }
+}
+
+void release_queue_remove(struct tcb *tcb)
+{
+    struct core *core = core_of(tcb);
+
+    if (!tcb->in_release_queue)
+        return;
+    tcb->in_release_queue = false;
+    if (tcb->sched_prev) {
+        tcb->sched_prev->sched_next = tcb->sched_next;
+    } else {
+        core->release_head = tcb->sched_next;
+        core->reprogram = true;
+    }
+    if (tcb->sched_next)
+        tcb->sched_next->sched_prev = tcb->sched_prev;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who runs: ready queues by priority, release queue by time, budgets.
+ *
+ * Invariants
+ *  I1  current is in no ready queue while it runs.
+ *  I2  A ready queue's bit in ready_words is set exactly when it is non-empty; the same for ready_top.
+ *  I3  The release queue is ordered by the head refill's time.
+ * Locking: the lock of the core concerned; threads of other cores need all cores' locks.
+ */
+#ifndef KERNEL_SCHED_SCHED_H
+#define KERNEL_SCHED_SCHED_H
+
+#include "kernel/object/tcb.h"
+
+/* The thread could run: it is not blocked or inactive (it may lack a budget). */
+bool thread_is_runnable(const struct tcb *tcb);
+/* Runnable, and has a configured scheduling context that is ready and not waiting for release. */
+bool thread_is_schedulable(const struct tcb *tcb);
+
+/* Sets the state; a runnable thread that stops being so leaves the queues, and a new choice is made. */
+void thread_set_state(struct tcb *tcb, enum thread_state state);
+void thread_set_priority(struct tcb *tcb, u8 priority);
+void thread_set_core(struct tcb *tcb, unsigned core);
+
+void ready_queue_append(struct tcb *tcb);  /* end of its priority: its turn is over */
+void ready_queue_prepend(struct tcb *tcb); /* front: it was preempted */
+void ready_queue_remove(struct tcb *tcb);  /* no-op if not in one */
+void release_queue_insert(struct tcb *tcb);
+void release_queue_remove(struct tcb *tcb);
+
+/* tcb has become runnable: run it now if it is schedulable and of higher priority, else queue it. */
+void possible_switch_to(struct tcb *tcb);
+/* The choice of the running thread must be made again before the kernel is left. */
+void reschedule_required(void);
+
+/* At entry: reads the time and adds to what current has consumed. */
+void time_update(void);
+/*
+ * Charges the time and says whether current's budget still allows the kernel's worst case; if not,
+ * the thread waits for its refill or faults (timeout), and the system call is repeated later.
+ */
+bool budget_check(void);
+/* As above for the restart of a system call: sets current to THREAD_RESTART when there is no budget. */
+bool budget_check_restart(void);
+/* Charges consumed time to current_sc and starts counting anew. */
+void budget_charge(void);
+/* Yield: gives up what is left of the head refill. */
+void budget_yield(void);
+
+/* Before the kernel is left: makes the choice, wakes what is due, sets the timer. After it,
+ * this_core()->current is what runs. */
+void schedule(void);
+/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), and the pending YieldTo result. */
+void activate_current(void);
+
+/* tcb's context changed hands or is about to go: it is no candidate for the next switch any more. */
+void sched_forget(struct tcb *tcb);
+/* tcb is runnable and has an active context that gives no time now: it waits for the refill. */
+void sched_postpone(struct tcb *tcb);
+/* tcb has a context that may give time: if it could run, it is queued, or waits for the refill. */
+void sched_resume(struct tcb *tcb);
+
+/* Boot: the first thread of this core. schedule() and activate_current() must follow. */
+void sched_start(struct tcb *initial);
+
+/* Platform hooks, called when the running thread changes (kernel/x86/switch.c; host tests fake them). */
+void arch_switch_to_thread(struct tcb *tcb);
+void arch_switch_to_idle(struct tcb *idle);
+
+#endif

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-2-Clause
+list(APPEND KERNEL_SCHED_SOURCES
+    sched/budget.c
+    sched/queues.c
+    sched/refill.c
+    sched/sched.c)
