@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Address space identifiers: how a capability names the space that something is mapped in without
+ * pointing to it. An ASID names a native or a nested space, or none; a pool object holds 512 of
+ * them.
+ *
+ * Objects    A pool is 4 KiB from an untyped; it takes one of eight places. Dies with its last
+ *            capability, and its spaces then have no ASID any more: nothing is found in them.
+ * Invariants
+ *  I1  At most one ASID names a root table. ASID 0 names none.
+ *  I2  A root table that an ASID names is a live object.
+ *  I3  When a root loses its ASID, no core runs on it and none holds a translation of it.
+ * Locking: all cores' locks to change; asid_root may be read under this core's.
+ */
+#ifndef KERNEL_VSPACE_ASID_H
+#define KERNEL_VSPACE_ASID_H
+
+#include "kernel/vspace/vspace.h"
+
+#define ASID_NONE           0u
+#define ASID_POOL_ENTRIES   BIT(ASID_POOL_BITS)
+#define ASID_POOL_SIZE_BITS 12
+
+enum asid_kind { ASID_FREE, ASID_NATIVE, ASID_NESTED };
+
+/* The root of the space with this ASID, or NULL if it names none of this kind. */
+u64 *asid_root(unsigned asid, enum asid_kind kind);
+
+/* A free place for a pool, or ASID_POOLS. */
+unsigned asid_free_pool(void);
+/* Puts a zeroed pool into a free place. */
+void asid_pool_install(unsigned index, void *pool);
+/* The pool is (still) the one in this place. */
+bool asid_pool_is_installed(unsigned index, const void *pool);
+
+/* A free ASID of the pool in this place, or ASID_NONE. */
+unsigned asid_find_free(unsigned pool_index);
+void asid_assign(unsigned asid, enum asid_kind kind, u64 *root);
+/* The root goes. No-op if the ASID names something else. */
+void asid_release(unsigned asid, enum asid_kind kind, u64 *root);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries of AMD-V's nested page tables: the host's format, in which every guest access counts as a
+ * user's. pt_access.memory is an EPT memory type, as in pt_ept.h; it becomes an index into the
+ * host's PAT, whose type the processor then combines with that of the guest.
+ * Sources: AMD APM volume 2, 15.25.5 "Nested Table Walk", 15.25.6 "Nested versus Guest Page
+ * Faults", 15.25.8 "Combining Memory Types, MTRRs".
+ */
+#ifndef KERNEL_VSPACE_PT_NPT_H
+#define KERNEL_VSPACE_PT_NPT_H
+
+#include "abi/types.h"
+#include "kernel/vspace/pt_host.h"
+
+/* Indices of the PAT as the kernel sets it: 0 WB, 1 WT, 2 UC-, 3 UC, 4 WC. */
+#define PAT_INDEX_WB 0u
+#define PAT_INDEX_WT 1u
+#define PAT_INDEX_UC 3u
+#define PAT_INDEX_WC 4u
+
+static inline unsigned pt_npt_pat_index(unsigned ept_memory)
+{
+    switch (ept_memory) {
+    case seL4_X86_EPT_Uncacheable:
+        return PAT_INDEX_UC;
+    case seL4_X86_EPT_WriteCombining:
+        return PAT_INDEX_WC;
+    case seL4_X86_EPT_WriteThrough:
+        return PAT_INDEX_WT;
+    default:
+        return PAT_INDEX_WB;
+    }
+}
+
+static inline unsigned pt_npt_ept_memory(unsigned pat_index)
+{
+    switch (pat_index) {
+    case PAT_INDEX_UC:
+        return seL4_X86_EPT_Uncacheable;
+    case PAT_INDEX_WC:
+        return seL4_X86_EPT_WriteCombining;
+    case PAT_INDEX_WT:
+        return seL4_X86_EPT_WriteThrough;
+    default:
+        return seL4_X86_EPT_WriteBack;
+    }
+}
+
+static inline u64 pt_npt_leaf(unsigned level, hpa_t frame, struct pt_access access)
+{
+    if (!access.user)
+        return 0;
+    access.memory = (u8)pt_npt_pat_index(access.memory);
+    return pt_host_leaf(level, frame, access);
+}
+
+static inline struct pt_access pt_npt_access(u64 entry, unsigned level)
+{
+    struct pt_access access = pt_host_access(entry, level);
+
+    access.memory = (u8)pt_npt_ept_memory(access.memory);
+    return access;
+}
+
+static const struct pt_format pt_npt = {
+    .leaf = pt_npt_leaf,
+    .table = pt_host_table,
+    .is_present = pt_host_is_present,
+    .is_leaf = pt_host_is_leaf,
+    .access = pt_npt_access,
+};
+
+#endif
