@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/api/fastpath.h"
+
+#include "abi/faults.h"
+#include "kernel/api/ipc.h"
+#include "kernel/core/core.h"
+#include "kernel/object/cnode.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/sched_context.h"
+#include "kernel/sched/queues.h"
+#include "kernel/sched/sched.h"
+
+/* --- conditions ------------------------------------------------------------------------------ */
+
+/* No capabilities, and all words in registers. */
+static inline bool is_short(u64 info)
+{
+    return ipc_info_extra_caps(info) == 0 && ipc_info_length(info) <= seL4_FastMessageRegisters;
+}
+
+/* The capability at an address of a CSpace of one level; null if it has more, or the guard differs. */
+static inline struct cap find(const struct tcb *tcb, u64 address)
+{
+    struct cap root = tcb->slots[TCB_CSPACE].cap;
+    unsigned radix = cnode_radix(root);
+
+    if (root.type != CAP_CNODE || radix + cnode_guard_size(root) != 64 || radix == 0 ||
+        address >> radix != cnode_guard(root))
+        return cap_null();
+    return cnode_slots(root)[address & MASK(radix)].cap;
+}
+
+/* Current stops running: this thread is the one that the scheduler would choose then. */
+static inline bool would_be_chosen(const struct core *core, const struct tcb *tcb)
+{
+    return tcb->core == core->id && tcb->priority >= ready_highest_priority(core);
+}
+
+static inline bool is_available(const struct core *core)
+{
+    return nr_cores == 1 && core->current_sc && core->current->sched_context == core->current_sc;
+}
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+static inline void hand_over_context(struct tcb *from, struct tcb *to)
+{
+    struct sched_context *sc = from->sched_context;
+
+    from->sched_context = NULL;
+    to->sched_context = sc;
+    sc->tcb = to;
+}
+
+static inline void transfer(const struct tcb *from, struct tcb *to, u64 badge)
+{
+    const struct user_context *source = &from->context;
+    struct user_context *target = &to->context;
+    u64 info = source->rsi;
+    unsigned length = ipc_info_length(info);
+
+    target->rdi = badge;
+    target->rsi = ipc_info(ipc_info_label(info), 0, 0, length);
+    if (length > 0)
+        target->r10 = source->r10;
+    if (length > 1)
+        target->r8 = source->r8;
+    if (length > 2)
+        target->r9 = source->r9;
+    if (length > 3)
+        target->r15 = source->r15;
+}
+
+static inline void run(struct core *core, struct tcb *tcb)
+{
+    tcb->state = THREAD_RUNNING;
+    core->current = tcb;
+    arch_switch_to_thread(tcb);
+}
+
+/* --- Call ------------------------------------------------------------------------------------ */
+
+/* caller waits for reply, the newest of its context's chain. */
+static inline void push(struct reply *reply, struct tcb *caller)
+{
+    struct sched_context *sc = caller->sched_context;
+
+    reply->prev = sc->reply;
+    if (reply->prev) {
+        reply->prev->next = reply;
+        reply->prev->sched_context = NULL;
+    }
+    reply->sched_context = sc;
+    sc->reply = reply;
+    reply->tcb = caller;
+    caller->reply = reply;
+    caller->state = THREAD_BLOCKED_ON_REPLY;
+}
+
+bool fastpath_call(void)
+{
+    struct core *core = this_core();
+    struct tcb *caller = core->current, *callee;
+    struct endpoint *endpoint;
+    struct reply *reply;
+    struct cap cap;
+
+    if (!is_short(caller->context.rsi) || !is_available(core))
+        return false;
+    cap = find(caller, caller->context.rdi);
+    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_WRITE) ||
+        !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
+        return false;
+    endpoint = cap_object(cap);
+    if (endpoint_state(endpoint) != ENDPOINT_RECEIVING)
+        return false;
+    callee = endpoint_head(endpoint);
+    reply = callee->reply;
+    if (callee->sched_context || !reply || !would_be_chosen(core, callee))
+        return false;
+
+    endpoint_dequeue(endpoint, callee);
+    callee->reply = NULL;
+    push(reply, caller);
+    hand_over_context(caller, callee);
+    transfer(caller, callee, cap_badge(cap));
+    run(core, callee);
+    return true;
+}
+
+/* --- ReplyRecv ------------------------------------------------------------------------------- */
+
+/* The context goes back to the caller; what is older in the chain moves up. */
+static inline void pop(struct reply *reply)
+{
+    struct sched_context *sc = reply->sched_context;
+
+    sc->reply = reply->prev;
+    if (reply->prev) {
+        reply->prev->next = NULL;
+        reply->prev->sched_context = sc;
+    }
+    reply->sched_context = NULL;
+    reply->prev = NULL;
+    reply->tcb->reply = NULL;
+}
+
+bool fastpath_reply_recv(void)
+{
+    struct core *core = this_core();
+    struct tcb *server = core->current, *caller;
+    struct endpoint *endpoint;
+    struct reply *reply;
+    struct cap cap;
+
+    if (!is_short(server->context.rsi) || !is_available(core))
+        return false;
+    cap = find(server, server->context.rdi);
+    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_READ))
+        return false;
+    endpoint = cap_object(cap);
+    if (endpoint_state(endpoint) == ENDPOINT_SENDING ||
+        (server->notification && server->notification->state == NOTIFICATION_ACTIVE))
+        return false;
+    cap = find(server, server->context.r12);
+    if (cap.type != CAP_REPLY)
+        return false;
+    reply = cap_object(cap);
+    caller = reply->tcb;
+    if (!caller || reply->sched_context != core->current_sc || caller->sched_context ||
+        caller->fault.type != seL4_Fault_NullFault || !would_be_chosen(core, caller))
+        return false;
+
+    pop(reply);
+    hand_over_context(server, caller);
+    transfer(server, caller, 0);
+    server->state = THREAD_BLOCKED_ON_RECEIVE;
+    reply->tcb = server;
+    server->reply = reply;
+    endpoint_enqueue_receiver(endpoint, server);
+    run(core, caller);
+    return true;
+}

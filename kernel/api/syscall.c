@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * System calls, exceptions and interrupts of user code (ABI section 2). Each entry reads the time,
+ * and, unless the budget is spent, does its work; then the thread to run is chosen.
+ */
+#include "kernel/api/syscall.h"
+
+#include "abi/errors.h"
+#include "abi/faults.h"
+#include "abi/syscalls.h"
+#include "kernel/api/debug_syscall.h"
+#include "kernel/api/fastpath.h"
+#include "kernel/api/fault_send.h"
+#include "kernel/api/invocation.h"
+#include "kernel/core/core.h"
+#include "kernel/core/lock.h"
+#include "kernel/object/cnode.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/irq.h"
+#include "kernel/object/tcb.h"
+#include "kernel/object/vcpu.h"
+#include "kernel/sched/sched.h"
+
+/* --- entry and exit -------------------------------------------------------------------------- */
+
+static void enter_kernel(void)
+{
+    lock_all_cores();
+    time_update();
+}
+
+static void choose_who_leaves(void)
+{
+    schedule();
+    activate_current();
+}
+
+static void send_fault(struct fault fault)
+{
+    struct tcb *current = this_core()->current;
+
+    current->fault = fault;
+    fault_send(current);
+}
+
+/* --- the receive phase ----------------------------------------------------------------------- */
+
+static void receive_fault(u64 cptr, struct lookup_failure failure)
+{
+    send_fault((struct fault){
+        .type = seL4_Fault_CapFault, .word = { cptr, true }, .lookup = failure });
+}
+
+static const struct lookup_failure missing = { .type = seL4_MissingCapability };
+
+/* Receives on an endpoint. A reply capability is asked for where the system call has one. */
+static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool takes_reply, bool blocking)
+{
+    struct reply *reply = NULL;
+
+    if (!(cap_rights(cap) & RIGHT_READ)) {
+        receive_fault(cptr, missing);
+        return;
+    }
+    if (takes_reply) {
+        u64 reply_cptr = thread->context.r12;
+        struct slot_lookup lookup = cspace_lookup(thread, reply_cptr);
+
+        if (!lookup.slot || lookup.slot->cap.type != CAP_REPLY) {
+            receive_fault(reply_cptr, lookup.slot ? missing : lookup.failure);
+            return;
+        }
+        reply = cap_object(lookup.slot->cap);
+    }
+    endpoint_receive(cap_object(cap), thread, reply, blocking);
+}
+
+static void receive_notification(struct tcb *thread, u64 cptr, struct cap cap, bool blocking)
+{
+    struct notification *notification = cap_object(cap);
+
+    if (!(cap_rights(cap) & RIGHT_READ) || (notification->bound && notification->bound != thread)) {
+        receive_fault(cptr, missing);
+        return;
+    }
+    notification_receive(notification, thread, blocking);
+}
+
+static void handle_receive(bool takes_reply, bool blocking)
+{
+    struct tcb *thread = this_core()->current;
+    u64 cptr = thread->context.rdi;
+    struct slot_lookup lookup = cspace_lookup(thread, cptr);
+
+    if (!lookup.slot) {
+        receive_fault(cptr, lookup.failure);
+        return;
+    }
+    switch (lookup.slot->cap.type) {
+    case CAP_ENDPOINT:
+        receive_endpoint(thread, cptr, lookup.slot->cap, takes_reply, blocking);
+        break;
+    case CAP_NOTIFICATION:
+        receive_notification(thread, cptr, lookup.slot->cap, blocking);
+        break;
+    default:
+        receive_fault(cptr, missing);
+    }
+}
+
+/* --- system calls ---------------------------------------------------------------------------- */
+
+/* Sends, does not block, and then receives. A preempted first half is repeated with the second. */
+static enum status send_and_receive(u64 send_cptr, bool takes_reply)
+{
+    enum status status = handle_invocation(send_cptr, (struct invocation_kind){
+                                                          .can_donate = true, .is_combined_send = true });
+
+    if (status == STATUS_OK)
+        handle_receive(takes_reply, true);
+    return status;
+}
+
+static void unknown_syscall(s64 number)
+{
+    send_fault((struct fault){ .type = seL4_Fault_UnknownSyscall, .word = { (u64)number } });
+}
+
+/*
+ * Enters the guest. Touches nothing but this core's, so its lock is enough, and the time is not read
+ * (ABI section 2.3): what the monitor used is charged with what the guest will use. A guest that
+ * sleeps in HLT leaves the core to others.
+ */
+static void vm_enter(struct core *core)
+{
+    lock_this_core();
+    vcpu_enter();
+    if (core->reprogram || !thread_is_runnable(core->current)) {
+        time_update();
+        schedule();
+        activate_current();
+    }
+}
+
+static enum status dispatch(s64 number, struct user_context *context)
+{
+    switch (number) {
+    case seL4_SysCall:
+        return handle_invocation(context->rdi,
+                                 (struct invocation_kind){
+                                     .is_call = true, .is_blocking = true, .can_donate = true });
+    case seL4_SysReplyRecv:
+        return send_and_receive(context->r12, true);
+    case seL4_SysNBSendRecv:
+        return send_and_receive(context->r13, true);
+    case seL4_SysNBSendWait:
+        return send_and_receive(context->r12, false);
+    case seL4_SysSend:
+        return handle_invocation(context->rdi, (struct invocation_kind){ .is_blocking = true });
+    case seL4_SysNBSend:
+        return handle_invocation(context->rdi, (struct invocation_kind){ 0 });
+    case seL4_SysRecv:
+        handle_receive(true, true);
+        return STATUS_OK;
+    case seL4_SysNBRecv:
+        handle_receive(true, false);
+        return STATUS_OK;
+    case seL4_SysWait:
+        handle_receive(false, true);
+        return STATUS_OK;
+    case seL4_SysNBWait:
+        handle_receive(false, false);
+        return STATUS_OK;
+    case seL4_SysYield:
+        budget_yield();
+        return STATUS_OK;
+    default:
+        unknown_syscall(number);
+        return STATUS_OK;
+    }
+}
+
+/* The thread repeats the call when it runs next; until then interrupts come, and others may run. */
+static void restart_after_preemption(struct tcb *thread)
+{
+    if (!thread_is_runnable(thread))
+        return;
+    thread->state = THREAD_RESTART;
+    time_update();
+    (void)budget_check();
+}
+
+void handle_syscall_general(s64 number)
+{
+    struct tcb *caller;
+
+    enter_kernel();
+    caller = this_core()->current;
+    if (debug_syscall(number))
+        return;
+    if (budget_check_restart() && dispatch(number, &caller->context) == STATUS_PREEMPTED)
+        restart_after_preemption(caller);
+    choose_who_leaves();
+}
+
+void handle_syscall(s64 number)
+{
+    struct core *core = this_core();
+
+    switch (number) {
+    case seL4_SysCall:
+        lock_this_core();
+        if (fastpath_call())
+            return;
+        break;
+    case seL4_SysReplyRecv:
+        lock_this_core();
+        if (fastpath_reply_recv())
+            return;
+        break;
+    case seL4_SysVMEnter:
+        if (core->current->vcpu) {
+            vm_enter(core);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    handle_syscall_general(number);
+}
+
+void handle_unknown_syscall(s64 number)
+{
+    enter_kernel();
+    if (budget_check_restart())
+        unknown_syscall(number);
+    choose_who_leaves();
+}
+
+/* --- exceptions ------------------------------------------------------------------------------ */
+
+void handle_user_exception(unsigned vector, u64 error_code)
+{
+    enter_kernel();
+    if (budget_check_restart())
+        send_fault((struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
+    choose_who_leaves();
+}
+
+#define PAGE_FAULT_FETCH 16
+
+void handle_page_fault(u64 address, u64 error_code)
+{
+    enter_kernel();
+    if (budget_check_restart())
+        send_fault((struct fault){ .type = seL4_Fault_VMFault,
+                                   .word = { address, (error_code & PAGE_FAULT_FETCH) != 0, error_code } });
+    choose_who_leaves();
+}
+
+/* --- interrupts ------------------------------------------------------------------------------ */
+
+void handle_interrupt(unsigned irq)
+{
+    enter_kernel();
+    (void)budget_check();
+    irq_deliver(irq);
+    choose_who_leaves();
+}
+
+void handle_timer(void)
+{
+    struct core *core = this_core();
+
+    enter_kernel();
+    core->reprogram = true;
+    (void)budget_check();
+    vcpu_timers_expire(core->now);
+    choose_who_leaves();
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the entry stubs call, once registers are saved in the current thread's context, and what
+ * user code sees of it. Each takes the locks, works, schedules, and returns to the stub, which leaves
+ * the kernel by kernel_leave (kernel/x86/entry.h).
+ */
+#ifndef KERNEL_API_SYSCALL_H
+#define KERNEL_API_SYSCALL_H
+
+#include "kernel/core/types.h"
+
+/* SYSCALL with this number in rdx. */
+void handle_syscall(s64 number);
+/* The same without fast paths (fastpath.h): what it falls back to. */
+void handle_syscall_general(s64 number);
+/* int n with a vector that is nobody's: an unknown system call (ABI section 2.2). */
+void handle_unknown_syscall(s64 number);
+/* An exception of user code other than a page fault. */
+void handle_user_exception(unsigned vector, u64 error_code);
+/* A page fault of user code. */
+void handle_page_fault(u64 address, u64 error_code);
+/* An interrupt of a device, by the API's irq number (vector - 0x30 + 16 - 16: see kernel/object/irq.h). */
+void handle_interrupt(unsigned irq);
+/* The core's timer fired. */
+void handle_timer(void);
+
+#endif
