@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/object/vcpu.h"
+
+#include "abi/vcpu.h"
+#include "abi/vmcs.h"
+#include "kernel/core/core.h"
+#include "kernel/core/lock.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/time.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/tcb.h"
+#include "kernel/sched/sched.h"
+#include "kernel/vspace/vspace.h"
+#include "kernel/x86/fpu.h"
+#include "kernel/x86/virt/virt.h"
+#include "lib/string.h"
+
+/* rsi of an answer to VMEnter (ABI section 11.2). */
+enum vmenter_result { VMENTER_NOTIFICATION = 0, VMENTER_EXIT = 1 };
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+void vcpu_create(void *base)
+{
+    struct vcpu *vcpu = (struct vcpu *)((u8 *)base + VCPU_STATE_OFFSET);
+
+    memset(vcpu_io_bitmap(vcpu), 0xff, VCPU_IO_BITMAP_BYTES + VCPU_GUARD_BYTES);
+    vcpu->deadline = VCPU_DEADLINE_OFF;
+    vcpu->xcr0 = 1;
+    if (virt_available())
+        virt->create(vcpu);
+}
+
+void vcpu_bind(struct vcpu *vcpu, struct tcb *tcb)
+{
+    if (tcb->vcpu)
+        vcpu_unbind(tcb->vcpu);
+    if (vcpu->tcb)
+        vcpu_unbind(vcpu);
+    vcpu->tcb = tcb;
+    tcb->vcpu = vcpu;
+}
+
+void vcpu_unbind(struct vcpu *vcpu)
+{
+    struct tcb *tcb = vcpu->tcb;
+
+    if (!tcb)
+        return;
+    /* A thread in its guest cannot go on without it: as after a suspend, it would repeat VMEnter. */
+    if (tcb->state == THREAD_RUNNING_VM || tcb->state == THREAD_HALTED_VM)
+        tcb_suspend(tcb);
+    tcb->vcpu = NULL;
+    vcpu->tcb = NULL;
+}
+
+static void io_handle_free(struct vcpu *vcpu);
+
+void vcpu_finalise(struct vcpu *vcpu)
+{
+    vcpu_unbind(vcpu);
+    fpu_release_vcpu(vcpu);
+    io_handle_free(vcpu);
+    if (virt_available())
+        virt->destroy(vcpu);
+}
+
+/* --- answers to the monitor ------------------------------------------------------------------ */
+
+/* Words 4 and up of a message lie behind the tag in the IPC buffer. */
+static u64 *message_words(u64 *buffer)
+{
+    return buffer + 1;
+}
+
+static void write_registers(struct vcpu *vcpu, u64 *words)
+{
+    for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
+        words[VMENTER_MR_RAX + i] = vcpu->gpr[i];
+}
+
+/* What only an extended VMEnter gets: what it needs to send the message back, and CPU modes. */
+static void write_extended_words(struct vcpu *vcpu, u64 *words, bool decode_state)
+{
+    words[VMENTER_MR_ACTIVITY] = VCPU_ACTIVITY_ACTIVE;
+    words[VMENTER_MR_DEADLINE] = vcpu->deadline;
+    if (!decode_state)
+        return;
+    virt->decode_state(vcpu, words + VMENTER_MR_CR0);
+    words[VMENTER_MR_VECTORING_INFO] = vcpu->exit.vectoring_info;
+    words[VMENTER_MR_VECTORING_ERROR] = vcpu->exit.vectoring_error;
+    words[VMENTER_MR_INTERRUPTION_INFO] = vcpu->exit.interruption_info;
+    words[VMENTER_MR_INTERRUPTION_ERROR] = vcpu->exit.interruption_error;
+}
+
+static void write_entry_words(struct vcpu *vcpu, struct user_context *context)
+{
+    struct guest_entry entry = virt->get_entry(vcpu);
+
+    context->r10 = entry.rip;
+    context->r8 = entry.primary_controls;
+    context->r9 = entry.interruption_info;
+}
+
+static void write_exit(struct tcb *tcb, struct vcpu *vcpu)
+{
+    struct user_context *context = &tcb->context;
+    u64 *buffer = tcb_buffer_for_receive(tcb);
+
+    write_entry_words(vcpu, context);
+    context->r15 = vcpu->exit.reason;
+    context->rsi = VMENTER_EXIT;
+    if (!buffer)
+        return;
+
+    u64 *words = message_words(buffer);
+
+    words[VMENTER_MR_QUALIFICATION] = vcpu->exit.qualification;
+    words[VMENTER_MR_INSTRUCTION_LENGTH] = vcpu->exit.instruction_length;
+    words[VMENTER_MR_GUEST_PHYSICAL] = vcpu->exit.guest_physical;
+    virt->exit_state(vcpu, words + VMENTER_MR_RFLAGS);
+    write_registers(vcpu, words);
+    if (vcpu->extended)
+        write_extended_words(vcpu, words, vcpu->exit.decode_state);
+}
+
+static void write_notification(struct tcb *tcb, struct vcpu *vcpu, u64 badge)
+{
+    struct user_context *context = &tcb->context;
+    u64 *buffer = tcb_buffer_for_receive(tcb);
+
+    write_entry_words(vcpu, context);
+    context->rsi = VMENTER_NOTIFICATION;
+    context->rdi = badge;
+    if (!vcpu->extended || !buffer)
+        return;
+
+    u64 *words = message_words(buffer);
+
+    virt->exit_state(vcpu, words + VMENTER_MR_RFLAGS);
+    write_registers(vcpu, words);
+    write_extended_words(vcpu, words, false);
+}
+
+void vcpu_notify(struct tcb *thread, u64 badge)
+{
+    vcpu_stop(thread);
+    write_notification(thread, thread->vcpu, badge);
+    thread_set_state(thread, THREAD_RUNNING);
+}
+
+static void timer_exit(struct tcb *thread)
+{
+    struct vcpu *vcpu = thread->vcpu;
+
+    vcpu_stop(thread);
+    vcpu->deadline = VCPU_DEADLINE_OFF;
+    vcpu->exit = (struct vcpu_exit){ .reason = VMX_EXIT_PREEMPTION_TIMER };
+    write_exit(thread, vcpu);
+    thread_set_state(thread, THREAD_RUNNING);
+}
+
+/* --- entry ----------------------------------------------------------------------------------- */
+
+static void read_extended_words(struct vcpu *vcpu, const u64 *words)
+{
+    for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
+        vcpu->gpr[i] = __atomic_load_n(&words[VMENTER_MR_RAX + i], __ATOMIC_RELAXED);
+    vcpu->activity = __atomic_load_n(&words[VMENTER_MR_ACTIVITY], __ATOMIC_RELAXED) == VCPU_ACTIVITY_HLT;
+    vcpu->deadline = __atomic_load_n(&words[VMENTER_MR_DEADLINE], __ATOMIC_RELAXED);
+}
+
+/* HLT: other threads run until the timer or a notification. */
+static void halt(struct tcb *thread, struct vcpu *vcpu)
+{
+    struct core *core = this_core();
+
+    vcpu->activity = VCPU_ACTIVITY_ACTIVE;
+    vcpu->halted_next = core->halted_vms;
+    core->halted_vms = vcpu;
+    core->reprogram = true;
+    thread_set_state(thread, THREAD_HALTED_VM);
+}
+
+void vcpu_enter(void)
+{
+    struct tcb *thread = this_core()->current;
+    struct vcpu *vcpu = thread->vcpu;
+    struct user_context *context = &thread->context;
+    u64 *buffer = tcb_buffer_for_send(thread);
+    u64 badge;
+
+    if (thread->notification && notification_poll(thread->notification, &badge)) {
+        context->rsi = VMENTER_NOTIFICATION;
+        context->rdi = badge;
+        return;
+    }
+    vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
+    if (buffer)
+        virt->set_entry(vcpu, (struct guest_entry){ .rip = context->r10,
+                                                    .primary_controls = context->r8,
+                                                    .interruption_info = context->r9 });
+    if (vcpu->extended)
+        read_extended_words(vcpu, message_words(buffer));
+
+    /* A timer set too early finds nothing to do and is set anew; that is cheaper than always setting it. */
+    if (vcpu->deadline < this_core()->timer_deadline)
+        this_core()->reprogram = true;
+    if (vcpu->activity == VCPU_ACTIVITY_HLT)
+        halt(thread, vcpu);
+    else
+        thread->state = THREAD_RUNNING_VM; /* from RUNNING: the queues do not care */
+}
+
+void vcpu_run(void)
+{
+    struct tcb *thread = this_core()->current;
+    struct vcpu *vcpu = thread->vcpu;
+    hpa_t nested_root = nested_root_for(thread);
+    enum guest_outcome outcome;
+
+    fpu_switch_to_vcpu(vcpu);
+    do {
+        outcome = virt->run(vcpu, nested_root);
+    } while (outcome == GUEST_RESUME);
+
+    lock_this_core();
+    if (outcome == GUEST_EXIT) {
+        write_exit(thread, vcpu);
+        thread->state = THREAD_RUNNING;
+    }
+}
+
+/* --- timers ---------------------------------------------------------------------------------- */
+
+void vcpu_stop(struct tcb *thread)
+{
+    if (thread->state != THREAD_HALTED_VM)
+        return;
+    for (struct vcpu **link = &cores[thread->core].halted_vms; *link; link = &(*link)->halted_next) {
+        if (*link == thread->vcpu) {
+            *link = thread->vcpu->halted_next;
+            return;
+        }
+    }
+}
+
+ticks_t vcpu_next_deadline(void)
+{
+    struct core *core = this_core();
+    ticks_t earliest = VCPU_DEADLINE_OFF;
+
+    if (core->current->state == THREAD_RUNNING_VM)
+        earliest = core->current->vcpu->deadline;
+    for (struct vcpu *vcpu = core->halted_vms; vcpu; vcpu = vcpu->halted_next)
+        if (vcpu->deadline < earliest)
+            earliest = vcpu->deadline;
+    return earliest;
+}
+
+void vcpu_timers_expire(ticks_t now)
+{
+    struct core *core = this_core();
+    struct vcpu *next;
+
+    if (core->current->state == THREAD_RUNNING_VM && core->current->vcpu->deadline <= now)
+        timer_exit(core->current);
+    for (struct vcpu *vcpu = core->halted_vms; vcpu; vcpu = next) {
+        next = vcpu->halted_next;
+        if (vcpu->deadline <= now) {
+            timer_exit(vcpu->tcb);
+            possible_switch_to(vcpu->tcb);
+        }
+    }
+}
+
+/* --- I/O ports ------------------------------------------------------------------------------- */
+
+/*
+ * An I/O port capability names the VCPU it is mapped to by a handle, not by address: the VCPU may be
+ * gone, and its memory somebody's, when the capability goes. Handles have a generation; when all
+ * are taken the oldest is, and its VCPU's ports are intercepted again (as on seL4, ABI section 11.1).
+ */
+#define IO_HANDLES 1024
+
+static struct {
+    struct vcpu *vcpu;
+    u32 generation;
+} io_handles[IO_HANDLES];
+static unsigned io_handle_next;
+
+static struct vcpu *io_handle_find(u32 handle)
+{
+    unsigned index = handle % IO_HANDLES;
+
+    return handle && io_handles[index].generation == handle / IO_HANDLES ? io_handles[index].vcpu : NULL;
+}
+
+static void io_handle_free(struct vcpu *vcpu)
+{
+    if (!vcpu->io_handle)
+        return;
+    io_handles[vcpu->io_handle % IO_HANDLES].vcpu = NULL;
+    vcpu->io_handle = 0;
+    memset(vcpu_io_bitmap(vcpu), 0xff, VCPU_IO_BITMAP_BYTES);
+}
+
+static u32 io_handle_of(struct vcpu *vcpu)
+{
+    if (vcpu->io_handle)
+        return vcpu->io_handle;
+
+    unsigned index = io_handle_next++ % IO_HANDLES;
+
+    if (io_handles[index].vcpu)
+        io_handle_free(io_handles[index].vcpu);
+    io_handles[index].vcpu = vcpu;
+    /* Generations start at 1, so that no handle is 0, and have the handle's upper 22 bits. */
+    io_handles[index].generation = io_handles[index].generation % (UINT32_MAX / IO_HANDLES) + 1;
+    vcpu->io_handle = io_handles[index].generation * IO_HANDLES + index;
+    return vcpu->io_handle;
+}
+
+u32 vcpu_map_io_ports(struct vcpu *vcpu, u16 first, u16 last)
+{
+    u8 *bitmap = vcpu_io_bitmap(vcpu);
+
+    for (unsigned port = first; port <= last; port++)
+        bitmap[port / 8] &= (u8)~(1u << (port % 8));
+    return io_handle_of(vcpu);
+}
+
+void vcpu_intercept_io_ports(struct vcpu *vcpu, u16 first, u16 last)
+{
+    u8 *bitmap = vcpu_io_bitmap(vcpu);
+
+    for (unsigned port = first; port <= last; port++)
+        bitmap[port / 8] |= (u8)(1u << (port % 8));
+}
+
+void vcpu_unmap_io_ports(struct cap io_port)
+{
+    struct vcpu *vcpu = io_handle_find(io_port_vcpu(io_port));
+
+    if (vcpu)
+        vcpu_intercept_io_ports(vcpu, io_port_first(io_port), io_port_last(io_port));
+}

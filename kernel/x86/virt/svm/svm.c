@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * AMD-V: turning it on, the life of a VMCB, and one entry into the guest.
+ *
+ * What is exchanged when:
+ *   at each entry       what VMRUN, VMLOAD and VMSAVE exchange, the general registers (svm_enter.S), CR2
+ *   when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first access to one
+ *   when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h)
+ *   never               the PAT: guest accesses exit. QEMU does not exchange it, so a guest must not
+ *                       write the processor's
+ * Sources: APM volume 2, 15.5 (VMRUN), 15.16 (TLB control), 15.30 (SVM-related MSRs), 15.25 (nested paging).
+ */
+#include "abi/vmcs.h"
+#include "kernel/core/config.h"
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/print.h"
+#include "kernel/vspace/vspace.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/virt/svm/svm.h"
+#include "kernel/x86/virt/svm/svm_priv.h"
+#include "lib/string.h"
+
+#define DR6_RESET 0xffff0ff0ull
+#define DR7_RESET 0x400ull
+#define PAT_RESET 0x0007040600070406ull
+#define RFLAGS_RESET 2ull
+
+/* What each core has for its guests. Written by its own core only. */
+struct svm_core {
+    u64 asid_generation; /* an ASID of an older one is stale */
+    u32 next_asid;
+    struct vcpu *debug_owner; /* whose values DR0-DR3 hold */
+    u64 tsc_aux;              /* what the MSR holds */
+};
+
+static struct svm_core svm_cores[CONFIG_MAX_CORES];
+static u8 host_save_areas[CONFIG_MAX_CORES][PAGE_SIZE] __attribute__((aligned(4096)));
+static struct vmcb host_vmcbs[CONFIG_MAX_CORES] __attribute__((aligned(4096)));
+static u8 msr_permissions[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+static u32 nr_asids;
+static bool has_tsc_aux;
+static bool has_xsave;
+
+static struct svm_core *svm_core(void)
+{
+    return &svm_cores[this_core()->id];
+}
+
+/* --- boot ------------------------------------------------------------------------------------ */
+
+/*
+ * The MSR permission map (15.11): two bits for each MSR, read and write; 0-1fffh, c0000000h-, c0010000h-
+ * in 2 KiB each.
+ */
+static void msr_allow(u32 msr, bool read, bool write)
+{
+    u32 bit = msr < 0x2000 ? 2 * msr : 8 * 2048 + 2 * (msr - 0xc0000000u);
+
+    if (read)
+        msr_permissions[bit / 8] &= (u8)~(1u << (bit % 8));
+    if (write)
+        msr_permissions[bit / 8] &= (u8)~(2u << (bit % 8));
+}
+
+/* Guests have those MSRs to themselves that VMLOAD and VMSAVE exchange. TSC_AUX may be read: it is
+ * loaded; its writes exit, so that the kernel knows the value. */
+static void msr_permissions_init(void)
+{
+    static const u32 exchanged[] = {
+        MSR_STAR,         MSR_LSTAR,        MSR_CSTAR,   MSR_SFMASK,   MSR_SYSENTER_CS,
+        MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+    };
+
+    memset(msr_permissions, 0xff, sizeof(msr_permissions));
+    for (unsigned i = 0; i < ARRAY_LENGTH(exchanged); i++)
+        msr_allow(exchanged[i], true, true);
+    if (has_tsc_aux)
+        msr_allow(MSR_TSC_AUX, true, false);
+}
+
+#define CPUID_SVM 0x8000000au
+#define SVM_EDX_NESTED_PAGING BIT(0)
+
+bool svm_probe(void)
+{
+    if (!cpu_has_svm())
+        return false;
+
+    struct cpuid features = cpuid(CPUID_SVM, 0);
+
+    if (!(features.edx & SVM_EDX_NESTED_PAGING)) {
+        print("AMD-V without nested paging: no virtual machines\n");
+        return false;
+    }
+    if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED) {
+        print("AMD-V is disabled by the firmware: no virtual machines\n");
+        return false;
+    }
+    nr_asids = features.ebx;
+    has_tsc_aux = cpu_has_rdtscp();
+    has_xsave = cpu_has_xsave();
+    msr_permissions_init();
+    return true;
+}
+
+static void svm_init_core(void)
+{
+    struct svm_core *core = svm_core();
+
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+    wrmsr(MSR_VM_HSAVE_PA, kernel_to_hpa(host_save_areas[this_core()->id]).raw);
+    if (has_tsc_aux)
+        wrmsr(MSR_TSC_AUX, 0);
+    core->asid_generation = 1;
+    core->next_asid = 1;
+}
+
+/* --- a VCPU's life --------------------------------------------------------------------------- */
+
+static void svm_create(struct vcpu *vcpu)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+
+    state->pin = svm_filter_pin(0);
+    state->primary = svm_filter_primary(0);
+    state->secondary = svm_filter_secondary(0);
+    state->exit_controls = svm_filter_exit(0);
+    state->entry_controls = svm_filter_entry(VMX_ENTRY_CTL_GUEST_64);
+    state->dirty = true;
+
+    vmcb->control.iopm_base = ptr_to_hpa(vcpu_io_bitmap(vcpu)).raw;
+    vmcb->control.msrpm_base = kernel_to_hpa(msr_permissions).raw;
+    vmcb->control.nested_control = NESTED_CONTROL_NP;
+    vmcb->control.v_intr_masking = V_INTR_MASKING;
+    vmcb->save.efer = EFER_SVME;
+    vmcb->save.cr0 = 0x10;
+    vmcb->save.dr6 = DR6_RESET;
+    vmcb->save.dr7 = DR7_RESET;
+    vmcb->save.rflags = RFLAGS_RESET;
+    vmcb->save.pat = PAT_RESET;
+    svm_apply_controls(vcpu);
+}
+
+static void svm_destroy(struct vcpu *vcpu)
+{
+    for (unsigned i = 0; i < nr_cores; i++)
+        if (svm_cores[i].debug_owner == vcpu)
+            svm_cores[i].debug_owner = NULL;
+}
+
+/* --- debug registers ------------------------------------------------------------------------- */
+
+bool svm_debug_loaded(const struct vcpu *vcpu)
+{
+    return svm_core()->debug_owner == vcpu;
+}
+
+void svm_debug_sync(struct vcpu *vcpu)
+{
+    if (svm_debug_loaded(vcpu))
+        read_debug_registers(vcpu->dr);
+}
+
+void svm_debug_load(struct vcpu *vcpu)
+{
+    struct svm_core *core = svm_core();
+    struct vcpu *owner = core->debug_owner;
+
+    if (owner != vcpu) {
+        if (owner)
+            svm_debug_sync(owner);
+        core->debug_owner = vcpu;
+        if (owner)
+            svm_apply_controls(owner); /* its accesses exit again */
+        svm_apply_controls(vcpu);
+    }
+    write_debug_registers(vcpu->dr);
+}
+
+/*
+ * A guest whose breakpoints are enabled needs its own DR0-DR3 from the first instruction on; one that
+ * only looks at them gets them when it does.
+ */
+static void prepare_debug(struct vcpu *vcpu)
+{
+    if ((svm_vmcb(vcpu)->save.dr7 & 0xff) && !svm_debug_loaded(vcpu))
+        svm_debug_load(vcpu);
+}
+
+/* --- entry ----------------------------------------------------------------------------------- */
+
+static void assign_asid(struct vcpu *vcpu)
+{
+    struct svm_core *core = svm_core();
+    struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+
+    control->tlb_control = TLB_CONTROL_NOTHING;
+    if (core->next_asid >= nr_asids) {
+        core->asid_generation++;
+        core->next_asid = 1;
+        control->tlb_control = TLB_CONTROL_FLUSH_ALL;
+    }
+    control->asid = core->next_asid++;
+    svm_state(vcpu)->asid_generation = core->asid_generation;
+}
+
+/* Translations of all guests of this core: the next entry of each takes a fresh ASID. */
+static void svm_flush_nested(hpa_t nested_root)
+{
+    (void)nested_root;
+    svm_core()->asid_generation++;
+}
+
+static void svm_set_entry(struct vcpu *vcpu, struct guest_entry entry)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+
+    vmcb->save.rip = entry.rip;
+    if (entry.rip != state->exit_rip)
+        vmcb->control.interrupt_shadow = 0; /* the monitor has done the instruction it covered */
+    state->entry_info = entry.interruption_info;
+    entry.primary_controls = svm_filter_primary(entry.primary_controls);
+    if (entry.primary_controls != state->primary) {
+        state->primary = entry.primary_controls;
+        svm_apply_controls(vcpu);
+    }
+}
+
+static struct guest_entry svm_get_entry(struct vcpu *vcpu)
+{
+    const struct svm_state *state = svm_state(vcpu);
+
+    return (struct guest_entry){ .rip = svm_vmcb(vcpu)->save.rip,
+                                 .primary_controls = state->primary,
+                                 .interruption_info = state->entry_info };
+}
+
+static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualification)
+{
+    vcpu->exit = (struct vcpu_exit){ .reason = reason, .qualification = qualification };
+    return GUEST_EXIT;
+}
+
+/*
+ * A refused entry leaves the save area undefined, in emulators with the host's own state in it, so
+ * whenever the monitor changed something the processor might refuse, a copy is kept. What only the
+ * guest changed cannot be refused at entry; QEMU then reports INVALID for a MOV to CR3 that should
+ * have been #GP, with the guest's state intact.
+ */
+static void keep_shadow(struct vcpu *vcpu)
+{
+    memcpy(svm_state(vcpu)->shadow, &svm_vmcb(vcpu)->save, SVM_SHADOW_BYTES);
+}
+
+static bool entry_was_refused(struct vcpu *vcpu)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+    bool refused = (vmcb->control.exit_code & MASK(32)) == SVM_EXIT_INVALID;
+
+    if (refused && state->dirty)
+        memcpy(&vmcb->save, state->shadow, SVM_SHADOW_BYTES);
+    else
+        state->dirty = false;
+    return refused;
+}
+
+static void load_tsc_aux(u64 value)
+{
+    struct svm_core *core = svm_core();
+
+    if (has_tsc_aux && core->tsc_aux != value) {
+        wrmsr(MSR_TSC_AUX, value);
+        core->tsc_aux = value;
+    }
+}
+
+static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+    struct core *core = this_core();
+
+    state->soft_event_advanced = false;
+    if ((state->entry_info & EVENT_VALID) && !svm_inject(vcpu))
+        return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull); /* VT-x's VMfail */
+    if (vmcb->control.nested_cr3 != nested_root.raw) {
+        vmcb->control.nested_cr3 = nested_root.raw;
+        state->asid_generation = 0;
+    }
+    if (state->asid_generation != svm_cores[core->id].asid_generation)
+        assign_asid(vcpu);
+    core->loaded_vcpu = vcpu;
+    load_tsc_aux(vcpu->tsc_aux);
+    prepare_debug(vcpu);
+    if (state->dirty)
+        keep_shadow(vcpu);
+
+    vmcb->save.rax = vcpu->gpr[GPR_RAX];
+    write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
+    svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, kernel_to_hpa(&host_vmcbs[core->id]).raw);
+    vcpu->gpr[GPR_RAX] = vmcb->save.rax;
+
+    vmcb->control.tlb_control = TLB_CONTROL_NOTHING;
+    vmcb->control.event_injection = 0;
+    if (has_xsave)
+        vcpu->xcr0 = read_xcr0(); /* QEMU has no XSETBV intercept */
+    if (entry_was_refused(vcpu))
+        return refuse_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+    state->entry_info &= ~EVENT_VALID;
+
+    enum guest_outcome outcome = svm_exit(vcpu);
+
+    state->exit_rip = vmcb->save.rip;
+    return outcome;
+}
+
+static void svm_unload(void)
+{
+    load_tsc_aux(0);
+    this_core()->loaded_vcpu = NULL;
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static void svm_exit_state(struct vcpu *vcpu, u64 words[3])
+{
+    const struct vmcb *vmcb = svm_vmcb(vcpu);
+
+    words[0] = vmcb->save.rflags;
+    words[1] = vmcb->control.interrupt_shadow & 1;
+    words[2] = vmcb->save.cr3;
+}
+
+static void svm_decode_state(struct vcpu *vcpu, u64 words[4])
+{
+    const struct vmcb_save *save = &svm_vmcb(vcpu)->save;
+
+    words[0] = save->cr0;
+    words[1] = save->cr4;
+    words[2] = save->efer & ~EFER_SVME;
+    words[3] = svm_access_rights(&save->cs);
+}
+
+const struct virt_backend svm_backend = {
+    .name = "AMD-V",
+    .nested_format = NESTED_NPT,
+    .init_core = svm_init_core,
+    .create = svm_create,
+    .destroy = svm_destroy,
+    .read_field = svm_read_field,
+    .write_field = svm_write_field,
+    .read_msr = svm_read_msr,
+    .write_msr = svm_write_msr,
+    .set_entry = svm_set_entry,
+    .get_entry = svm_get_entry,
+    .run = svm_run,
+    .unload = svm_unload,
+    .exit_state = svm_exit_state,
+    .decode_state = svm_decode_state,
+    .flush_nested = svm_flush_nested,
+};

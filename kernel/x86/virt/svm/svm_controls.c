@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMX execution controls on AMD-V: which bits exist, and what intercepts they become.
+ * Sources: Intel SDM volume 3, 25.6 (VM-execution control fields) and appendix A (allowed settings);
+ * AMD APM volume 2, 15.9 to 15.13 (intercepts), 15.20 (event injection).
+ */
+#include "abi/vmcs.h"
+#include "kernel/x86/virt/svm/svm_priv.h"
+
+/*
+ * Each control word has bits that are always one and bits that may be one, as VT-x reports them by
+ * its capability MSRs; the forced ones are those of ABI section 11.3. On AMD-V the loads and stores of
+ * CR8 always exit as well: with V_IRQ pending QEMU 7.2 stops at a guest's write (emulators.md,
+ * section 3), and no guest of ours needs CR8 to be fast.
+ */
+#define PIN_FORCED 0x3full
+#define PRIMARY_FORCED                                                                             \
+    (0x96006172ull | VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_RDPMC |            \
+     VMX_PRIMARY_MWAIT | VMX_PRIMARY_MONITOR)
+#define PRIMARY_ALLOWED                                                                            \
+    (PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_TSC_OFFSETTING | VMX_PRIMARY_HLT |    \
+     VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC | VMX_PRIMARY_CR3_LOAD | VMX_PRIMARY_CR3_STORE |       \
+     VMX_PRIMARY_MOV_DR | VMX_PRIMARY_UNCONDITIONAL_IO | VMX_PRIMARY_PAUSE)
+#define SECONDARY_FORCED (VMX_SECONDARY_EPT | VMX_SECONDARY_VPID)
+#define SECONDARY_ALLOWED                                                                          \
+    (SECONDARY_FORCED | VMX_SECONDARY_DESCRIPTOR_TABLE | VMX_SECONDARY_RDTSCP |                    \
+     VMX_SECONDARY_WBINVD | VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_INVPCID)
+#define EXIT_FIXED 0x3fffffull
+#define ENTRY_FORCED 0x11fbull
+#define ENTRY_ALLOWED 0xf3ffull
+
+static u64 filter(u64 value, u64 forced, u64 allowed)
+{
+    return (value | forced) & allowed;
+}
+
+u64 svm_filter_pin(u64 value)
+{
+    return filter(value, PIN_FORCED, PIN_FORCED);
+}
+
+u64 svm_filter_primary(u64 value)
+{
+    return filter(value, PRIMARY_FORCED, PRIMARY_ALLOWED);
+}
+
+u64 svm_filter_secondary(u64 value)
+{
+    return filter(value, SECONDARY_FORCED, SECONDARY_ALLOWED);
+}
+
+u64 svm_filter_exit(u64 value)
+{
+    return filter(value, EXIT_FIXED, EXIT_FIXED);
+}
+
+u64 svm_filter_entry(u64 value)
+{
+    return filter(value, ENTRY_FORCED, ENTRY_ALLOWED);
+}
+
+#define CR_READ(n) BIT(n)
+#define CR_WRITE(n) BIT(16 + (n))
+#define DR_ALL 0xffffffffu
+
+/*
+ * Intercepted whatever the monitor says.
+ *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it must.
+ *  #DB, #AC: a guest can make the processor deliver these for ever (CVE-2015-8104, CVE-2015-5307).
+ *  INVD is governed by WBINVD's bit in QEMU; both are set.
+ */
+static const u32 always[6] = {
+    [INTERCEPT_CR] = CR_WRITE(4) | CR_WRITE(8) | CR_READ(8),
+    [INTERCEPT_EXCEPTION] = BIT(1) | BIT(17) | BIT(18),
+    [INTERCEPT_3] = INTERCEPT3_INTR | INTERCEPT3_NMI | INTERCEPT3_SMI | INTERCEPT3_INIT |
+                    INTERCEPT3_RDPMC | INTERCEPT3_CPUID | INTERCEPT3_INVD | INTERCEPT3_INVLPGA |
+                    INTERCEPT3_IO | INTERCEPT3_MSR | INTERCEPT3_TASK_SWITCH | INTERCEPT3_SHUTDOWN,
+    [INTERCEPT_4] = INTERCEPT4_VMRUN | INTERCEPT4_VMMCALL | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
+                    INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT | INTERCEPT4_WBINVD |
+                    INTERCEPT4_MONITOR | INTERCEPT4_MWAIT | INTERCEPT4_XSETBV | INTERCEPT4_RDPRU,
+    [INTERCEPT_5] = INTERCEPT5_INVLPGB | INTERCEPT5_INVLPGB_ILLEGAL | INTERCEPT5_MCOMMIT |
+                    INTERCEPT5_TLBSYNC,
+};
+
+/* One control bit, one group of intercepts. */
+static const struct {
+    u64 control;
+    enum vmcb_intercept_word word;
+    u32 intercepts;
+} primary_rows[] = {
+    { VMX_PRIMARY_INTERRUPT_WINDOW, INTERCEPT_3, INTERCEPT3_VINTR },
+    { VMX_PRIMARY_HLT, INTERCEPT_3, INTERCEPT3_HLT },
+    { VMX_PRIMARY_INVLPG, INTERCEPT_3, INTERCEPT3_INVLPG },
+    { VMX_PRIMARY_RDTSC, INTERCEPT_3, INTERCEPT3_RDTSC },
+    { VMX_PRIMARY_CR3_LOAD, INTERCEPT_CR, CR_WRITE(3) },
+    { VMX_PRIMARY_CR3_STORE, INTERCEPT_CR, CR_READ(3) },
+    { VMX_PRIMARY_MOV_DR, INTERCEPT_DR, DR_ALL },
+    { VMX_PRIMARY_PAUSE, INTERCEPT_3, INTERCEPT3_PAUSE },
+};
+
+/* Reads of IDTR, GDTR, LDTR, TR and their writes are bits 6 to 13. */
+#define DESCRIPTOR_TABLE_INTERCEPTS (2 * INTERCEPT3_TR_WRITE - INTERCEPT3_IDTR_READ)
+
+static void apply_interrupt_window(struct vmcb_control *control, bool wanted)
+{
+    /* A virtual interrupt that is never taken: its intercept comes first. TPR is the monitor's matter. */
+    control->v_irq = wanted ? V_IRQ : 0;
+    control->v_intr = wanted ? V_INTR_IGNORE_TPR | 15 : 0;
+}
+
+void svm_apply_controls(struct vcpu *vcpu)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+    u32 intercepts[6];
+
+    for (unsigned i = 0; i < 6; i++)
+        intercepts[i] = always[i];
+    for (unsigned i = 0; i < ARRAY_LENGTH(primary_rows); i++)
+        if (state->primary & primary_rows[i].control)
+            intercepts[primary_rows[i].word] |= primary_rows[i].intercepts;
+    if (state->secondary & VMX_SECONDARY_DESCRIPTOR_TABLE)
+        intercepts[INTERCEPT_3] |= DESCRIPTOR_TABLE_INTERCEPTS;
+    intercepts[INTERCEPT_EXCEPTION] |= (u32)state->exception_bitmap;
+    if (!svm_debug_loaded(vcpu))
+        intercepts[INTERCEPT_DR] = DR_ALL; /* the first use loads them */
+
+    for (unsigned i = 0; i < 6; i++)
+        control->intercepts[i] = intercepts[i];
+    apply_interrupt_window(control, state->primary & VMX_PRIMARY_INTERRUPT_WINDOW);
+}
+
+/* VMX interruption types (SDM volume 3, 25.8.3), the ones that AMD-V counts differently. */
+#define VMX_TYPE_PRIVILEGED_SOFTWARE 5
+#define VMX_TYPE_SOFTWARE_EXCEPTION 6
+
+static bool event_is_acceptable(u64 type, u64 vector)
+{
+    switch (type) {
+    case EVENT_INTERRUPT:
+    case EVENT_SOFTWARE:
+        return true;
+    case EVENT_NMI:
+        return vector == 2;
+    case EVENT_EXCEPTION:
+        return vector < 32 && vector != 2;
+    case VMX_TYPE_PRIVILEGED_SOFTWARE:
+        return vector == 1;
+    case VMX_TYPE_SOFTWARE_EXCEPTION:
+        return vector == 3 || vector == 4;
+    default:
+        return false;
+    }
+}
+
+bool svm_inject(struct vcpu *vcpu)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+    u64 info = state->entry_info;
+    u64 type = EVENT_TYPE(info), vector = EVENT_VECTOR(info);
+    bool is_software = type >= EVENT_SOFTWARE;
+
+    if (!event_is_acceptable(type, vector) || (is_software && state->entry_length > 15))
+        return false;
+
+    u64 event = EVENT_VALID | vector;
+
+    event |= (type > EVENT_SOFTWARE ? (u64)EVENT_EXCEPTION : type) << 8;
+    if (type == EVENT_EXCEPTION && (info & EVENT_ERROR_VALID))
+        event |= EVENT_ERROR_VALID | (state->entry_error & MASK(32)) << 32;
+    if (is_software) {
+        /* Where NRIPS is missing the processor pushes rip itself; where it is there, next_rip. */
+        vmcb->save.rip += state->entry_length;
+        vmcb->control.next_rip = vmcb->save.rip;
+        state->soft_event_advanced = true;
+    }
+    vmcb->control.event_injection = event;
+    return true;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * AMD-V exit codes as VMX exit reasons and qualifications.
+ * Sources: APM volume 2, appendix C and chapter 15; SDM volume 3, appendix C (basic exit reasons)
+ * and 28.2 (exit qualifications).
+ */
+#include "abi/vmcs.h"
+#include "kernel/core/panic.h"
+#include "kernel/x86/virt/svm/svm_priv.h"
+
+#define VECTOR_DB 1
+#define VECTOR_UD 6
+#define VECTOR_PF 14
+#define VECTOR_AC 17
+#define VECTOR_MC 18
+
+/* Vectors that push an error code: 8, 10-14, 17, 21, 29, 30. */
+#define VECTORS_WITH_ERROR 0x60227d00u
+
+/* An exit that needs nothing but its reason, and the length of its instruction if that is fixed. */
+static const struct {
+    u8 code, reason, length;
+} simple_exits[] = {
+    { SVM_EXIT_CPUID, VMX_EXIT_CPUID, 2 },
+    { SVM_EXIT_HLT, VMX_EXIT_HLT, 1 },
+    { SVM_EXIT_VMMCALL, VMX_EXIT_VMCALL, 3 },
+    { SVM_EXIT_VINTR, VMX_EXIT_INTERRUPT_WINDOW, 0 },
+    { SVM_EXIT_SHUTDOWN, VMX_EXIT_TRIPLE_FAULT, 0 },
+    { SVM_EXIT_RDTSC, VMX_EXIT_RDTSC, 0 }, /* RDTSCP too, in QEMU: 2 or 3 bytes */
+    { SVM_EXIT_RDPMC, VMX_EXIT_RDPMC, 2 },
+    { SVM_EXIT_INVD, VMX_EXIT_INVD, 2 },
+    { SVM_EXIT_WBINVD, VMX_EXIT_WBINVD, 2 },
+    { SVM_EXIT_PAUSE, VMX_EXIT_PAUSE, 2 },
+    { SVM_EXIT_MONITOR, VMX_EXIT_MONITOR, 3 },
+    { SVM_EXIT_MWAIT, VMX_EXIT_MWAIT, 3 },
+    { SVM_EXIT_MWAIT_CONDITIONAL, VMX_EXIT_MWAIT, 3 },
+    { SVM_EXIT_XSETBV, VMX_EXIT_XSETBV, 3 },
+    { SVM_EXIT_RSM, VMX_EXIT_RSM, 2 },
+};
+
+static enum guest_outcome simple_exit(struct vcpu *vcpu, u64 code)
+{
+    for (unsigned i = 0; i < ARRAY_LENGTH(simple_exits); i++) {
+        if (simple_exits[i].code == code) {
+            vcpu->exit.reason = simple_exits[i].reason;
+            vcpu->exit.instruction_length = simple_exits[i].length;
+            return GUEST_EXIT;
+        }
+    }
+    /* Not one that we asked for: the processor knows more than we do; the monitor decides. */
+    vcpu->exit.reason = VMX_EXIT_INVALID_GUEST_STATE;
+    return GUEST_EXIT;
+}
+
+static void qualified(struct vcpu *vcpu, u64 reason, u64 qualification)
+{
+    vcpu->exit.reason = reason;
+    vcpu->exit.qualification = qualification;
+    vcpu->exit.decode_state = true;
+}
+
+static enum guest_outcome reinject(struct vcpu *vcpu, u64 vector, bool has_error, u64 error)
+{
+    svm_vmcb(vcpu)->control.event_injection = EVENT_VALID | (u64)EVENT_EXCEPTION << 8 | vector |
+                                              (has_error ? EVENT_ERROR_VALID | error << 32 : 0);
+    return GUEST_RESUME;
+}
+
+static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
+{
+    const struct vmcb *vmcb = svm_vmcb(vcpu);
+    bool has_error = VECTORS_WITH_ERROR >> vector & 1;
+    u64 error = vmcb->control.exit_info1 & MASK(32);
+
+    if (vector == VECTOR_MC)
+        panic("machine check while a guest ran");
+    if (!(svm_state(vcpu)->exception_bitmap & BIT(vector)))
+        return reinject(vcpu, vector, has_error, error);
+
+    u64 qualification = vector == VECTOR_PF   ? vmcb->control.exit_info2
+                        : vector == VECTOR_DB ? vmcb->save.dr6 & 0x600f
+                                              : 0;
+
+    qualified(vcpu, VMX_EXIT_EXCEPTION_NMI, qualification);
+    vcpu->exit.interruption_info = EVENT_VALID | (u64)EVENT_EXCEPTION << 8 | vector |
+                                   (has_error ? EVENT_ERROR_VALID : 0);
+    vcpu->exit.interruption_error = has_error ? error : 0;
+    return GUEST_EXIT;
+}
+
+/* EXITINFO1 bit 63 says that bits 0-3 name the general register (decode assists, 15.33). */
+static enum guest_outcome control_register_exit(struct vcpu *vcpu, unsigned cr, bool is_read)
+{
+    const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+    u64 gpr = control->exit_info1 >> 63 ? control->exit_info1 & 0xf : 0;
+
+    qualified(vcpu, VMX_EXIT_CR_ACCESS, cr | (u64)is_read << 4 | gpr << 8);
+    if (control->exit_info1 >> 63 && control->next_rip)
+        vcpu->exit.instruction_length = control->next_rip - svm_vmcb(vcpu)->save.rip;
+    return GUEST_EXIT;
+}
+
+static enum guest_outcome debug_register_exit(struct vcpu *vcpu, unsigned dr, bool is_read)
+{
+    const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+
+    if (!(svm_state(vcpu)->primary & VMX_PRIMARY_MOV_DR)) {
+        svm_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
+        return GUEST_RESUME;
+    }
+    qualified(vcpu, VMX_EXIT_MOV_DR, dr | (u64)is_read << 4 | (control->exit_info1 & 0xf) << 8);
+    return GUEST_EXIT;
+}
+
+/* EXITINFO1 (15.10.2): bit 0 in, 2 string, 3 repeat, 4-6 size in bytes as one bit, 16-31 port. */
+static enum guest_outcome io_exit(struct vcpu *vcpu)
+{
+    const struct vmcb *vmcb = svm_vmcb(vcpu);
+    u64 info = vmcb->control.exit_info1;
+    u64 size = (info >> 4) & 7;
+
+    qualified(vcpu, VMX_EXIT_IO,
+              (size - 1) | (info & 1) << 3 | (info >> 2 & 3) << 4 | (info & 0xffff0000u));
+    vcpu->exit.instruction_length = vmcb->control.exit_info2 - vmcb->save.rip;
+    return GUEST_EXIT;
+}
+
+static enum guest_outcome msr_exit(struct vcpu *vcpu)
+{
+    vcpu->exit.reason = svm_vmcb(vcpu)->control.exit_info1 ? VMX_EXIT_WRMSR : VMX_EXIT_RDMSR;
+    vcpu->exit.instruction_length = 2;
+    return GUEST_EXIT;
+}
+
+static enum guest_outcome nested_page_fault(struct vcpu *vcpu)
+{
+    const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+    u64 info = control->exit_info1;
+    u64 access = info & NPF_FETCH ? 4 : info & NPF_WRITE ? 2 : 1;
+    /* The entry was there: readable and executable, as all of ours are. */
+    u64 permissions = info & NPF_PRESENT ? 5u << 3 : 0;
+
+    qualified(vcpu, VMX_EXIT_EPT_VIOLATION, access | permissions | (info & NPF_FINAL ? 1u << 8 : 0));
+    vcpu->exit.guest_physical = control->exit_info2;
+    return GUEST_EXIT;
+}
+
+static enum guest_outcome descriptor_table_exit(struct vcpu *vcpu, u64 code)
+{
+    unsigned which = (unsigned)(code - SVM_EXIT_IDTR_READ); /* IDTR GDTR LDTR TR, reads then writes */
+
+    qualified(vcpu, (which & 3) < 2 ? VMX_EXIT_GDTR_IDTR : VMX_EXIT_LDTR_TR, 0);
+    return GUEST_EXIT;
+}
+
+/* The event whose delivery the exit interrupted. QEMU reports a virtual interrupt's as an exception
+ * with a vector above 31; it is still pending and must not be injected (emulators.md, section 3). */
+static void record_vectoring(struct vcpu *vcpu)
+{
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+    struct svm_state *state = svm_state(vcpu);
+    u64 info = vmcb->control.exit_int_info;
+    bool is_virtual = EVENT_TYPE(info) == EVENT_EXCEPTION && EVENT_VECTOR(info) > 31;
+
+    if (!(info & EVENT_VALID) || is_virtual)
+        return;
+    vcpu->exit.vectoring_info = info & (EVENT_VALID | MASK(12));
+    vcpu->exit.vectoring_error = info >> 32;
+    if (state->soft_event_advanced)
+        vmcb->save.rip -= state->entry_length; /* delivery failed: the instruction starts again */
+}
+
+enum guest_outcome svm_exit(struct vcpu *vcpu)
+{
+    struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+    u64 code = control->exit_code & MASK(32);
+
+    if (code == SVM_EXIT_INTR)
+        return GUEST_INTERRUPT;
+    if (code == SVM_EXIT_NMI || code == SVM_EXIT_SMI || code == SVM_EXIT_INIT)
+        return GUEST_RESUME; /* taken by the host when GIF was set */
+
+    vcpu->exit = (struct vcpu_exit){ 0 };
+    if (control->exit_int_info & EVENT_VALID)
+        record_vectoring(vcpu);
+
+    switch (code) {
+    case SVM_EXIT_CR0_READ ... SVM_EXIT_CR0_READ + 15:
+        return control_register_exit(vcpu, (unsigned)code & 15, true);
+    case SVM_EXIT_CR0_WRITE ... SVM_EXIT_CR0_WRITE + 15:
+        return control_register_exit(vcpu, (unsigned)code & 15, false);
+    case SVM_EXIT_DR0_READ ... SVM_EXIT_DR0_READ + 15:
+        return debug_register_exit(vcpu, (unsigned)code & 15, true);
+    case SVM_EXIT_DR0_WRITE ... SVM_EXIT_DR0_WRITE + 15:
+        return debug_register_exit(vcpu, (unsigned)code & 15, false);
+    case SVM_EXIT_EXCEPTION ... SVM_EXIT_EXCEPTION + 31:
+        return exception_exit(vcpu, (unsigned)code & 31);
+    case SVM_EXIT_IDTR_READ ... SVM_EXIT_TR_WRITE:
+        return descriptor_table_exit(vcpu, code);
+    case SVM_EXIT_INVLPG:
+        qualified(vcpu, VMX_EXIT_INVLPG, control->exit_info1);
+        return GUEST_EXIT;
+    case SVM_EXIT_IO:
+        return io_exit(vcpu);
+    case SVM_EXIT_MSR:
+        return msr_exit(vcpu);
+    case SVM_EXIT_TASK_SWITCH:
+        qualified(vcpu, VMX_EXIT_TASK_SWITCH, control->exit_info1 & 0xffff);
+        return GUEST_EXIT;
+    case SVM_EXIT_NESTED_PAGE_FAULT:
+        return nested_page_fault(vcpu);
+    case SVM_EXIT_VMRUN:
+    case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+    case SVM_EXIT_INVLPGA:
+    case SVM_EXIT_RDPRU:
+    case SVM_EXIT_INVLPGB ... SVM_EXIT_TLBSYNC:
+        return reinject(vcpu, VECTOR_UD, false, 0); /* instructions that no guest is shown */
+    default:
+        return simple_exit(vcpu, code);
+    }
+}

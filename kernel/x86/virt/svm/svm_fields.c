@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The API's VCPU fields on AMD-V: one row says where a VMCS field lives here, which way it may be
+ * accessed, and how it converts. What has no row is refused; so are the guest/host masks and read
+ * shadows of CR0 and CR4, which AMD-V lacks.
+ * Sources: ABI sections 11.3 and 11.4; SDM volume 3, appendix B (encodings) and 25.4.1 (access
+ * rights); APM volume 2, 4.8 (segment attributes) and 15.5.1 (canonicalisation and consistency checks).
+ */
+#include "abi/vcpu.h"
+#include "abi/vmcs.h"
+#include "kernel/core/core.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/fpu.h"
+#include "kernel/x86/virt/svm/svm_priv.h"
+#include "lib/string.h"
+
+enum place { IN_VMCB, IN_STATE, IN_VCPU };
+enum access { R = 1, W = 2, RW = 3 };
+
+/* What a value goes through on its way in or out, and what a write entails. */
+enum conversion {
+    PLAIN,
+    RIGHTS,      /* VMX access rights and segment attributes */
+    SS_RIGHTS,   /* the same; AMD-V keeps the privilege level apart */
+    PIN,
+    PRIMARY,
+    SECONDARY,
+    EXIT_CONTROLS,
+    ENTRY_CONTROLS,
+    EXCEPTIONS,
+    CR0,
+    CR4,
+    CR3,
+    EFER,
+    STI_BLOCKING,
+    DEBUG,       /* DR0-DR3: may be in the processor */
+    XCR0,
+    BOOLEAN,
+};
+
+struct field {
+    u32 encoding;
+    u8 place;
+    u8 width;
+    u8 access;
+    u8 conversion;
+    u16 offset;
+};
+
+#define MEMBER_WIDTH(type, member) sizeof(((type *)0)->member)
+#define SAVE(encoding, member, access, conversion)                                                 \
+    { encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, save.member), access, conversion,               \
+      offsetof(struct vmcb, save.member) }
+#define CONTROL(encoding, member, access, conversion)                                              \
+    { encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, control.member), access, conversion,            \
+      offsetof(struct vmcb, control.member) }
+#define STATE(encoding, member, access, conversion)                                                \
+    { encoding, IN_STATE, MEMBER_WIDTH(struct svm_state, member), access, conversion,              \
+      offsetof(struct svm_state, member) }
+#define VCPU(encoding, member, access, conversion)                                                 \
+    { encoding, IN_VCPU, MEMBER_WIDTH(struct vcpu, member), access, conversion,                    \
+      offsetof(struct vcpu, member) }
+#define SEGMENT(NAME, member, rights)                                                              \
+    SAVE(VMCS_GUEST_##NAME##_SELECTOR, member.selector, RW, PLAIN),                                \
+    SAVE(VMCS_GUEST_##NAME##_LIMIT, member.limit, RW, PLAIN),                                      \
+    SAVE(VMCS_GUEST_##NAME##_ACCESS_RIGHTS, member.attributes, RW, rights),                        \
+    SAVE(VMCS_GUEST_##NAME##_BASE, member.base, RW, PLAIN)
+
+static const struct field fields[] = {
+    SEGMENT(ES, es, RIGHTS),
+    SEGMENT(CS, cs, RIGHTS),
+    SEGMENT(SS, ss, SS_RIGHTS),
+    SEGMENT(DS, ds, RIGHTS),
+    SEGMENT(FS, fs, RIGHTS),
+    SEGMENT(GS, gs, RIGHTS),
+    SEGMENT(LDTR, ldtr, RIGHTS),
+    SEGMENT(TR, tr, RIGHTS),
+    SAVE(VMCS_GUEST_GDTR_LIMIT, gdtr.limit, RW, PLAIN),
+    SAVE(VMCS_GUEST_GDTR_BASE, gdtr.base, RW, PLAIN),
+    SAVE(VMCS_GUEST_IDTR_LIMIT, idtr.limit, RW, PLAIN),
+    SAVE(VMCS_GUEST_IDTR_BASE, idtr.base, RW, PLAIN),
+
+    SAVE(VMCS_GUEST_CR0, cr0, RW, CR0),
+    SAVE(VMCS_GUEST_CR3, cr3, RW, CR3),
+    SAVE(VMCS_GUEST_CR4, cr4, RW, CR4),
+    SAVE(VMCS_GUEST_DR7, dr7, RW, PLAIN),
+    SAVE(VMCS_GUEST_RSP, rsp, RW, PLAIN),
+    SAVE(VMCS_GUEST_RIP, rip, RW, PLAIN),
+    SAVE(VMCS_GUEST_RFLAGS, rflags, RW, PLAIN),
+    SAVE(VMCS_GUEST_EFER, efer, RW, EFER),
+    SAVE(VMCS_GUEST_PAT, pat, RW, PLAIN),
+    SAVE(VMCS_GUEST_SYSENTER_CS, sysenter_cs, RW, PLAIN),
+    SAVE(VMCS_GUEST_SYSENTER_ESP, sysenter_esp, RW, PLAIN),
+    SAVE(VMCS_GUEST_SYSENTER_EIP, sysenter_eip, RW, PLAIN),
+    CONTROL(VMCS_GUEST_INTERRUPTIBILITY, interrupt_shadow, RW, STI_BLOCKING),
+    VCPU(VMCS_GUEST_ACTIVITY, activity, RW, BOOLEAN),
+
+    STATE(VMCS_PIN_CONTROLS, pin, RW, PIN),
+    STATE(VMCS_PRIMARY_CONTROLS, primary, RW, PRIMARY),
+    STATE(VMCS_SECONDARY_CONTROLS, secondary, RW, SECONDARY),
+    STATE(VMCS_EXIT_CONTROLS, exit_controls, RW, EXIT_CONTROLS),
+    STATE(VMCS_ENTRY_CONTROLS, entry_controls, RW, ENTRY_CONTROLS),
+    STATE(VMCS_EXCEPTION_BITMAP, exception_bitmap, RW, EXCEPTIONS),
+    STATE(VMCS_ENTRY_INTERRUPTION_INFO, entry_info, RW, PLAIN),
+    STATE(VMCS_ENTRY_EXCEPTION_ERROR, entry_error, W, PLAIN),
+    STATE(VMCS_ENTRY_INSTRUCTION_LENGTH, entry_length, RW, PLAIN),
+    CONTROL(VMCS_TSC_OFFSET, tsc_offset, RW, PLAIN),
+
+    VCPU(VMCS_EXIT_INTERRUPTION_INFO, exit.interruption_info, R, PLAIN),
+    VCPU(VMCS_EXIT_INTERRUPTION_ERROR, exit.interruption_error, R, PLAIN),
+    VCPU(VMCS_IDT_VECTORING_INFO, exit.vectoring_info, R, PLAIN),
+    VCPU(VMCS_IDT_VECTORING_ERROR, exit.vectoring_error, R, PLAIN),
+    VCPU(VMCS_EXIT_INSTRUCTION_LENGTH, exit.instruction_length, R, PLAIN),
+    VCPU(VMCS_GUEST_PHYSICAL_ADDRESS, exit.guest_physical, R, PLAIN),
+
+    VCPU(VCPU_FIELD_DEADLINE, deadline, RW, PLAIN),
+    VCPU(VCPU_FIELD_XCR0, xcr0, RW, XCR0),
+    SAVE(VCPU_FIELD_CR2, cr2, RW, PLAIN),
+    VCPU(VCPU_FIELD_DR0, dr[0], RW, DEBUG),
+    VCPU(VCPU_FIELD_DR1, dr[1], RW, DEBUG),
+    VCPU(VCPU_FIELD_DR2, dr[2], RW, DEBUG),
+    VCPU(VCPU_FIELD_DR3, dr[3], RW, DEBUG),
+    SAVE(VCPU_FIELD_DR6, dr6, RW, PLAIN),
+};
+
+static const struct field *field_find(u64 encoding, enum access access)
+{
+    for (unsigned i = 0; i < ARRAY_LENGTH(fields); i++)
+        if (fields[i].encoding == encoding)
+            return fields[i].access & access ? &fields[i] : NULL;
+    return NULL;
+}
+
+static void *field_address(struct vcpu *vcpu, const struct field *field)
+{
+    u8 *base = field->place == IN_VMCB    ? (u8 *)svm_vmcb(vcpu)
+               : field->place == IN_STATE ? (u8 *)svm_state(vcpu)
+                                          : (u8 *)vcpu;
+
+    return base + field->offset;
+}
+
+/* --- segments -------------------------------------------------------------------------------- */
+
+#define RIGHTS_PRESENT 0x80u
+#define RIGHTS_UNUSABLE 0x10000u
+
+static u64 rights_from_attributes(u16 attributes)
+{
+    u64 rights = (attributes & 0xffu) | (u64)((attributes >> 8) & 0xfu) << 12;
+
+    return attributes & RIGHTS_PRESENT ? rights : rights | RIGHTS_UNUSABLE;
+}
+
+static u16 attributes_from_rights(u64 rights)
+{
+    return rights & RIGHTS_UNUSABLE ? 0 : (u16)((rights & 0xff) | ((rights >> 12) & 0xf) << 8);
+}
+
+u64 svm_access_rights(const struct vmcb_segment *segment)
+{
+    return rights_from_attributes(segment->attributes);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
+{
+    const struct field *field = field_find(encoding, R);
+    u64 raw = 0;
+
+    if (!field)
+        return false;
+    if (field->conversion == DEBUG)
+        svm_debug_sync(vcpu);
+    memcpy(&raw, field_address(vcpu, field), field->width);
+
+    switch (field->conversion) {
+    case RIGHTS:
+    case SS_RIGHTS:
+        *value = rights_from_attributes((u16)raw);
+        break;
+    case EFER:
+        *value = raw & ~EFER_SVME;
+        break;
+    case STI_BLOCKING:
+        *value = raw & 1;
+        break;
+    default:
+        *value = raw;
+    }
+    return true;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+#define CR0_WRITABLE 0xe005003full
+#define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
+#define XCR0_X87 BIT(0)
+#define XCR0_SSE BIT(1)
+#define XCR0_AVX BIT(2)
+#define XCR0_AVX512 (BIT(5) | BIT(6) | BIT(7))
+
+/* The combinations that XSETBV accepts (SDM volume 1, 13.3), within what guests may have. */
+static bool xcr0_is_valid(u64 value)
+{
+    if (!(value & XCR0_X87) || (value & ~virt_guest_xcr0))
+        return false;
+    if ((value & XCR0_AVX) && !(value & XCR0_SSE))
+        return false;
+    return !(value & XCR0_AVX512) ||
+           ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
+}
+
+/* What the processor would make of the value; false if the API refuses it outright. */
+static bool filter_value(const struct field *field, u64 *value)
+{
+    switch (field->conversion) {
+    case PIN:
+        *value = svm_filter_pin(*value);
+        return true;
+    case PRIMARY:
+        *value = svm_filter_primary(*value);
+        return true;
+    case SECONDARY:
+        *value = svm_filter_secondary(*value);
+        return true;
+    case EXIT_CONTROLS:
+        *value = svm_filter_exit(*value);
+        return true;
+    case ENTRY_CONTROLS:
+        *value = svm_filter_entry(*value);
+        return true;
+    case CR0:
+        *value = (*value & CR0_WRITABLE) | CR0_ET;
+        return true;
+    case EFER:
+        *value &= EFER_WRITABLE;
+        return true;
+    case STI_BLOCKING:
+    case BOOLEAN:
+        *value &= 1;
+        return true;
+    case XCR0:
+        return xcr0_is_valid(*value);
+    default:
+        if (field->width < 8)
+            *value &= field->conversion == RIGHTS || field->conversion == SS_RIGHTS
+                          ? 0x1f0ffu
+                          : MASK(8u * field->width);
+        return true;
+    }
+}
+
+static u64 stored_value(const struct field *field, u64 value)
+{
+    switch (field->conversion) {
+    case RIGHTS:
+    case SS_RIGHTS:
+        return attributes_from_rights(value);
+    case EFER:
+        return value | EFER_SVME;
+    default:
+        return value;
+    }
+}
+
+/* Before the store: state that the processor holds comes back to memory first. */
+static void prepare_write(struct vcpu *vcpu, const struct field *field)
+{
+    if (field->conversion == DEBUG)
+        svm_debug_sync(vcpu);
+    if (field->conversion == XCR0)
+        fpu_release_vcpu(vcpu);
+}
+
+static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value)
+{
+    struct svm_state *state = svm_state(vcpu);
+
+    state->dirty = true;
+    switch (field->conversion) {
+    case PRIMARY:
+    case SECONDARY:
+    case EXCEPTIONS:
+        svm_apply_controls(vcpu);
+        break;
+    case CR0:
+    case CR3:
+    case CR4:
+    case EFER:
+        /* What a MOV to the register would have flushed is still tagged with the old ASID. */
+        state->asid_generation = 0;
+        break;
+    case SS_RIGHTS:
+        svm_vmcb(vcpu)->save.cpl = (value >> 5) & 3;
+        break;
+    case DEBUG:
+        if (svm_debug_loaded(vcpu))
+            svm_debug_load(vcpu);
+        break;
+    default:
+        break;
+    }
+    if (field->encoding == VMCS_GUEST_RIP)
+        state->exit_rip = value;
+}
+
+bool svm_write_field(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
+{
+    const struct field *field = field_find(encoding, W);
+    u64 stored;
+
+    if (!field || !filter_value(field, &value))
+        return false;
+    *written = value;
+    stored = stored_value(field, value);
+    prepare_write(vcpu, field);
+    memcpy(field_address(vcpu, field), &stored, field->width);
+    finish_write(vcpu, field, value);
+    return true;
+}
+
+/* --- MSRs ------------------------------------------------------------------------------------ */
+
+static u64 *msr_place(struct vcpu *vcpu, u64 msr)
+{
+    struct vmcb_save *save = &svm_vmcb(vcpu)->save;
+
+    switch (msr) {
+    case MSR_STAR:
+        return &save->star;
+    case MSR_LSTAR:
+        return &save->lstar;
+    case MSR_CSTAR:
+        return &save->cstar;
+    case MSR_SFMASK:
+        return &save->sfmask;
+    case MSR_KERNEL_GS_BASE:
+        return &save->kernel_gs_base;
+    case MSR_TSC_AUX:
+        return &vcpu->tsc_aux;
+    default:
+        return NULL;
+    }
+}
+
+bool svm_read_msr(struct vcpu *vcpu, u64 msr, u64 *value)
+{
+    u64 *place = msr_place(vcpu, msr);
+
+    if (place)
+        *value = *place;
+    return place != NULL;
+}
+
+bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
+{
+    u64 *place = msr_place(vcpu, msr);
+
+    if (!place)
+        return false;
+    *place = msr == MSR_TSC_AUX ? value & MASK(32) : value;
+    return true;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the AMD-V backend share: the VCPU's private state and the steps of an entry.
+ *
+ * The guest's state lives in the VMCB; svm_state holds what the API has and a VMCB has not (VMX
+ * control words as the monitor wrote them) and what an entry needs to know.
+ * Locking: as virt.h.
+ */
+#ifndef KERNEL_X86_VIRT_SVM_SVM_PRIV_H
+#define KERNEL_X86_VIRT_SVM_SVM_PRIV_H
+
+#include "kernel/object/vcpu.h"
+#include "kernel/x86/virt/svm/vmcb.h"
+#include "kernel/x86/virt/virt.h"
+
+/* The part of the save area that is kept aside while the processor checks what a monitor wrote. */
+#define SVM_SHADOW_BYTES offsetof(struct vmcb_save, last_branch)
+
+struct svm_state {
+    u64 primary;
+    u64 pin, secondary, exit_controls, entry_controls;
+    u64 exception_bitmap;
+    u64 entry_info;       /* VMX format, as passed to VMEnter */
+    u64 entry_error;
+    u64 entry_length;     /* of a software event's instruction */
+    u64 exit_rip;         /* rip at the last exit: another one at entry ends an interrupt shadow */
+    u64 asid_generation;  /* 0: needs a fresh ASID */
+    bool dirty;           /* a monitor wrote state since the processor last accepted it */
+    bool soft_event_advanced; /* rip was moved past the instruction of an injected software event */
+    u8 shadow[SVM_SHADOW_BYTES];
+};
+_Static_assert(sizeof(struct svm_state) <= VCPU_BACKEND_BYTES, "fits the VCPU's backend state");
+
+static inline struct svm_state *svm_state(struct vcpu *vcpu)
+{
+    return (struct svm_state *)vcpu->backend;
+}
+
+static inline struct vmcb *svm_vmcb(struct vcpu *vcpu)
+{
+    return vcpu_control_block(vcpu);
+}
+
+/* svm_controls.c: VMX control words to intercepts. */
+u64 svm_filter_pin(u64 value);
+u64 svm_filter_primary(u64 value);
+u64 svm_filter_secondary(u64 value);
+u64 svm_filter_exit(u64 value);
+u64 svm_filter_entry(u64 value);
+void svm_apply_controls(struct vcpu *vcpu);
+/* Puts the entry interruption information into the VMCB; false if the processor would refuse it. */
+bool svm_inject(struct vcpu *vcpu);
+
+/* svm_fields.c */
+bool svm_read_field(struct vcpu *vcpu, u64 field, u64 *value);
+bool svm_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
+bool svm_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
+bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value);
+u64 svm_access_rights(const struct vmcb_segment *segment);
+
+/* svm_exits.c: turns the VMCB's exit into vcpu->exit. */
+enum guest_outcome svm_exit(struct vcpu *vcpu);
+
+/* svm.c: the debug registers are this VCPU's on this core from now on. */
+void svm_debug_load(struct vcpu *vcpu);
+/* Brings the debug registers back into vcpu->dr if the processor holds them. */
+void svm_debug_sync(struct vcpu *vcpu);
+bool svm_debug_loaded(const struct vcpu *vcpu);
+
+/* svm_enter.S: one world switch. The general registers but rax and rsp are in gpr (order of enum vcpu_gpr). */
+void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_vmcb_hpa);
+
+#endif

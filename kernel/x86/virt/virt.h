@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What VT-x and AMD-V have in common: one table of operations, chosen at boot and read-only after.
+ * The vocabulary above this line is the API's: VMCS field encodings are the names of fields, exits
+ * are VMX basic exit reasons with their qualifications. Nothing above knows who made the CPU.
+ * Locking: the lock of the core that runs the VCPU's thread, except where all cores' are named.
+ */
+#ifndef KERNEL_X86_VIRT_VIRT_H
+#define KERNEL_X86_VIRT_VIRT_H
+
+#include "kernel/core/types.h"
+#include "kernel/vspace/vspace.h"
+
+struct vcpu;
+
+/* What became of one attempt to run the guest. */
+enum guest_outcome {
+    GUEST_EXIT,      /* vcpu->exit says why; the monitor must know */
+    GUEST_INTERRUPT, /* an interrupt waits for this core */
+    GUEST_RESUME,    /* dealt with here; enter again */
+};
+
+/* The registers in which every VMEnter and every message travels. */
+struct guest_entry {
+    u64 rip;
+    u64 primary_controls;
+    u64 interruption_info;
+};
+
+struct virt_backend {
+    const char *name;
+    enum nested_format nested_format;
+
+    void (*init_core)(void);
+    /* Fresh guest state in a zeroed control block; and the end of a VCPU. All cores' locks. */
+    void (*create)(struct vcpu *vcpu);
+    void (*destroy)(struct vcpu *vcpu);
+
+    /* Fields by VMCS encoding. False: no such field, or not in this direction. *written: the value
+     * after filtering by what the processor fixes. */
+    bool (*read_field)(struct vcpu *vcpu, u64 field, u64 *value);
+    bool (*write_field)(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
+    bool (*read_msr)(struct vcpu *vcpu, u64 msr, u64 *value);
+    bool (*write_msr)(struct vcpu *vcpu, u64 msr, u64 value);
+
+    void (*set_entry)(struct vcpu *vcpu, struct guest_entry entry);
+    struct guest_entry (*get_entry)(struct vcpu *vcpu);
+    /* Enters once, interrupts off before and after, no lock held. */
+    enum guest_outcome (*run)(struct vcpu *vcpu, hpa_t nested_root);
+    /* A thread that does not run core->loaded_vcpu goes on in user mode: nothing of the guest that
+     * it could read may stay in the processor. */
+    void (*unload)(void);
+    /* Message words 7 to 9 (rflags, interruptibility, cr3), and 27 to 30 (cr0, cr4, efer, cs). */
+    void (*exit_state)(struct vcpu *vcpu, u64 words[3]);
+    void (*decode_state)(struct vcpu *vcpu, u64 words[4]);
+
+    /* Translations made through the nested root are stale from the next entry on this core. */
+    void (*flush_nested)(hpa_t nested_root);
+};
+
+/* NULL on a machine without VT-x and AMD-V. */
+extern const struct virt_backend *virt;
+
+/* Probes the CPU, chooses the backend, sets nested_format. Says on the console what is missing. */
+void virt_init(void);
+/* Each core: turns virtualisation on. */
+void virt_init_core(void);
+
+static inline bool virt_available(void)
+{
+    return virt != NULL;
+}
+
+/* XCR0 bits that a guest may have: those whose state fits a VCPU's area. Fixed after virt_init. */
+extern u64 virt_guest_xcr0;
+
+#endif
