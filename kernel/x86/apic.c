@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/x86/apic.h"
+
+#include "kernel/core/panic.h"
+#include "kernel/core/time.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/io.h"
+#include "kernel/x86/kernel_tables.h"
+
+enum apic_register {
+    APIC_ID = 0x20,
+    APIC_TASK_PRIORITY = 0x80,
+    APIC_END_OF_INTERRUPT = 0xb0,
+    APIC_LOGICAL_DESTINATION = 0xd0,
+    APIC_DESTINATION_FORMAT = 0xe0,
+    APIC_SPURIOUS_VECTOR = 0xf0,
+    APIC_REQUESTED = 0x200, /* eight registers of 32 vectors, 16 bytes apart */
+    APIC_ERROR_STATUS = 0x280,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0,
+};
+
+#define APIC_BASE_ENABLED BIT(11)
+#define APIC_BASE_X2APIC  BIT(10)
+#define SPURIOUS_ENABLED  BIT(8)
+#define LVT_MASKED        BIT(16)
+#define LVT_NMI           0x400
+#define TIMER_DEADLINE    (2u << 17)
+#define TIMER_ONE_SHOT    0u
+#define TIMER_DIVIDE_BY_1 0xb
+#define APIC_PAGE_BYTES   4096
+
+static volatile u8 *apic_page; /* NULL: x2APIC */
+
+static inline u32 apic_read(enum apic_register at)
+{
+    return apic_page ? mmio_read32(apic_page + at) : (u32)rdmsr(MSR_X2APIC + at / 16);
+}
+
+static inline void apic_write(enum apic_register at, u32 value)
+{
+    if (apic_page)
+        mmio_write32(apic_page + at, value);
+    else
+        wrmsr(MSR_X2APIC + at / 16, value);
+}
+
+/* --- the old interrupt controllers ----------------------------------------------------------- */
+
+#define PIC1_COMMAND     0x20
+#define PIC1_DATA        0x21
+#define PIC2_COMMAND     0xa0
+#define PIC2_DATA        0xa1
+#define PIC_FIRST_VECTOR 32
+
+/* Moved away from the exceptions before they are masked: a spurious one may still come. */
+static void mask_8259(void)
+{
+    out8(PIC1_COMMAND, 0x11);
+    out8(PIC2_COMMAND, 0x11);
+    out8(PIC1_DATA, PIC_FIRST_VECTOR);
+    out8(PIC2_DATA, PIC_FIRST_VECTOR + 8);
+    out8(PIC1_DATA, 4);
+    out8(PIC2_DATA, 2);
+    out8(PIC1_DATA, 1);
+    out8(PIC2_DATA, 1);
+    out8(PIC1_DATA, 0xff);
+    out8(PIC2_DATA, 0xff);
+}
+
+/* --- set-up ---------------------------------------------------------------------------------- */
+
+void apic_init(u64 address)
+{
+    mask_8259();
+    /*
+     * Firmware that has turned x2APIC on expects it to stay on; otherwise it is simply the faster.
+     */
+    if (cpu.x2apic)
+        return;
+    apic_page = kernel_window_device(address, APIC_PAGE_BYTES);
+    if (!apic_page)
+        panic("local APIC registers at 0x%lx are not device memory", address);
+}
+
+void apic_init_core(void)
+{
+    u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLED;
+
+    wrmsr(MSR_APIC_BASE, base);
+    if (!apic_page)
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+
+    apic_write(APIC_SPURIOUS_VECTOR, SPURIOUS_ENABLED | VECTOR_SPURIOUS);
+    apic_write(APIC_TASK_PRIORITY, 0);
+    apic_write(APIC_LVT_TIMER, LVT_MASKED);
+    apic_write(APIC_LVT_LINT0, LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, LVT_NMI);
+    apic_write(APIC_LVT_ERROR, LVT_MASKED);
+    apic_write(APIC_ERROR_STATUS, 0);
+    apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    apic_write(APIC_TIMER_INITIAL, 0);
+    apic_end_of_interrupt();
+}
+
+u32 apic_id(void)
+{
+    u32 id = apic_read(APIC_ID);
+
+    return apic_page ? id >> 24 : id;
+}
+
+void apic_end_of_interrupt(void)
+{
+    apic_write(APIC_END_OF_INTERRUPT, 0);
+}
+
+bool interrupt_is_pending(void)
+{
+    /* Vectors below 32 are never requested. */
+    for (unsigned i = 1; i < 8; i++)
+        if (apic_read(APIC_REQUESTED + 16 * i))
+            return true;
+    return false;
+}
+
+/* --- timer ----------------------------------------------------------------------------------- */
+
+void apic_timer_use_deadline(void)
+{
+    apic_write(APIC_LVT_TIMER, TIMER_DEADLINE | VECTOR_TIMER);
+    /*
+     * The mode must be in effect before the first deadline is written (SDM, "TSC-Deadline Mode").
+     */
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+void apic_timer_use_countdown(void)
+{
+    apic_write(APIC_LVT_TIMER, TIMER_ONE_SHOT | VECTOR_TIMER);
+}
+
+void apic_timer_count(u32 ticks)
+{
+    apic_write(APIC_TIMER_INITIAL, ticks);
+}
+
+u32 apic_timer_remaining(void)
+{
+    return apic_read(APIC_TIMER_CURRENT);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The local APIC (xAPIC through its page, or x2APIC through MSRs) and its timer; the I/O APIC's
+ * functions are in kernel/object/irq.h.
+ *
+ * Vectors: 0-31 exceptions, 32-47 what a disabled 8259 may still deliver, 48-155 devices (API irq +
+ * 48), 156 timer, 157-159 between cores, 160-254 unknown system calls, 255 spurious.
+ * Sources: Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller".
+ */
+#ifndef KERNEL_X86_APIC_H
+#define KERNEL_X86_APIC_H
+
+#include "kernel/core/types.h"
+
+#define VECTOR_DEVICES         48
+#define VECTOR_TIMER           156
+#define VECTOR_UNKNOWN_SYSCALL 160
+#define VECTOR_SPURIOUS        255
+
+/* Boot: finds the local APIC's registers, masks the 8259s. */
+void apic_init(u64 address);
+/* Each core. */
+void apic_init_core(void);
+u32 apic_id(void);
+void apic_end_of_interrupt(void);
+
+/* The timer's register level, for timer.c. */
+void apic_timer_use_deadline(void);
+void apic_timer_use_countdown(void);
+void apic_timer_count(u32 ticks);
+u32 apic_timer_remaining(void);
+
+void ioapic_init(u64 address);
+
+#endif

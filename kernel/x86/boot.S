@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the boot loader into 64-bit C.
+ *
+ * In: 32-bit protected mode without paging, eax = the loader's magic number, ebx = physical address
+ * of its information, any stack, any descriptor tables (Multiboot 0.6.96 section 3.2; Multiboot 2.0
+ * section 3.3). This code and its data run where they are loaded and are free memory after boot.
+ *
+ * It maps the first 4 GiB of physical memory three times, all of it writable: where they are, in
+ * the physical window, and (the first GiB) at the kernel's link address. kernel_tables.c makes the
+ * final tables from C.
+ */
+#include "kernel/gen/asm_offsets.h"
+
+#define MULTIBOOT1_MAGIC 0x1badb002
+#define MULTIBOOT1_FLAGS 3 /* modules on page boundaries; tell memory sizes */
+#define MULTIBOOT2_MAGIC 0xe85250d6
+
+#define CR0_PE_WP_PG 0x80010001
+#define CR4_PAE 0x20
+#define MSR_EFER 0xc0000080
+#define EFER_LME 0x100
+#define PRESENT_WRITABLE 3
+#define LARGE 0x80
+#define CPUID_LONG_MODE_BIT 29
+
+#define CODE_SELECTOR 8
+#define DATA_SELECTOR 16
+
+        .section .boot.header, "a"
+        .balign 4
+        .long MULTIBOOT1_MAGIC, MULTIBOOT1_FLAGS, -(MULTIBOOT1_MAGIC + MULTIBOOT1_FLAGS)
+
+        .balign 8
+multiboot2_header:
+        .long MULTIBOOT2_MAGIC, 0, multiboot2_header_end - multiboot2_header
+        .long -(MULTIBOOT2_MAGIC + (multiboot2_header_end - multiboot2_header))
+        .short 0, 0
+        .long 8
+multiboot2_header_end:
+
+        .code32
+        .section .boot.text, "ax"
+        .globl boot_entry
+boot_entry:
+        cli
+        cld
+        mov %eax, %ebp
+        mov %ebx, %esi
+
+        mov $0x80000000, %eax
+        cpuid
+        cmp $0x80000001, %eax
+        jb no_long_mode
+        mov $0x80000001, %eax
+        cpuid
+        bt $CPUID_LONG_MODE_BIT, %edx
+        jnc no_long_mode
+
+        /* Four page directories, 2048 entries of 2 MiB. */
+        mov $boot_directories, %edi
+        mov $(PRESENT_WRITABLE | LARGE), %eax
+1:      mov %eax, (%edi)
+        movl $0, 4(%edi)
+        add $0x200000, %eax
+        add $8, %edi
+        cmp $(boot_directories + 4 * 4096), %edi
+        jne 1b
+
+        mov $(boot_directories + PRESENT_WRITABLE), %eax
+        mov %eax, boot_pdpt_high + 510 * 8
+        xor %ecx, %ecx
+2:      mov %eax, boot_pdpt_low(, %ecx, 8)
+        mov %eax, boot_pdpt_high(, %ecx, 8)
+        add $4096, %eax
+        inc %ecx
+        cmp $4, %ecx
+        jne 2b
+        movl $(boot_pdpt_low + PRESENT_WRITABLE), boot_pml4
+        movl $(boot_pdpt_high + PRESENT_WRITABLE), boot_pml4 + 511 * 8
+
+        mov $CR4_PAE, %eax
+        mov %eax, %cr4
+        mov $boot_pml4, %eax
+        mov %eax, %cr3
+        mov $MSR_EFER, %ecx
+        mov $EFER_LME, %eax
+        xor %edx, %edx
+        wrmsr
+        mov $CR0_PE_WP_PG, %eax
+        mov %eax, %cr0
+        lgdt boot_gdt_pointer
+        ljmp $CODE_SELECTOR, $boot_64
+
+        /* The one failure before C and its messages: a line on the first serial port. */
+no_long_mode:
+        mov $0x3fb, %dx         /* divisor 1 (115200 baud), 8 data bits, no parity, 1 stop bit */
+        mov $0x80, %al
+        out %al, %dx
+        mov $0x3f8, %dx
+        mov $1, %al
+        out %al, %dx
+        inc %dx
+        xor %al, %al
+        out %al, %dx
+        mov $0x3fb, %dx
+        mov $3, %al
+        out %al, %dx
+        mov $no_long_mode_text, %esi
+3:      lodsb
+        test %al, %al
+        jz 5f
+        mov %al, %bl
+        mov $0x3fd, %dx
+        mov $0x10000, %ecx
+4:      in %dx, %al
+        pause
+        test $0x20, %al
+        loopz 4b
+        mov %bl, %al
+        mov $0x3f8, %dx
+        out %al, %dx
+        jmp 3b
+5:      cli
+        hlt
+        jmp 5b
+no_long_mode_text:
+        .asciz "Bulkhead cannot run on this processor: it lacks 64-bit mode (LM)\r\n"
+
+        .code64
+boot_64:
+        mov $DATA_SELECTOR, %eax
+        mov %eax, %ds
+        mov %eax, %es
+        mov %eax, %ss
+        xor %eax, %eax
+        mov %eax, %fs
+        mov %eax, %gs
+        mov $(kernel_stacks + KERNEL_STACK_BYTES), %rsp
+        /* The stack protector's value; its lowest byte ends strings. */
+        rdtsc
+        shl $32, %rdx
+        or %rdx, %rax
+        xor %al, %al
+        mov %rax, __stack_chk_guard
+        mov %ebp, %edi
+        mov %esi, %esi
+        xor %ebp, %ebp
+        mov $kernel_main, %rax
+        call *%rax
+        ud2
+
+        .balign 8
+boot_gdt:
+        .quad 0
+        .quad 0x00af9b000000ffff
+        .quad 0x00cf93000000ffff
+boot_gdt_pointer:
+        .short boot_gdt_pointer - boot_gdt - 1
+        .long boot_gdt
+
+        .section .boot.bss, "aw", @nobits
+        .balign 4096
+boot_pml4:
+        .skip 4096
+boot_pdpt_low:
+        .skip 4096
+boot_pdpt_high:
+        .skip 4096
+boot_directories:
+        .skip 4 * 4096
+
+        .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The registers of a user thread. Pure data: whoever reads or writes them here executes nothing
+ * privileged. Assembly takes the offsets from the generated header (asm_offsets.c).
+ */
+#ifndef KERNEL_X86_CONTEXT_H
+#define KERNEL_X86_CONTEXT_H
+
+#include "kernel/core/types.h"
+
+struct user_context {
+    u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
+    u64 r8, r9, r10, r11, r12, r13, r14, r15;
+    u64 rip; /* of the next instruction */
+    u64 rsp;
+    u64 rflags;
+    u64 fs_base; /* what the thread has while it does not run; live in the CPU while it does */
+    u64 gs_base;
+    u64 error_code;
+    /* Entered by SYSCALL and unchanged since: rcx and r11 are stale, SYSRET may return. */
+    u64 by_syscall;
+};
+
+#define CONTEXT_SYSCALL_LENGTH 2 /* bytes of the SYSCALL instruction */
+
+/* The selectors that user threads run with. */
+#define SELECTOR_KERNEL_CS 0x08
+#define SELECTOR_KERNEL_DS 0x10
+#define SELECTOR_USER_DS   0x1b
+#define SELECTOR_USER_CS   0x23
+#define SELECTOR_TSS       0x28
+
+/* ABI section 7: what any register value supplied by a user becomes. */
+static inline u64 context_sanitise_address(u64 address)
+{
+    return (address >> 47) == 0 || (address >> 47) == 0x1ffff ? address : 0;
+}
+
+static inline u64 context_sanitise_rflags(u64 rflags)
+{
+    return (rflags & 0xed7) | 0x202;
+}
+
+/*
+ * FPU state of a thread lies in its TCB; the CPU holds somebody's (kernel/x86/fpu.h). The area is
+ * XSAVE's standard format for x87 and SSE (ABI section 9).
+ */
+#define FPU_AREA_BYTES 576
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ways out of the kernel. The stubs of entry.S save the user's registers in current's context,
+ * switch to the core's stack, and call a handler of kernel/api/syscall.h; when it returns,
+ * kernel_leave runs this_core()->current: a thread, its guest, or the idle loop.
+ */
+#ifndef KERNEL_X86_ENTRY_H
+#define KERNEL_X86_ENTRY_H
+
+#include "kernel/core/types.h"
+
+/* After schedule() and activate_current(); locks are released here. Never returns. */
+NORETURN void kernel_leave(void);
+
+#endif

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause
+set(KERNEL_X86_SOURCES
+    x86/acpi.c
+    x86/apic.c
+    x86/boot.S
+    x86/boot.c
+    x86/cpu.c
+    x86/descriptors.c
+    x86/entry.S
+    x86/fpu.c
+    x86/io.c
+    x86/ioapic.c
+    x86/kernel_tables.c
+    x86/loader.c
+    x86/serial.c
+    x86/switch.c
+    x86/timer.c
+    x86/tlb.c
+    x86/traps.c)

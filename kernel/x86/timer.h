@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Time: the TSC, measured once against a clock of known rate, and the local APIC's timer, which
+ * either compares with the TSC (deadline mode) or counts down at a rate that is measured too.
+ */
+#ifndef KERNEL_X86_TIMER_H
+#define KERNEL_X86_TIMER_H
+
+/* Boot, first core: measures; sets tsc_mhz. */
+void timer_init(void);
+/* Each core. */
+void timer_init_core(void);
+
+#endif
