@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tools/bulkhead/check.h"
+
+#include <string.h>
+
+#include "user/vmm/config.h"
+
+#define MAX_VMS       1u /* later: as many as there are serial channels */
+#define MAX_PRIORITY  254u
+#define MIN_BUDGET_US 20u
+#define MAX_PERIOD_US (3600ull * 1000000)
+#define MEBIBYTE      (1ull << 20)
+
+#define BZIMAGE_MAGIC_OFFSET 0x202u
+#define BZIMAGE_MIN_BYTES    0x268u
+
+typedef void (*vm_rule)(struct report *report, const struct model_vm *vm);
+
+/* Where a key's value is, or the VM that lacks the key. */
+static void rule_name_length(struct report *report, const struct model_vm *vm)
+{
+    if (vm->name.text != NULL && strlen(vm->name.text) >= VMM_NAME_BYTES) {
+        report_error(report, vm->name.at, "the name has %zu characters; expected at most %u",
+                     strlen(vm->name.text), VMM_NAME_BYTES - 1);
+    }
+}
+
+static void rule_memory(struct report *report, const struct model_vm *vm)
+{
+    uint64_t bytes = vm->memory.value;
+
+    if (!vm->memory.given) {
+        return;
+    }
+    if (bytes < VMM_RAM_MIN || bytes > VMM_RAM_MAX) {
+        report_error(report, vm->memory.at, "a VM has %lluM to %lluG of memory",
+                     VMM_RAM_MIN / MEBIBYTE, VMM_RAM_MAX / MEBIBYTE / 1024);
+    } else if (bytes % VMM_RAM_FRAME != 0) {
+        report_error(report, vm->memory.at,
+                     "memory is given in multiples of 2M; expected for example %lluM",
+                     (unsigned long long)((bytes / VMM_RAM_FRAME + 1) * VMM_RAM_FRAME / MEBIBYTE));
+    }
+}
+
+static void rule_vcpus(struct report *report, const struct model_vm *vm)
+{
+    if (vm->vcpus.value != 1) {
+        report_error(report, vm->vcpus.at, "this version gives each VM one vCPU; expected 1");
+    }
+}
+
+static void rule_priority(struct report *report, const struct model_vm *vm)
+{
+    if (vm->priority.value < 1 || vm->priority.value > MAX_PRIORITY) {
+        report_error(report, vm->priority.at, "expected a priority from 1 to %u", MAX_PRIORITY);
+    }
+}
+
+static void rule_time(struct report *report, const struct model_vm *vm)
+{
+    if (vm->budget.given && !vm->period.given) {
+        report_error(report, vm->budget.at, "a budget needs a 'period' in which it is available");
+        return;
+    }
+    if (vm->period.value > MAX_PERIOD_US) {
+        report_error(report, vm->period.at, "the period is longer than an hour; expected less");
+    } else if (vm->budget.value > vm->period.value) {
+        report_error(report, vm->budget.at,
+                     "the budget is greater than the period; expected at most %lluus",
+                     (unsigned long long)vm->period.value);
+    } else if (vm->budget.value < MIN_BUDGET_US) {
+        report_error(report, vm->budget.given ? vm->budget.at : vm->period.at,
+                     "expected at least %uus", MIN_BUDGET_US);
+    }
+}
+
+static void rule_command_line(struct report *report, const struct model_vm *vm)
+{
+    size_t length = strlen(vm->command_line.text);
+
+    if (length >= VMM_COMMAND_LINE_BYTES) {
+        report_error(report, vm->command_line.at,
+                     "the command line has %zu characters; expected at most %u", length,
+                     VMM_COMMAND_LINE_BYTES - 1);
+    }
+    for (const char *at = vm->command_line.text; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ') {
+            report_error(report, vm->command_line.at,
+                         "the command line has a control character; expected one line of text");
+            return;
+        }
+    }
+}
+
+static void rule_kernel(struct report *report, const struct model_vm *vm)
+{
+    const struct model_file *file = &vm->kernel;
+
+    if (file->path == NULL) {
+        return;
+    }
+    if (file->length > VMM_INITRD_VADDR - VMM_KERNEL_VADDR) {
+        report_error(report, file->name.at, "'%s' is larger than a kernel may be, 512M",
+                     file->path);
+    } else if (file->length < BZIMAGE_MIN_BYTES ||
+               memcmp(file->bytes + BZIMAGE_MAGIC_OFFSET, "HdrS", 4) != 0) {
+        report_error(report, file->name.at, "'%s' is not a Linux kernel; expected a bzImage",
+                     file->path);
+    }
+}
+
+static void rule_initrd(struct report *report, const struct model_vm *vm)
+{
+    const struct model_file *file = &vm->initrd;
+
+    if (file->path != NULL && file->length > VMM_RAM_VADDR - VMM_INITRD_VADDR) {
+        report_error(report, file->name.at, "'%s' is larger than a RAM disk may be, 3G",
+                     file->path);
+    }
+}
+
+/* The monitor copies both into guest RAM; a kernel unpacks to several times its size. */
+static void rule_images_fit(struct report *report, const struct model_vm *vm)
+{
+    uint64_t bytes = vm->kernel.length * 4 + vm->initrd.length;
+
+    if (vm->memory.given && bytes > vm->memory.value) {
+        report_error(report, vm->memory.at,
+                     "the guest's kernel and RAM disk need more memory; expected at least %lluM",
+                     (unsigned long long)(bytes / VMM_RAM_FRAME + 1) * 2);
+    }
+}
+
+static const vm_rule vm_rules[] = {
+    rule_name_length,  rule_memory, rule_vcpus,  rule_priority,   rule_time,
+    rule_command_line, rule_kernel, rule_initrd, rule_images_fit,
+};
+
+static void rule_number_of_vms(struct report *report, const struct model *model)
+{
+    if (model->nr_vms > MAX_VMS) {
+        report_error(report, model->vms[MAX_VMS].at,
+                     "this version runs one VM; expected no second");
+    }
+}
+
+static void rule_names_differ(struct report *report, const struct model *model)
+{
+    for (size_t i = 1; i < model->nr_vms; i++) {
+        const struct model_text *name = &model->vms[i].name;
+
+        for (size_t j = 0; name->text != NULL && j < i; j++) {
+            const struct model_text *other = &model->vms[j].name;
+
+            if (other->text != NULL && strcmp(name->text, other->text) == 0) {
+                report_error(report, name->at,
+                             "the VM in line %u is called '%s', too; "
+                             "expected another name",
+                             other->at.line, name->text);
+                break;
+            }
+        }
+    }
+}
+
+void check_model(struct report *report, const struct model *model)
+{
+    rule_number_of_vms(report, model);
+    rule_names_differ(report, model);
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        for (size_t rule = 0; rule < sizeof(vm_rules) / sizeof(vm_rules[0]); rule++) {
+            vm_rules[rule](report, &model->vms[i]);
+        }
+    }
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tools/bulkhead/compile.h"
+
+#include <string.h>
+
+#include "abi/bootinfo.h"
+#include "user/init/plan_check.h"
+#include "user/vmm/config.h"
+
+#define RIGHT_WRITE       1u
+#define RIGHT_READ        2u
+#define RIGHT_GRANT_REPLY 8u
+#define RIGHTS_ALL        15u
+
+/* Where init fills frames: in a PML4 entry of its own, far from the image and what follows it. */
+#define SCRATCH_ADDRESS (1ull << 39)
+
+/* init's capabilities from then on (abi/plan.h); 2^4 slots. */
+#define SUPERVISOR_CNODE_BITS 4u
+enum supervisor_slot {
+    SUPERVISOR_ENDPOINT = 1,
+    SUPERVISOR_REPLY = 2,
+    SUPERVISOR_DEBUG_EXIT = 3,
+    SUPERVISOR_SHUTDOWN = 4,
+};
+/* Twentieth part of a core: enough to report, too little to disturb when a monitor goes mad. */
+#define SUPERVISOR_BUDGET_US 5000u
+#define SUPERVISOR_PERIOD_US 100000u
+
+/* A scheduling context of 256 bytes has 8 refills more than the two that each has. */
+#define CONTEXT_BITS  8u
+#define EXTRA_REFILLS 8u
+
+/* The legacy serial port. */
+#define SERIAL_FIRST 0x3f8u
+#define SERIAL_LAST  0x3ffu
+#define SERIAL_PIN   4u
+
+/* Slots of the initial CNode that others than the plan and the image use: a generous guess. */
+#define BOOT_SLOTS 1024u
+
+/* One VM on its way into the builder. */
+struct vm_build {
+    struct builder *builder;
+    const struct model_vm *vm;
+    uint32_t owner;
+    uint32_t supervisor; /* init's endpoint */
+    uint32_t cnode;
+    uint32_t vspace;
+    uint32_t ept;
+    uint32_t tcb;
+    uint32_t vcpu;
+    uint32_t notification;
+    uint32_t context;
+    uint32_t config_frame;
+    uint32_t buffer_frame;
+    uint32_t kernel;
+    uint32_t initrd;
+    uint32_t ram_low;
+    uint32_t ram_high;
+};
+
+static const char *part_name(struct vm_build *build, const char *part)
+{
+    return arena_format(build->builder->arena, "%s.%s", build->vm->name.text, part);
+}
+
+static uint32_t vm_object(struct vm_build *build, const char *part, uint8_t type, uint8_t size_bits,
+                          uint64_t count)
+{
+    return builder_object(build->builder, build->owner, part_name(build, part), type, size_bits,
+                          count);
+}
+
+/* Bytes of guest RAM below and above the gap for device registers. */
+static uint64_t ram_low_bytes(const struct model_vm *vm)
+{
+    return vm->memory.value < VMM_RAM_LOW_MAX ? vm->memory.value : VMM_RAM_LOW_MAX;
+}
+
+static uint64_t ram_high_bytes(const struct model_vm *vm)
+{
+    return vm->memory.value - ram_low_bytes(vm);
+}
+
+static void vm_make_objects(struct vm_build *build)
+{
+    const struct model_vm *vm = build->vm;
+
+    build->ram_low =
+        vm_object(build, "ram", seL4_X86_LargePageObject, 0, ram_low_bytes(vm) / VMM_RAM_FRAME);
+    if (ram_high_bytes(vm) != 0) {
+        build->ram_high = vm_object(build, "ram-high", seL4_X86_LargePageObject, 0,
+                                    ram_high_bytes(vm) / VMM_RAM_FRAME);
+    }
+    build->vcpu = vm_object(build, "vcpu", seL4_X86_VCPUObject, 0, 1);
+    build->cnode = vm_object(build, "cnode", seL4_CapTableObject, VMM_CNODE_RADIX, 1);
+    build->vspace = vm_object(build, "vspace", seL4_X64_PML4Object, 0, 1);
+    build->ept = vm_object(build, "ept", seL4_X86_EPTPML4Object, 0, 1);
+    build->config_frame = vm_object(build, "config", seL4_X86_4K, 0, 1);
+    build->buffer_frame = vm_object(build, "ipc-buffer", seL4_X86_4K, 0, 1);
+    build->tcb = vm_object(build, "tcb", seL4_TCBObject, 0, 1);
+    build->context = vm_object(build, "sched-context", seL4_SchedContextObject, CONTEXT_BITS, 1);
+    build->notification = vm_object(build, "notification", seL4_NotificationObject, 0, 1);
+    build->kernel = builder_image(build->builder, build->owner, part_name(build, "kernel"),
+                                  vm->kernel.bytes, vm->kernel.length);
+    build->initrd = builder_image(build->builder, build->owner, part_name(build, "initrd"),
+                                  vm->initrd.bytes, vm->initrd.length);
+}
+
+static uint16_t page_attributes(bool execute)
+{
+    return execute ? 0 : PLAN_ATTRIBUTE_EXECUTE_NEVER;
+}
+
+static const char *segment_name(const struct program_segment *segment)
+{
+    if (segment->write) {
+        return "vmm.data";
+    }
+    return segment->execute ? "vmm.text" : "vmm.rodata";
+}
+
+static void vm_load_program(struct vm_build *build, const struct program *program)
+{
+    for (size_t i = 0; i < program->nr_segments; i++) {
+        const struct program_segment *segment = &program->segments[i];
+        uint64_t pages = (segment->memory_bytes + PLAN_PAGE_BYTES - 1) / PLAN_PAGE_BYTES;
+        uint32_t frames = vm_object(build, segment_name(segment), seL4_X86_4K, 0, pages);
+
+        builder_fill(build->builder, frames, segment->bytes, segment->file_bytes);
+        builder_map(build->builder, build->vspace, frames, segment->address,
+                    segment->write ? RIGHT_READ | RIGHT_WRITE : RIGHT_READ,
+                    page_attributes(segment->execute));
+    }
+}
+
+static void vm_write_config(struct vm_build *build)
+{
+    const struct model_vm *vm = build->vm;
+    struct vmm_config config = {
+        .magic = VMM_CONFIG_MAGIC,
+        .version = VMM_CONFIG_VERSION,
+        .nr_vcpus = (uint32_t)vm->vcpus.value,
+        .ram_bytes = vm->memory.value,
+        .kernel_bytes = vm->kernel.length,
+        .initrd_bytes = vm->initrd.length,
+        .flags = vm->statistics.value != 0 ? VMM_FLAG_STATISTICS : 0,
+    };
+
+    /* The checks have seen to it that both fit. */
+    memcpy(config.name, vm->name.text, strlen(vm->name.text));
+    memcpy(config.command_line, vm->command_line.text, strlen(vm->command_line.text));
+    builder_fill(build->builder, build->config_frame, &config, sizeof(config));
+    builder_fill_tsc_mhz(build->builder, build->config_frame, offsetof(struct vmm_config, tsc_mhz));
+}
+
+static void vm_map_frames(struct vm_build *build)
+{
+    struct builder *builder = build->builder;
+    uint16_t data = page_attributes(false);
+
+    builder_map(builder, build->vspace, build->config_frame, VMM_CONFIG_VADDR, RIGHT_READ, data);
+    builder_map(builder, build->vspace, build->buffer_frame, VMM_IPC_BUFFER_VADDR,
+                RIGHT_READ | RIGHT_WRITE, data);
+    builder_map(builder, build->vspace, build->kernel, VMM_KERNEL_VADDR, RIGHT_READ, data);
+    builder_map(builder, build->vspace, build->initrd, VMM_INITRD_VADDR, RIGHT_READ, data);
+    builder_map(builder, build->vspace, build->ram_low, VMM_RAM_VADDR, RIGHT_READ | RIGHT_WRITE,
+                data);
+    builder_map(builder, build->vspace, build->ram_high, VMM_RAM_VADDR + VMM_RAM_HIGH_BASE,
+                RIGHT_READ | RIGHT_WRITE, data);
+}
+
+/* Each frame of RAM is mapped twice, and a capability maps once: the guest's side takes copies. */
+static void vm_map_guest(struct vm_build *build, uint32_t ram, uint64_t address)
+{
+    if (ram != 0) {
+        builder_map(build->builder, build->ept, builder_copy(build->builder, ram, RIGHTS_ALL, 0),
+                    address, RIGHT_READ | RIGHT_WRITE, seL4_X86_EPT_WriteBack);
+    }
+}
+
+static void vm_make_paging(struct vm_build *build, const struct program *program)
+{
+    const struct model_vm *vm = build->vm;
+    uint64_t low = ram_low_bytes(vm), high = ram_high_bytes(vm);
+    uint64_t high_base = VMM_RAM_VADDR + VMM_RAM_HIGH_BASE;
+    const struct builder_range own[] = {
+        { program->segments[0].address, program_end(program), seL4_PageBits },
+        { VMM_CONFIG_VADDR, VMM_IPC_BUFFER_VADDR + PLAN_PAGE_BYTES, seL4_PageBits },
+        { VMM_KERNEL_VADDR, VMM_KERNEL_VADDR + vm->kernel.length, seL4_PageBits },
+        { VMM_INITRD_VADDR, VMM_INITRD_VADDR + vm->initrd.length, seL4_PageBits },
+        { VMM_RAM_VADDR, VMM_RAM_VADDR + low, seL4_LargePageBits },
+        { high_base, high_base + high, seL4_LargePageBits },
+    };
+    const struct builder_range guest[] = {
+        { 0, low, seL4_LargePageBits },
+        { VMM_RAM_HIGH_BASE, VMM_RAM_HIGH_BASE + high, seL4_LargePageBits },
+    };
+
+    builder_paging(build->builder, build->owner, part_name(build, "vspace.paging"), build->vspace,
+                   false, own, sizeof(own) / sizeof(own[0]));
+    builder_paging(build->builder, build->owner, part_name(build, "ept.paging"), build->ept, true,
+                   guest, sizeof(guest) / sizeof(guest[0]));
+    vm_map_guest(build, build->ram_low, 0);
+    vm_map_guest(build, build->ram_high, VMM_RAM_HIGH_BASE);
+}
+
+static void vm_give_devices(struct vm_build *build)
+{
+    struct builder *builder = build->builder;
+    uint32_t port = builder_port(builder, build->owner, part_name(build, "serial-port"),
+                                 SERIAL_FIRST, SERIAL_LAST);
+    uint32_t irq = builder_irq(
+        builder,
+        (struct plan_irq){ .owner = build->owner, .pin = SERIAL_PIN, .vector = SERIAL_PIN },
+        part_name(build, "serial-irq"));
+
+    builder_bind(
+        builder, irq,
+        builder_copy(builder, build->notification, RIGHT_READ | RIGHT_WRITE, VMM_BADGE_SERIAL));
+    builder_cap(builder, build->cnode, VMM_SLOT_SERIAL_PORT, port, RIGHTS_ALL, 0);
+    builder_cap(builder, build->cnode, VMM_SLOT_SERIAL_IRQ, irq, RIGHTS_ALL, 0);
+}
+
+static void vm_give_caps(struct vm_build *build)
+{
+    struct builder *builder = build->builder;
+
+    builder_cap(builder, build->cnode, VMM_SLOT_TCB, build->tcb, RIGHTS_ALL, 0);
+    builder_cap(builder, build->cnode, VMM_SLOT_VCPU, build->vcpu, RIGHTS_ALL, 0);
+    builder_cap(builder, build->cnode, VMM_SLOT_NOTIFICATION, build->notification,
+                RIGHT_READ | RIGHT_WRITE, 0);
+    builder_cap(builder, build->cnode, VMM_SLOT_SUPERVISOR_EP, build->supervisor, RIGHT_WRITE,
+                build->owner);
+}
+
+static void vm_make_thread(struct vm_build *build, const struct program *program)
+{
+    const struct model_vm *vm = build->vm;
+    bool shares = vm->budget.value < vm->period.value;
+
+    builder_context(build->builder, (struct plan_context){
+                                        .slot = build->context,
+                                        .budget_us = vm->budget.value,
+                                        .period_us = vm->period.value,
+                                        .extra_refills = shares ? EXTRA_REFILLS : 0,
+                                        .badge = build->owner,
+                                    });
+    builder_thread(build->builder,
+                   (struct plan_thread){
+                       .name = builder_string(build->builder, part_name(build, "vmm")),
+                       .owner = build->owner,
+                       .tcb = build->tcb,
+                       .cnode = build->cnode,
+                       .cnode_bits = VMM_CNODE_RADIX,
+                       .vspace = build->vspace,
+                       .buffer_frame = build->buffer_frame,
+                       .buffer_address = VMM_IPC_BUFFER_VADDR,
+                       .fault_endpoint = builder_copy(build->builder, build->supervisor,
+                                                      RIGHT_WRITE | RIGHT_GRANT_REPLY,
+                                                      build->owner | PLAN_BADGE_FAULT),
+                       .context = build->context,
+                       .notification = build->notification,
+                       .vcpu = build->vcpu,
+                       .ept = build->ept,
+                       .rip = program->entry,
+                       .priority = (uint32_t)vm->priority.value,
+                       .max_priority = (uint32_t)vm->priority.value,
+                   });
+}
+
+static void compile_vm(struct builder *builder, const struct model_vm *vm, uint32_t supervisor,
+                       const struct program *program)
+{
+    struct vm_build build = { .builder = builder, .vm = vm, .supervisor = supervisor };
+
+    build.owner = builder_component(builder, vm->name.text, PLAN_COMPONENT_VM);
+    vm_make_objects(&build);
+    vm_load_program(&build, program);
+    vm_write_config(&build);
+    vm_map_frames(&build);
+    vm_make_paging(&build, program);
+    vm_give_caps(&build);
+    vm_give_devices(&build);
+    vm_make_thread(&build, program);
+}
+
+/* --- init's own part ---------------------------------------------------------------------------
+ */
+
+static void keep_exit_ports(struct builder *builder, uint32_t cnode)
+{
+    struct plan_supervisor *supervisor = &builder->header.supervisor;
+    uint32_t debug_exit = builder_port(builder, PLAN_OWNER_INIT, "init.debug-exit", 0xf4, 0xf7);
+    uint32_t shutdown = builder_port(builder, PLAN_OWNER_INIT, "init.shutdown", 0x8900, 0x8900);
+
+    builder_cap(builder, cnode, SUPERVISOR_DEBUG_EXIT, debug_exit, RIGHTS_ALL, 0);
+    builder_cap(builder, cnode, SUPERVISOR_SHUTDOWN, shutdown, RIGHTS_ALL, 0);
+    supervisor->debug_exit_index = SUPERVISOR_DEBUG_EXIT;
+    supervisor->shutdown_index = SUPERVISOR_SHUTDOWN;
+}
+
+/* Returns the endpoint that the supervisor listens to. */
+static uint32_t compile_init(struct builder *builder, const struct model *model)
+{
+    static const struct builder_range scratch = { SCRATCH_ADDRESS,
+                                                  SCRATCH_ADDRESS + PLAN_PAGE_BYTES,
+                                                  seL4_PageBits };
+    uint32_t cnode = builder_object(builder, PLAN_OWNER_INIT, "init.cnode", seL4_CapTableObject,
+                                    SUPERVISOR_CNODE_BITS, 1);
+    uint32_t endpoint =
+        builder_object(builder, PLAN_OWNER_INIT, "init.endpoint", seL4_EndpointObject, 0, 1);
+    uint32_t reply = builder_object(builder, PLAN_OWNER_INIT, "init.reply", seL4_ReplyObject, 0, 1);
+
+    builder->header.name = builder_string(builder, model->name.text);
+    builder->header.end_action = (uint32_t)model->at_end.value;
+    builder->header.scratch_address = SCRATCH_ADDRESS;
+    builder->header.supervisor = (struct plan_supervisor){
+        .cnode = cnode,
+        .cnode_bits = SUPERVISOR_CNODE_BITS,
+        .endpoint_index = SUPERVISOR_ENDPOINT,
+        .reply_index = SUPERVISOR_REPLY,
+        .budget_us = SUPERVISOR_BUDGET_US,
+        .period_us = SUPERVISOR_PERIOD_US,
+    };
+    builder_paging(builder, PLAN_OWNER_INIT, "init.paging", PLAN_SLOT_INIT_VSPACE, false, &scratch,
+                   1);
+    builder_cap(builder, cnode, SUPERVISOR_ENDPOINT, endpoint, RIGHT_READ, 0);
+    builder_cap(builder, cnode, SUPERVISOR_REPLY, reply, RIGHTS_ALL, 0);
+    if (model->at_end.value == PLAN_END_EXIT) {
+        keep_exit_ports(builder, cnode);
+    }
+    return endpoint;
+}
+
+/* --- Limits ------------------------------------------------------------------------------------
+ */
+
+static bool check_slot_limit(struct report *report, const struct model *model,
+                             const struct plan_header *header, const struct program *init)
+{
+    uint64_t own = (program_end(init) - init->segments[0].address) / PLAN_PAGE_BYTES;
+    uint64_t pages = own + header->image_bytes / PLAN_PAGE_BYTES;
+    uint64_t slots = BOOT_SLOTS + pages + pages / 512 + header->nr_slots;
+
+    if (slots <= 1ull << SEL4_ROOT_CNODE_BITS) {
+        return true;
+    }
+    report_error(
+        report, model->at,
+        "the system needs about %llu capabilities and init has room for %llu; expected "
+        "less memory (one for each MiB) or smaller kernels and RAM disks (two for each 4K)",
+        (unsigned long long)slots, 1ull << SEL4_ROOT_CNODE_BITS);
+    return false;
+}
+
+/* What init would refuse, the tool refuses; if it comes to that, the tool is to blame. */
+static bool check_own_plan(struct report *report, const struct buffer *bytes)
+{
+    struct plan_problem problem;
+    struct plan plan;
+    uint64_t image_bytes = ((const struct plan_header *)bytes->bytes)->image_bytes;
+
+    if (plan_open(&plan, bytes->bytes, image_bytes, &problem) && plan_check(&plan, &problem)) {
+        return true;
+    }
+    report_error(report, (struct position){ 0 },
+                 "the plan made of it is wrong (%s %d: %s): this is a mistake in bulkhead itself",
+                 problem.where, (int)problem.row, problem.what);
+    return false;
+}
+
+bool compile_system(struct report *report, const struct model *model,
+                    const struct components *components, struct compiled *compiled)
+{
+    struct builder builder;
+    uint32_t supervisor;
+
+    builder_init(&builder, report->arena);
+    supervisor = compile_init(&builder, model);
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        compile_vm(&builder, &model->vms[i], supervisor, &components->vmm);
+    }
+    compiled->plan = builder_finish(&builder);
+    compiled->files = builder.files;
+    return check_slot_limit(report, model, (const struct plan_header *)compiled->plan.bytes,
+                            &components->init) &&
+           check_own_plan(report, &compiled->plan);
+}

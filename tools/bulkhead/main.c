@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bulkhead: turns a system description into a boot image. The passes are in tree.h, model.h,
+ * check.h, compile.h, builder.h and emit.h; this file reads the command line and calls them in that
+ * order.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/bulkhead/check.h"
+#include "tools/bulkhead/compile.h"
+#include "tools/bulkhead/emit.h"
+#include "tools/bulkhead/file.h"
+#include "tools/bulkhead/graph.h"
+#include "user/vmm/config.h"
+
+enum exit_code {
+    EXIT_GOOD = 0,
+    EXIT_DESCRIPTION = 1, /* the description is wrong */
+    EXIT_USAGE = 2,       /* the command line is wrong */
+    EXIT_ENVIRONMENT = 3, /* a program or file is missing, or cannot be written */
+};
+
+#define MAX_ARTIFACTS 16u
+
+struct options {
+    const char *command;
+    const char *description;
+    const char *output;
+    const char *components;
+    const char *kernel;
+    const char *artifacts[MAX_ARTIFACTS];
+    size_t nr_artifacts;
+    bool iso;
+    bool help;
+};
+
+/* Everything that one run works on. */
+struct run {
+    struct arena arena;
+    struct options options;
+    struct report report;
+    struct model model;
+    struct components components;
+    struct compiled compiled;
+};
+
+static const char usage[] =
+    "usage: bulkhead check FILE\n"
+    "       bulkhead build FILE -o DIR [--iso]\n"
+    "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
+    "\n"
+    "  check   says all that is wrong with a system description\n"
+    "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
+    "  graph   draws who can reach what: as Graphviz source on standard output, or in the format\n"
+    "          that the name after -o ends in, by Graphviz's program dot\n"
+    "\n"
+    "  -o, --output PATH     where the result goes\n"
+    "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
+    "      --artifacts DIR   look here for files that are not beside FILE; may be repeated\n"
+    "                        (default: guest/ in the build tree that bulkhead is in)\n"
+    "      --components DIR  init.elf and vmm.elf (default: user/ in that build tree)\n"
+    "      --kernel FILE     for --iso (default: kernel/bulkhead.elf in that build tree)\n"
+    "  -h, --help            this text\n"
+    "\n"
+    "Exit status: 0 good, 1 the description is wrong, 2 the command line is wrong, 3 something\n"
+    "else is missing or cannot be written. docs/system-description.md explains the language.\n";
+
+static enum exit_code complain(enum exit_code code, const char *what, const char *why)
+{
+    fprintf(stderr, "bulkhead: %s%s%s\n", what, why != NULL ? ": " : "", why != NULL ? why : "");
+    return code;
+}
+
+/* --- Command line ------------------------------------------------------------------------------
+ */
+
+static bool take_option(struct options *options, int option)
+{
+    switch (option) {
+    case 'o':
+        options->output = optarg;
+        return true;
+    case 'i':
+        options->iso = true;
+        return true;
+    case 'c':
+        options->components = optarg;
+        return true;
+    case 'k':
+        options->kernel = optarg;
+        return true;
+    case 'h':
+        options->help = true;
+        return true;
+    case 'a':
+        if (options->nr_artifacts < MAX_ARTIFACTS) {
+            options->artifacts[options->nr_artifacts++] = optarg;
+            return true;
+        }
+        return false;
+    default:
+        return false;
+    }
+}
+
+static bool read_options(struct options *options, int count, char **arguments)
+{
+    static const struct option known[] = {
+        { "output", required_argument, NULL, 'o' },
+        { "iso", no_argument, NULL, 'i' },
+        { "artifacts", required_argument, NULL, 'a' },
+        { "components", required_argument, NULL, 'c' },
+        { "kernel", required_argument, NULL, 'k' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int option;
+
+    while ((option = getopt_long(count, arguments, "o:h", known, NULL)) != -1) {
+        if (!take_option(options, option)) {
+            return false;
+        }
+    }
+    if (count - optind == 2) {
+        options->command = arguments[optind];
+        options->description = arguments[optind + 1];
+    }
+    return options->help || options->command != NULL;
+}
+
+/* A path in the build tree that this program lies in (tools/bulkhead/bulkhead). */
+static const char *in_build_tree(struct arena *arena, const char *path)
+{
+    char self[PATH_MAX] = "";
+    char *folder = self;
+
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0) {
+        return path;
+    }
+    for (int levels = 0; levels < 3; levels++) {
+        folder = dirname(folder);
+    }
+    return arena_format(arena, "%s/%s", folder, path);
+}
+
+static void set_defaults(struct arena *arena, struct options *options)
+{
+    if (options->nr_artifacts == 0) {
+        options->artifacts[options->nr_artifacts++] = in_build_tree(arena, "guest");
+    }
+    if (options->components == NULL) {
+        options->components = in_build_tree(arena, "user");
+    }
+    if (options->kernel == NULL) {
+        options->kernel = in_build_tree(arena, "kernel/bulkhead.elf");
+    }
+}
+
+/* --- Steps -------------------------------------------------------------------------------------
+ */
+
+static enum exit_code read_description(struct run *run, bool missing_is_error)
+{
+    const struct options *options = &run->options;
+    const struct file_search search = { options->description, options->artifacts,
+                                        options->nr_artifacts, missing_is_error };
+    struct file file;
+    const struct tree *tree;
+
+    report_init(&run->report, &run->arena, options->description);
+    if (!file_map(options->description, &file)) {
+        return complain(EXIT_ENVIRONMENT, options->description, strerror(errno));
+    }
+    tree = tree_parse(&run->report, (const char *)file.bytes, file.length);
+    if (tree != NULL) {
+        model_read(&run->report, tree, &run->model);
+        file_find_all(&run->report, &search, &run->model);
+        check_model(&run->report, &run->model);
+    }
+    return run->report.errors == 0 ? EXIT_GOOD : EXIT_DESCRIPTION;
+}
+
+static enum exit_code read_component(struct run *run, const char *name, struct program *program)
+{
+    const char *path = arena_format(&run->arena, "%s/%s", run->options.components, name);
+    const char *wrong;
+    struct file file;
+
+    if (!file_map(path, &file)) {
+        return complain(EXIT_ENVIRONMENT, path, strerror(errno));
+    }
+    wrong = program_read(&file, program);
+    return wrong == NULL ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, path, wrong);
+}
+
+static enum exit_code compile(struct run *run)
+{
+    enum exit_code code = read_component(run, "init.elf", &run->components.init);
+
+    if (code == EXIT_GOOD) {
+        code = read_component(run, "vmm.elf", &run->components.vmm);
+    }
+    if (code != EXIT_GOOD) {
+        return code;
+    }
+    if (program_end(&run->components.vmm) > VMM_CONFIG_VADDR) {
+        return complain(EXIT_ENVIRONMENT, "vmm.elf", "it reaches into the addresses of its data");
+    }
+    return compile_system(&run->report, &run->model, &run->components, &run->compiled)
+               ? EXIT_GOOD
+               : EXIT_DESCRIPTION;
+}
+
+/* Runs another program and waits for it. */
+static enum exit_code call(char *const *arguments)
+{
+    extern char **environ;
+    int error, status;
+    pid_t child;
+
+    error = posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ);
+    if (error != 0) {
+        return complain(EXIT_ENVIRONMENT, arguments[0], strerror(error));
+    }
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return complain(EXIT_ENVIRONMENT, arguments[0], strerror(errno));
+        }
+    }
+    return status == 0 ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, arguments[0], "failed");
+}
+
+/* --- Commands ----------------------------------------------------------------------------------
+ */
+
+static enum exit_code command_check(struct run *run)
+{
+    return read_description(run, false);
+}
+
+static const char grub_configuration[] = "serial --unit=0 --speed=115200\n"
+                                         "terminal_output console serial\n"
+                                         "set timeout=0\n"
+                                         "menuentry \"Bulkhead\" {\n"
+                                         "    multiboot2 /boot/kernel.elf\n"
+                                         "    module2 /boot/image.elf\n"
+                                         "}\n";
+
+/* grub-mkrescue takes single files by "place on the medium=file". */
+static enum exit_code make_iso(struct run *run, const char *image)
+{
+    struct arena *arena = &run->arena;
+    char *configuration = arena_format(arena, "%s/grub.cfg", run->options.output);
+    FILE *file = fopen(configuration, "w");
+    char *arguments[] = {
+        "grub-mkrescue",
+        "-o",
+        arena_format(arena, "%s/image.iso", run->options.output),
+        arena_format(arena, "boot/grub/grub.cfg=%s", configuration),
+        arena_format(arena, "boot/kernel.elf=%s", run->options.kernel),
+        arena_format(arena, "boot/image.elf=%s", image),
+        NULL,
+    };
+
+    if (file == NULL) {
+        return complain(EXIT_ENVIRONMENT, configuration, strerror(errno));
+    }
+    fputs(grub_configuration, file);
+    if (fclose(file) != 0) {
+        return complain(EXIT_ENVIRONMENT, configuration, strerror(errno));
+    }
+    return call(arguments);
+}
+
+static enum exit_code command_build(struct run *run)
+{
+    const char *folder = run->options.output;
+    const char *image;
+    enum exit_code code;
+
+    if (folder == NULL) {
+        return complain(EXIT_USAGE, "build: expected -o DIR", NULL);
+    }
+    code = read_description(run, true);
+    code = code == EXIT_GOOD ? compile(run) : code;
+    if (code != EXIT_GOOD) {
+        return code;
+    }
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        return complain(EXIT_ENVIRONMENT, folder, strerror(errno));
+    }
+    image = arena_format(&run->arena, "%s/image.elf", folder);
+    if (!emit_image(&run->arena, image, &run->components.init, &run->compiled)) {
+        return complain(EXIT_ENVIRONMENT, image, strerror(errno));
+    }
+    return run->options.iso ? make_iso(run, image) : EXIT_GOOD;
+}
+
+static bool has_ending(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+
+    return length >= tail && strcmp(name + length - tail, ending) == 0;
+}
+
+static enum exit_code draw(struct run *run, const char *source)
+{
+    const char *output = run->options.output;
+    const char *dot = strrchr(output, '.');
+    char *arguments[] = {
+        "dot",
+        arena_format(&run->arena, "-T%s", dot != NULL ? dot + 1 : "svg"),
+        "-o",
+        arena_format(&run->arena, "%s", output),
+        arena_format(&run->arena, "%s", source),
+        NULL,
+    };
+    enum exit_code code = call(arguments);
+
+    remove(source);
+    return code;
+}
+
+static enum exit_code command_graph(struct run *run)
+{
+    const char *output = run->options.output, *source = output;
+    struct plan_problem problem;
+    struct plan plan;
+    enum exit_code code = read_description(run, false);
+    FILE *file = stdout;
+
+    code = code == EXIT_GOOD ? compile(run) : code;
+    if (code != EXIT_GOOD || !plan_open(&plan, run->compiled.plan.bytes, UINT64_MAX, &problem)) {
+        return code;
+    }
+    if (output != NULL) {
+        source = has_ending(output, ".dot") ? output : arena_format(&run->arena, "%s.dot", output);
+        file = fopen(source, "w");
+        if (file == NULL) {
+            return complain(EXIT_ENVIRONMENT, source, strerror(errno));
+        }
+    }
+    graph_print(&plan, file);
+    if (fflush(file) != 0 || (file != stdout && fclose(file) != 0)) {
+        return complain(EXIT_ENVIRONMENT, source != NULL ? source : "output", strerror(errno));
+    }
+    return source != output ? draw(run, source) : EXIT_GOOD;
+}
+
+static enum exit_code run_command(struct run *run)
+{
+    static const struct {
+        const char *name;
+        enum exit_code (*function)(struct run *run);
+    } commands[] = {
+        { "check", command_check },
+        { "build", command_build },
+        { "graph", command_graph },
+    };
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, run->options.command) == 0) {
+            enum exit_code code = commands[i].function(run);
+
+            report_print(&run->report, stderr);
+            return code;
+        }
+    }
+    fprintf(stderr, "bulkhead: unknown command '%s'; expected check, build or graph\n",
+            run->options.command);
+    return EXIT_USAGE;
+}
+
+int main(int count, char **arguments)
+{
+    struct run run = { 0 };
+    enum exit_code code = EXIT_GOOD;
+
+    if (!read_options(&run.options, count, arguments)) {
+        fputs(usage, stderr);
+        code = EXIT_USAGE;
+    } else if (run.options.help) {
+        fputs(usage, stdout);
+    } else {
+        set_defaults(&run.arena, &run.options);
+        code = run_command(&run);
+    }
+    arena_release(&run.arena);
+    return code;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Second pass: the tree becomes a model, values with types and units, defaults filled in. Each
+ * value keeps its position, so that the checks that follow can point at it.
+ *
+ * The tables in model.c are the language: every key, what it takes, whether it must be there.
+ * docs/system-description.md explains them.
+ */
+#ifndef TOOLS_BULKHEAD_MODEL_H
+#define TOOLS_BULKHEAD_MODEL_H
+
+#include "abi/plan.h"
+#include "tools/bulkhead/tree.h"
+
+/* A key that the description does not have takes the position of the map that lacks it. */
+struct model_text {
+    const char *text; /* null: not given */
+    struct position at;
+};
+
+struct model_number {
+    uint64_t value;
+    struct position at;
+    bool given;
+};
+
+/* A file named in the description. */
+struct model_file {
+    struct model_text name;
+    const char *path;     /* where it was found; null if it was not */
+    const uint8_t *bytes; /* mapped */
+    uint64_t length;
+};
+
+struct model_vm {
+    struct position at;
+    struct model_text name;
+    struct model_number memory; /* bytes */
+    struct model_number vcpus;
+    struct model_number priority;
+    struct model_number budget; /* microseconds */
+    struct model_number period;
+    struct model_number statistics; /* 0 or 1 */
+    struct model_text command_line;
+    struct model_file kernel;
+    struct model_file initrd;
+};
+
+struct model {
+    struct position at;
+    struct model_text name;
+    struct model_number at_end; /* enum plan_end_action */
+    struct model_vm *vms;
+    size_t nr_vms;
+};
+
+/* Fills in what it can even if there are errors, so that later checks find more. */
+void model_read(struct report *report, const struct tree *tree, struct model *model);
+
+#endif

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# All of the host program but its command line, by paths from the root: tests are made of it, too.
+
+set(BULKHEAD_TOOL_SOURCES
+    tools/bulkhead/arena.c tools/bulkhead/report.c tools/bulkhead/tree.c tools/bulkhead/value.c
+    tools/bulkhead/model.c tools/bulkhead/file.c tools/bulkhead/check.c tools/bulkhead/program.c
+    tools/bulkhead/builder.c tools/bulkhead/compile.c tools/bulkhead/emit.c tools/bulkhead/graph.c
+    user/init/plan.c user/init/plan_check.c)

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/init/plan_check.h"
+
+#define MAX_COMPONENTS 1024u
+#define MAX_CNODE_BITS 17u
+#define MAX_PRIORITY   254u /* below init's */
+#define MIN_BUDGET_US  20u
+#define MAX_PERIOD_US  (3600ull * 1000000) /* an hour: far from where a kernel's arithmetic ends */
+#define NESTED_TOP     (1ull << 48)
+
+/* One rule over one row; null when it is kept, else what is wrong. */
+typedef const char *(*row_rule)(const struct plan *plan, uint32_t row);
+
+static bool name_is_sane(const struct plan *plan, uint32_t name)
+{
+    return name < plan->header->strings_bytes;
+}
+
+static bool owner_is_sane(const struct plan *plan, uint32_t owner)
+{
+    return owner == PLAN_OWNER_INIT || owner <= plan->nr_components;
+}
+
+static bool is_object(const struct plan_slot *slot, uint8_t type)
+{
+    return slot->source == PLAN_SOURCE_OBJECT && slot->type == type;
+}
+
+static bool is_frame(const struct plan_slot *slot)
+{
+    return slot->source == PLAN_SOURCE_IMAGE ||
+           (slot->source == PLAN_SOURCE_OBJECT && plan_frame_bits(slot->type) != 0);
+}
+
+static const char *check_component(const struct plan *plan, uint32_t row)
+{
+    const struct plan_component *component = &plan->components[row];
+
+    if (!name_is_sane(plan, component->name)) {
+        return "its name lies outside the strings";
+    }
+    return component->kind == PLAN_COMPONENT_VM ? NULL : "unknown kind";
+}
+
+/* Whether objects of this type may have this size. */
+static bool object_size_is_sane(uint8_t type, uint8_t size_bits)
+{
+    switch (type) {
+    case seL4_TCBObject:
+        return size_bits == seL4_TCBBits;
+    case seL4_EndpointObject:
+        return size_bits == seL4_EndpointBits;
+    case seL4_NotificationObject:
+        return size_bits == seL4_NotificationBits;
+    case seL4_ReplyObject:
+        return size_bits == seL4_ReplyBits;
+    case seL4_CapTableObject:
+        return size_bits > seL4_SlotBits && size_bits <= MAX_CNODE_BITS + seL4_SlotBits;
+    case seL4_SchedContextObject:
+        return size_bits >= seL4_MinSchedContextBits && size_bits <= seL4_PageBits;
+    case seL4_X86_VCPUObject:
+        return size_bits == seL4_X86_VCPUBits;
+    case seL4_X86_LargePageObject:
+        return size_bits == seL4_LargePageBits;
+    case seL4_X64_HugePageObject:
+        return size_bits == seL4_HugePageBits;
+    case seL4_X86_4K:
+    case seL4_X86_PDPTObject:
+    case seL4_X64_PML4Object:
+    case seL4_X86_PageTableObject:
+    case seL4_X86_PageDirectoryObject:
+    case seL4_X86_EPTPML4Object:
+    case seL4_X86_EPTPDPTObject:
+    case seL4_X86_EPTPDObject:
+    case seL4_X86_EPTPTObject:
+        return size_bits == seL4_PageBits;
+    default:
+        return false; /* P2 */
+    }
+}
+
+static const char *check_object(const struct plan *plan, uint32_t row)
+{
+    const struct plan_object *object = &plan->objects[row];
+
+    if (!name_is_sane(plan, object->name) || !owner_is_sane(plan, object->owner)) {
+        return "its name or owner does not exist";
+    }
+    if (!object_size_is_sane(object->type, object->size_bits)) {
+        return "objects of this type and size are not made";
+    }
+    if (row > 0 && object->size_bits > object[-1].size_bits) {
+        return "it is larger than the one before it";
+    }
+    return NULL;
+}
+
+static const char *check_image(const struct plan *plan, uint32_t row)
+{
+    const struct plan_image *image = &plan->images[row];
+    uint64_t bytes = (uint64_t)image->count * PLAN_PAGE_BYTES;
+
+    if (!name_is_sane(plan, image->name) || !owner_is_sane(plan, image->owner)) {
+        return "its name or owner does not exist";
+    }
+    if (image->offset % PLAN_PAGE_BYTES != 0 || image->offset < plan->header->plan_bytes ||
+        image->offset > plan->header->image_bytes ||
+        bytes > plan->header->image_bytes - image->offset) {
+        return "its pages lie outside the image";
+    }
+    return NULL;
+}
+
+static const char *check_irq(const struct plan *plan, uint32_t row)
+{
+    const struct plan_irq *irq = &plan->irqs[row];
+
+    if (!name_is_sane(plan, irq->name) || !owner_is_sane(plan, irq->owner)) {
+        return "its name or owner does not exist";
+    }
+    if (irq->vector > VECTOR_MAX || irq->level > 1 || irq->polarity > 1) {
+        return "no such vector, level or polarity";
+    }
+    return NULL;
+}
+
+static const char *check_port(const struct plan *plan, uint32_t row)
+{
+    const struct plan_port *port = &plan->ports[row];
+
+    if (!name_is_sane(plan, port->name) || !owner_is_sane(plan, port->owner)) {
+        return "its name or owner does not exist";
+    }
+    return port->first <= port->last ? NULL : "its last port is before its first";
+}
+
+/* --- P1 ----------------------------------------------------------------------------------------
+ */
+
+struct slot_walk {
+    uint64_t next;
+    struct plan_problem *problem;
+};
+
+static bool walk(struct slot_walk *walk, enum plan_table_id table, uint32_t row, uint32_t slot,
+                 uint32_t count)
+{
+    if (slot != walk->next || count == 0) {
+        *walk->problem = (struct plan_problem){ plan_table_name(table), row,
+                                                "its slots do not follow those before it" };
+        return false;
+    }
+    walk->next += count;
+    return true;
+}
+
+static bool walk_copies(const struct plan *plan, struct slot_walk *at)
+{
+    bool others_began = false;
+
+    for (uint32_t i = 0; i < plan->nr_caps; i++) {
+        const struct plan_cap *cap = &plan->caps[i];
+
+        if (cap->cnode != PLAN_NO_SLOT) {
+            others_began = true;
+            continue;
+        }
+        if (others_began || cap->source >= cap->index) {
+            *at->problem = (struct plan_problem){ plan_table_name(PLAN_TABLE_CAPS), i,
+                                                  "it comes too late, or is copied too early" };
+            return false;
+        }
+        if (!walk(at, PLAN_TABLE_CAPS, i, cap->index, cap->count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_slots(const struct plan *plan, struct plan_problem *problem)
+{
+    struct slot_walk at = { 1, problem };
+
+    for (uint32_t i = 0; i < plan->nr_objects; i++) {
+        if (!walk(&at, PLAN_TABLE_OBJECTS, i, plan->objects[i].slot, plan->objects[i].count)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < plan->nr_images; i++) {
+        if (!walk(&at, PLAN_TABLE_IMAGES, i, plan->images[i].slot, plan->images[i].count)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < plan->nr_irqs; i++) {
+        if (!walk(&at, PLAN_TABLE_IRQS, i, plan->irqs[i].slot, 1)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < plan->nr_ports; i++) {
+        if (!walk(&at, PLAN_TABLE_PORTS, i, plan->ports[i].slot, 1)) {
+            return false;
+        }
+    }
+    if (!walk_copies(plan, &at)) {
+        return false;
+    }
+    if (at.next != plan->header->nr_slots) {
+        *problem = (struct plan_problem){ "header", PLAN_NO_ROW, "wrong number of slots" };
+        return false;
+    }
+    return true;
+}
+
+/* --- Address spaces ----------------------------------------------------------------------------
+ */
+
+struct space {
+    uint32_t owner;
+    bool nested;
+    uint64_t top;
+};
+
+static bool find_space(const struct plan *plan, uint32_t slot, struct space *space)
+{
+    struct plan_slot found;
+
+    if (slot == PLAN_SLOT_INIT_VSPACE) {
+        *space = (struct space){ PLAN_OWNER_INIT, false, seL4_UserTop };
+        return true;
+    }
+    if (!plan_slots_find(plan, slot, 1, &found) || found.is_copy) {
+        return false;
+    }
+    if (is_object(&found, seL4_X64_PML4Object)) {
+        *space = (struct space){ found.owner, false, seL4_UserTop };
+        return true;
+    }
+    *space = (struct space){ found.owner, true, NESTED_TOP };
+    return is_object(&found, seL4_X86_EPTPML4Object);
+}
+
+/* Whether count things of 2^bits bytes from address on are aligned and end below the top. */
+static bool addresses_are_sane(uint64_t address, uint64_t count, unsigned bits, uint64_t top)
+{
+    return (address & ((1ull << bits) - 1)) == 0 && address < top &&
+           count <= (top - address) >> bits;
+}
+
+static bool is_nested_paging(uint8_t type)
+{
+    return type == seL4_X86_EPTPDPTObject || type == seL4_X86_EPTPDObject ||
+           type == seL4_X86_EPTPTObject;
+}
+
+static const char *check_paging(const struct plan *plan, uint32_t row)
+{
+    const struct plan_paging *paging = &plan->paging[row];
+    struct plan_slot tables;
+    struct space space;
+    unsigned bits;
+
+    if (!find_space(plan, paging->space, &space)) {
+        return "its space is no address space";
+    }
+    if (!plan_slots_find(plan, paging->slot, paging->count, &tables) || tables.is_copy ||
+        tables.source != PLAN_SOURCE_OBJECT || plan_paging_span_bits(tables.type) == 0) {
+        return "its slots hold no paging structures";
+    }
+    if (tables.owner != space.owner || is_nested_paging(tables.type) != space.nested) {
+        return "these paging structures do not belong into that space";
+    }
+    bits = plan_paging_span_bits(tables.type);
+    /* The uppermost structure may span more than the space has. */
+    if (!addresses_are_sane(paging->address, paging->count, bits, 1ull << 48)) {
+        return "its address is not aligned or too high";
+    }
+    return NULL;
+}
+
+static const char *check_pages(const struct plan_mapping *mapping, const struct plan_slot *frames,
+                               const struct space *space)
+{
+    bool write = (mapping->rights & seL4_CanWrite.words[0]) != 0;
+
+    if (frames->source == PLAN_SOURCE_IMAGE && write) {
+        return "an image page would be writable";
+    }
+    if (!space->nested && write && (mapping->attributes & PLAN_ATTRIBUTE_EXECUTE_NEVER) == 0) {
+        return "a page would be writable and executable";
+    }
+    if (!addresses_are_sane(mapping->address, mapping->count, plan_frame_bits(frames->type),
+                            space->top)) {
+        return "its address is not aligned or too high";
+    }
+    return NULL;
+}
+
+/* Where the mapping ends. */
+static uint64_t mapping_end(const struct plan *plan, const struct plan_mapping *mapping)
+{
+    struct plan_slot frames;
+
+    if (!plan_slots_find(plan, mapping->frame, 1, &frames)) {
+        return UINT64_MAX;
+    }
+    return mapping->address + ((uint64_t)mapping->count << plan_frame_bits(frames.type));
+}
+
+static const char *check_mapping(const struct plan *plan, uint32_t row)
+{
+    const struct plan_mapping *mapping = &plan->mappings[row];
+    struct plan_slot frames;
+    struct space space;
+
+    if (mapping->space == PLAN_SLOT_INIT_VSPACE || !find_space(plan, mapping->space, &space)) {
+        return "its space is no address space of a component";
+    }
+    if (!plan_slots_find(plan, mapping->frame, mapping->count, &frames) || !is_frame(&frames)) {
+        return "its slots hold no frames";
+    }
+    if (frames.owner != space.owner) {
+        return "the frames belong to somebody else";
+    }
+    if (row > 0 && (mapping->space < mapping[-1].space ||
+                    (mapping->space == mapping[-1].space &&
+                     mapping->address < mapping_end(plan, &mapping[-1])))) {
+        return "it overlaps the one before it, or is out of order";
+    }
+    return check_pages(mapping, &frames, &space);
+}
+
+static const char *check_fill(const struct plan *plan, uint32_t row)
+{
+    const struct plan_fill *fill = &plan->fills[row];
+    uint64_t length = fill->kind == PLAN_FILL_TSC_MHZ ? sizeof(uint32_t) : fill->length;
+    uint64_t image_bytes = plan->header->image_bytes;
+    struct plan_slot frame;
+    uint64_t room;
+
+    if (fill->kind != PLAN_FILL_BYTES && fill->kind != PLAN_FILL_TSC_MHZ) {
+        return "unknown kind";
+    }
+    if (!plan_slots_find(plan, fill->frame, 1, &frame) || frame.is_copy ||
+        !is_object(&frame, seL4_X86_4K)) {
+        return "its slot holds no 4 KiB frame";
+    }
+    room = (uint64_t)(plan->objects[frame.row].count - frame.first) * PLAN_PAGE_BYTES;
+    if (fill->offset > room || length > room - fill->offset) {
+        return "it does not fit into the frames";
+    }
+    if (fill->kind == PLAN_FILL_TSC_MHZ && fill->offset % PLAN_PAGE_BYTES > PLAN_PAGE_BYTES - 4) {
+        return "its word crosses a page";
+    }
+    if (fill->kind == PLAN_FILL_BYTES &&
+        (fill->source > image_bytes || length > image_bytes - fill->source)) {
+        return "its bytes lie outside the image";
+    }
+    return NULL;
+}
+
+/* --- Capabilities: P4, P6 ----------------------------------------------------------------------
+ */
+
+static bool takes_badge(const struct plan_slot *slot)
+{
+    return is_object(slot, seL4_EndpointObject) || is_object(slot, seL4_NotificationObject);
+}
+
+/* A component's message to init carries its own number and can only be sent. */
+static bool is_report_endpoint(const struct plan_slot *slot, uint64_t rights, uint32_t owner)
+{
+    return is_object(slot, seL4_EndpointObject) && slot->owner == PLAN_OWNER_INIT &&
+           slot->badge == owner && rights == seL4_CanWrite.words[0];
+}
+
+static bool init_may_keep(const struct plan_slot *slot)
+{
+    return slot->owner == PLAN_OWNER_INIT &&
+           (is_object(slot, seL4_EndpointObject) || is_object(slot, seL4_ReplyObject) ||
+            slot->source == PLAN_SOURCE_PORT);
+}
+
+static const char *check_cap_in_cnode(const struct plan *plan, const struct plan_cap *cap,
+                                      const struct plan_slot *source)
+{
+    struct plan_slot cnode;
+    uint64_t room;
+
+    if (!plan_slots_find(plan, cap->cnode, 1, &cnode) || cnode.is_copy ||
+        !is_object(&cnode, seL4_CapTableObject)) {
+        return "its CNode is none";
+    }
+    room = 1ull << (cnode.size_bits - seL4_SlotBits);
+    if (cap->index == 0 || cap->index >= room || cap->count > room - cap->index) {
+        return "the CNode has no such slot";
+    }
+    if (cnode.owner == PLAN_OWNER_INIT) {
+        return init_may_keep(source) ? NULL : "init would keep more than it needs";
+    }
+    if (source->owner != cnode.owner &&
+        !is_report_endpoint(source, source->rights & cap->rights, cnode.owner)) {
+        return "the component would hold what is not its own";
+    }
+    return NULL;
+}
+
+static const char *check_cap(const struct plan *plan, uint32_t row)
+{
+    const struct plan_cap *cap = &plan->caps[row];
+    struct plan_slot source;
+
+    if (!plan_slots_find(plan, cap->source, cap->count, &source)) {
+        return "its source holds nothing, or different things";
+    }
+    if ((cap->rights & ~seL4_AllRights.words[0]) != 0) {
+        return "no such rights";
+    }
+    if (cap->badge != 0 && (!takes_badge(&source) || source.badge != 0)) {
+        return "what it copies cannot be badged";
+    }
+    if (cap->cnode == PLAN_NO_SLOT) {
+        return NULL;
+    }
+    source.badge |= cap->badge;
+    return check_cap_in_cnode(plan, cap, &source);
+}
+
+static const char *check_binding(const struct plan *plan, uint32_t row)
+{
+    const struct plan_binding *binding = &plan->bindings[row];
+    struct plan_slot irq, notification;
+
+    if (!plan_slots_find(plan, binding->irq, 1, &irq) || irq.source != PLAN_SOURCE_IRQ) {
+        return "its slot holds no IRQ handler";
+    }
+    if (!plan_slots_find(plan, binding->notification, 1, &notification) ||
+        !is_object(&notification, seL4_NotificationObject)) {
+        return "its slot holds no notification";
+    }
+    return irq.owner == notification.owner ? NULL : "the interrupt belongs to somebody else";
+}
+
+static bool times_are_sane(uint64_t budget_us, uint64_t period_us)
+{
+    return budget_us >= MIN_BUDGET_US && budget_us <= period_us && period_us <= MAX_PERIOD_US;
+}
+
+static const char *check_context(const struct plan *plan, uint32_t row)
+{
+    const struct plan_context *context = &plan->contexts[row];
+    struct plan_slot slot;
+
+    if (!plan_slots_find(plan, context->slot, 1, &slot) ||
+        !is_object(&slot, seL4_SchedContextObject)) {
+        return "its slot holds no scheduling context";
+    }
+    if (!times_are_sane(context->budget_us, context->period_us)) {
+        return "no such budget and period";
+    }
+    return context->extra_refills <= seL4_MaxExtraRefills(slot.size_bits)
+               ? NULL
+               : "the scheduling context has no room for so many refills";
+}
+
+/* --- Threads -----------------------------------------------------------------------------------
+ */
+
+static bool owns(const struct plan *plan, uint32_t owner, uint32_t slot, uint8_t type)
+{
+    struct plan_slot found;
+
+    return plan_slots_find(plan, slot, 1, &found) && is_object(&found, type) &&
+           found.owner == owner;
+}
+
+static bool owns_or_none(const struct plan *plan, uint32_t owner, uint32_t slot, uint8_t type)
+{
+    return slot == PLAN_NO_SLOT || owns(plan, owner, slot, type);
+}
+
+static bool thread_owns_its_parts(const struct plan *plan, const struct plan_thread *thread)
+{
+    uint32_t owner = thread->owner;
+
+    return owns(plan, owner, thread->tcb, seL4_TCBObject) &&
+           owns(plan, owner, thread->cnode, seL4_CapTableObject) &&
+           owns(plan, owner, thread->vspace, seL4_X64_PML4Object) &&
+           owns(plan, owner, thread->buffer_frame, seL4_X86_4K) &&
+           owns(plan, owner, thread->context, seL4_SchedContextObject) &&
+           owns_or_none(plan, owner, thread->notification, seL4_NotificationObject) &&
+           owns_or_none(plan, owner, thread->vcpu, seL4_X86_VCPUObject) &&
+           owns_or_none(plan, owner, thread->ept, seL4_X86_EPTPML4Object);
+}
+
+static bool fault_endpoint_is_sane(const struct plan *plan, const struct plan_thread *thread)
+{
+    struct plan_slot found;
+
+    return plan_slots_find(plan, thread->fault_endpoint, 1, &found) &&
+           is_object(&found, seL4_EndpointObject) && found.owner == PLAN_OWNER_INIT &&
+           found.badge == (thread->owner | PLAN_BADGE_FAULT) &&
+           found.rights == seL4_CapRights_new(1, 0, 0, 1).words[0];
+}
+
+static const char *check_thread(const struct plan *plan, uint32_t row)
+{
+    const struct plan_thread *thread = &plan->threads[row];
+    struct plan_slot cnode;
+
+    if (!name_is_sane(plan, thread->name) || thread->owner == PLAN_OWNER_INIT ||
+        thread->owner > plan->nr_components) {
+        return "its name or owner does not exist";
+    }
+    if (!thread_owns_its_parts(plan, thread)) {
+        return "one of its objects is missing, of another kind or of another owner";
+    }
+    if (!fault_endpoint_is_sane(plan, thread)) {
+        return "its faults would not reach init under its name";
+    }
+    if (!plan_slots_find(plan, thread->cnode, 1, &cnode) ||
+        thread->cnode_bits != (uint32_t)cnode.size_bits - seL4_SlotBits) {
+        return "its CNode has another size";
+    }
+    if (thread->priority > MAX_PRIORITY || thread->max_priority > thread->priority) {
+        return "its priority is too high";
+    }
+    if (thread->rip >= seL4_UserTop || thread->buffer_address >= seL4_UserTop ||
+        thread->buffer_address % (1u << seL4_IPCBufferSizeBits) != 0) {
+        return "its entry point or IPC buffer is not a good address";
+    }
+    return NULL;
+}
+
+/* --- What init keeps ---------------------------------------------------------------------------
+ */
+
+static bool cnode_holds(const struct plan *plan, uint32_t cnode, uint32_t index,
+                        struct plan_slot *found)
+{
+    for (uint32_t i = 0; i < plan->nr_caps; i++) {
+        const struct plan_cap *cap = &plan->caps[i];
+
+        if (cap->cnode == cnode && index >= cap->index && index - cap->index < cap->count) {
+            bool known = plan_slots_find(plan, cap->source + (index - cap->index), 1, found);
+
+            found->rights &= cap->rights;
+            return known;
+        }
+    }
+    return false;
+}
+
+static bool keeps_port(const struct plan *plan, uint32_t index, uint16_t port)
+{
+    struct plan_slot found;
+
+    return index == 0 ||
+           (cnode_holds(plan, plan->header->supervisor.cnode, index, &found) &&
+            found.source == PLAN_SOURCE_PORT && plan->ports[found.row].first <= port &&
+            plan->ports[found.row].last >= port);
+}
+
+static const char *check_supervisor(const struct plan *plan)
+{
+    const struct plan_supervisor *supervisor = &plan->header->supervisor;
+    struct plan_slot cnode, found;
+
+    if (!plan_slots_find(plan, supervisor->cnode, 1, &cnode) ||
+        !is_object(&cnode, seL4_CapTableObject) || cnode.owner != PLAN_OWNER_INIT ||
+        supervisor->cnode_bits != (uint32_t)cnode.size_bits - seL4_SlotBits) {
+        return "init's last CNode is none";
+    }
+    if (!cnode_holds(plan, supervisor->cnode, supervisor->endpoint_index, &found) ||
+        !is_object(&found, seL4_EndpointObject) || found.rights != seL4_CanRead.words[0]) {
+        return "init would have no endpoint to read from";
+    }
+    if (!cnode_holds(plan, supervisor->cnode, supervisor->reply_index, &found) ||
+        !is_object(&found, seL4_ReplyObject)) {
+        return "init would have no reply object";
+    }
+    if (!keeps_port(plan, supervisor->debug_exit_index, 0xf4) ||
+        !keeps_port(plan, supervisor->shutdown_index, 0x8900)) {
+        return "init would lack the ports that end an emulator";
+    }
+    if (supervisor->budget_us != 0 &&
+        !times_are_sane(supervisor->budget_us, supervisor->period_us)) {
+        return "init would have no such budget and period";
+    }
+    return NULL;
+}
+
+static const char *check_header(const struct plan *plan)
+{
+    const struct plan_header *header = plan->header;
+
+    if (!name_is_sane(plan, header->name)) {
+        return "the system's name lies outside the strings";
+    }
+    if (header->end_action > PLAN_END_EXIT) {
+        return "unknown end action";
+    }
+    if (header->scratch_address % PLAN_PAGE_BYTES != 0 || header->scratch_address >= seL4_UserTop) {
+        return "the scratch page is not a good address";
+    }
+    if (plan->nr_components > MAX_COMPONENTS) {
+        return "too many components";
+    }
+    return NULL;
+}
+
+/* --- All of it ---------------------------------------------------------------------------------
+ */
+
+static bool check_rows(const struct plan *plan, enum plan_table_id table, row_rule rule,
+                       struct plan_problem *problem)
+{
+    uint32_t count = plan->header->tables[table].count;
+
+    for (uint32_t row = 0; row < count; row++) {
+        const char *what = rule(plan, row);
+
+        if (what != NULL) {
+            *problem = (struct plan_problem){ plan_table_name(table), row, what };
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_once(const char *what, struct plan_problem *problem)
+{
+    if (what != NULL) {
+        *problem = (struct plan_problem){ "header", PLAN_NO_ROW, what };
+    }
+    return what == NULL;
+}
+
+bool plan_check(const struct plan *plan, struct plan_problem *problem)
+{
+    /* The slots first: all that comes after looks up what a slot holds. */
+    return check_once(check_header(plan), problem) && check_slots(plan, problem) &&
+           check_rows(plan, PLAN_TABLE_COMPONENTS, check_component, problem) &&
+           check_rows(plan, PLAN_TABLE_OBJECTS, check_object, problem) &&
+           check_rows(plan, PLAN_TABLE_IMAGES, check_image, problem) &&
+           check_rows(plan, PLAN_TABLE_IRQS, check_irq, problem) &&
+           check_rows(plan, PLAN_TABLE_PORTS, check_port, problem) &&
+           check_rows(plan, PLAN_TABLE_PAGING, check_paging, problem) &&
+           check_rows(plan, PLAN_TABLE_FILLS, check_fill, problem) &&
+           check_rows(plan, PLAN_TABLE_CAPS, check_cap, problem) &&
+           check_rows(plan, PLAN_TABLE_MAPPINGS, check_mapping, problem) &&
+           check_rows(plan, PLAN_TABLE_BINDINGS, check_binding, problem) &&
+           check_rows(plan, PLAN_TABLE_CONTEXTS, check_context, problem) &&
+           check_rows(plan, PLAN_TABLE_THREADS, check_thread, problem) &&
+           check_once(check_supervisor(plan), problem);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rules that a boot plan obeys. init checks them all before it creates anything; the host tool
+ * checks its own plans with the same code. Pure.
+ *
+ * Rules      P1  slots are used up without gaps in the order of the tables, none twice
+ *            P2  objects have known types with their sizes, never growing; there is no Untyped and
+ *                no I/O page table among them
+ *            P3  every name, offset, count and address stays within what it refers to
+ *            P4  isolation: what a component's CNode holds, its address spaces map and its threads
+ *                use belongs to that component. The only exceptions: a write-only endpoint
+ *                of init with the component's own badge, as a capability; the fault endpoint of a
+ *                thread, with its fault badge.
+ *            P5  no page is both writable and executable; image pages are never writable; mappings
+ * of one address space do not overlap P6  init keeps an endpoint to read from, a reply object and
+ * I/O ports, nothing else P7  threads run below init's priority, and may not raise their own Errors
+ * the first broken rule: which table, which row, what is wrong with it
+ */
+#ifndef USER_INIT_PLAN_CHECK_H
+#define USER_INIT_PLAN_CHECK_H
+
+#include "user/init/plan.h"
+
+/* For a plan that plan_open() accepted. */
+bool plan_check(const struct plan *plan, struct plan_problem *problem);
+
+#endif
