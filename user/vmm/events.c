@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the next entry injects. In order: an event whose delivery was interrupted, an exception of
+ * an emulated instruction, NMI, then the local APIC's interrupt if the guest takes interrupts. What
+ * has to wait asks for a window. Sources: Intel SDM vol. 3C 25.8.3 "VM-entry controls for event
+ * injection", 27.2.4.
+ */
+#include "user/vmm/vm.h"
+
+void vcpu_raise_code(struct vcpu *vcpu, enum x86_vector vector, uint32_t error_code)
+{
+    vcpu->events.exception = EVENT_VALID | EVENT_EXCEPTION | EVENT_ERROR_CODE | vector;
+    vcpu->events.exception_error = error_code;
+    vcpu->attention = true;
+}
+
+void vcpu_raise(struct vcpu *vcpu, enum x86_vector vector)
+{
+    if (vector == VECTOR_GP) {
+        vcpu_raise_code(vcpu, vector, 0);
+        return;
+    }
+    vcpu->events.exception = EVENT_VALID | EVENT_EXCEPTION | vector;
+    vcpu->attention = true;
+}
+
+void vcpu_raise_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error_code)
+{
+    vcpu_write_field(vcpu, VCPU_FIELD_CR2, address);
+    vcpu_raise_code(vcpu, VECTOR_PF, error_code);
+}
+
+void vcpu_note_vectoring(struct vcpu *vcpu)
+{
+    const struct vcpu_message *message = vcpu->message;
+    uint32_t info = (uint32_t)message->vectoring_info;
+
+    if ((info & EVENT_VALID) == 0) {
+        return;
+    }
+    /* Some emulators name a virtual interrupt an exception with an impossible vector; then it is
+     * still pending in the processor and comes by itself. */
+    if ((info & EVENT_TYPE_MASK) == EVENT_EXCEPTION && (info & EVENT_VECTOR_MASK) > 31) {
+        return;
+    }
+    vcpu->events.reinject = info & EVENT_DEFINED;
+    vcpu->events.reinject_error = (uint32_t)message->vectoring_error;
+    vcpu->events.reinject_length = (uint32_t)message->length;
+    vcpu->attention = true;
+}
+
+void vcpu_note_not_entered(struct vcpu *vcpu)
+{
+    vcpu->events.reinject = (uint32_t)vcpu->message->entry_info & EVENT_DEFINED;
+    vcpu->events.reinject_error = vcpu->events.injected_error;
+    vcpu->events.reinject_length = vcpu->events.injected_length;
+    vcpu->attention = true;
+}
+
+void vcpu_sync_deadline(struct vcpu *vcpu)
+{
+    uint64_t deadline = lapic_timer_deadline(&vcpu->lapic);
+    uint64_t now;
+
+    if (deadline == LAPIC_NEVER) {
+        vcpu->message->deadline = VCPU_DEADLINE_OFF;
+        return;
+    }
+    now = vcpu_guest_tsc(vcpu);
+    if (deadline <= now) { /* saves the entry that would end at once */
+        lapic_timer_expire(&vcpu->lapic, now);
+        vcpu->attention = true;
+        deadline = lapic_timer_deadline(&vcpu->lapic);
+        if (deadline == LAPIC_NEVER) {
+            vcpu->message->deadline = VCPU_DEADLINE_OFF;
+            return;
+        }
+    }
+    vcpu->message->deadline = deadline - vcpu->tsc_offset;
+}
+
+void vcpu_advance_slowly(struct vcpu *vcpu)
+{
+    struct vcpu_message *message = vcpu->message;
+
+    if ((message->interruptibility & BLOCKED_SHADOW) != 0) {
+        message->interruptibility &= ~(uint64_t)BLOCKED_SHADOW;
+        vcpu_write_field(vcpu, VMCS_GUEST_INTERRUPTIBILITY, message->interruptibility);
+    }
+    if ((message->rflags & RFLAGS_TF) != 0 && vcpu->events.exception == 0) {
+        uint64_t dr6 = vcpu_read_field(vcpu, VCPU_FIELD_DR6);
+
+        vcpu_write_field(vcpu, VCPU_FIELD_DR6, dr6 | DR6_SINGLE_STEP);
+        vcpu_raise(vcpu, VECTOR_DB);
+    }
+}
+
+/* Injects an event that is not to be held up. */
+static void inject(struct vcpu *vcpu, uint32_t info, uint32_t error_code)
+{
+    if ((info & EVENT_ERROR_CODE) != 0) {
+        vcpu_write_field(vcpu, VMCS_ENTRY_EXCEPTION_ERROR, error_code);
+        vcpu->events.injected_error = error_code;
+    }
+    vcpu->message->entry_info = info;
+}
+
+static bool is_software_event(uint32_t info)
+{
+    uint32_t type = info & EVENT_TYPE_MASK;
+
+    return type >= EVENT_SOFT_INTERRUPT && type <= EVENT_SOFT_EXCEPTION;
+}
+
+static void choose_event(struct vcpu *vcpu)
+{
+    struct vcpu_message *message = vcpu->message;
+    struct vcpu_events *events = &vcpu->events;
+    bool shadow = (message->interruptibility & BLOCKED_SHADOW) != 0;
+    int vector;
+
+    if (events->reinject != 0) {
+        if (is_software_event(events->reinject)) {
+            vcpu_write_field(vcpu, VMCS_ENTRY_INSTRUCTION_LENGTH, events->reinject_length);
+            events->injected_length = events->reinject_length;
+        }
+        inject(vcpu, events->reinject, events->reinject_error);
+        events->reinject = 0;
+        return;
+    }
+    if (events->exception != 0) {
+        inject(vcpu, events->exception, events->exception_error);
+        events->exception = 0;
+        return;
+    }
+    if (events->nmi && !shadow && (message->interruptibility & BLOCKED_BY_NMI) == 0) {
+        events->nmi = false;
+        inject(vcpu, EVENT_VALID | EVENT_NMI | VECTOR_NMI, 0);
+        return;
+    }
+    if ((message->rflags & RFLAGS_IF) == 0 || shadow) {
+        return;
+    }
+    vector = lapic_pending(&vcpu->lapic);
+    if (vector >= 0) {
+        lapic_accept(&vcpu->lapic, (uint8_t)vector);
+        inject(vcpu, EVENT_VALID | EVENT_EXTERNAL | (uint32_t)vector, 0);
+    }
+}
+
+static void set_control(struct vcpu *vcpu, uint64_t bit, bool wanted)
+{
+    vcpu->message->primary = wanted ? vcpu->message->primary | bit : vcpu->message->primary & ~bit;
+}
+
+void vcpu_prepare_events(struct vcpu *vcpu)
+{
+    struct vcpu_message *message = vcpu->message;
+    bool interrupt_waits, nmi_waits;
+
+    message->entry_info = 0;
+    choose_event(vcpu);
+    if (message->entry_info != 0) {
+        vcpu->sleeping = false;
+    }
+    message->activity = vcpu->sleeping ? VCPU_ACTIVITY_HLT : VCPU_ACTIVITY_ACTIVE;
+    interrupt_waits = lapic_pending(&vcpu->lapic) >= 0;
+    nmi_waits = vcpu->events.nmi;
+    /* A sleeping guest that does not take interrupts has no window to wait for. */
+    set_control(vcpu, VMX_PRIMARY_INTERRUPT_WINDOW, interrupt_waits && !vcpu->sleeping);
+    set_control(vcpu, VMX_PRIMARY_NMI_WINDOW, nmi_waits && !vcpu->sleeping);
+    /* Whatever was injected has to be taken out of the message before the next entry. */
+    vcpu->attention = message->entry_info != 0 || interrupt_waits || nmi_waits || vcpu->sleeping ||
+                      vcpu->events.exception != 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/vmm/guest_walk.h"
+
+#include "user/vmm/x86.h"
+
+/* Page table entry bits; the same in all three formats. */
+#define ENTRY_PRESENT  (1ull << 0)
+#define ENTRY_WRITE    (1ull << 1)
+#define ENTRY_USER     (1ull << 2)
+#define ENTRY_ACCESSED (1ull << 5)
+#define ENTRY_DIRTY    (1ull << 6)
+#define ENTRY_LARGE    (1ull << 7)
+#define ENTRY_NX       (1ull << 63)
+#define ENTRY_ADDRESS  0x000ffffffffff000ull
+
+/* The form of translation in force: how many levels, and how wide an entry is. */
+struct walk_form {
+    uint8_t levels;     /* 0 = paging is off */
+    uint8_t index_bits; /* 9, or 10 with 4-byte entries */
+    uint8_t entry_bytes;
+    bool large_allowed; /* at level 2: PSE needs CR4.PSE in the 32-bit form */
+    bool has_nx;
+};
+
+static struct walk_form walk_form(const struct guest_paging *paging)
+{
+    bool nx = (paging->efer & EFER_NXE) != 0;
+
+    if ((paging->cr0 & CR0_PG) == 0) {
+        return (struct walk_form){ 0 };
+    }
+    if ((paging->efer & EFER_LMA) != 0) {
+        return (struct walk_form){ 4, 9, 8, true, nx };
+    }
+    if ((paging->cr4 & CR4_PAE) != 0) {
+        return (struct walk_form){ 3, 9, 8, true, nx };
+    }
+    return (struct walk_form){ 2, 10, 4, (paging->cr4 & CR4_PSE) != 0, false };
+}
+
+static uint64_t entry_read(const void *slot, uint8_t bytes)
+{
+    /* Once: the guest may be changing it. */
+    return bytes == 8 ? __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED)
+                      : __atomic_load_n((const uint32_t *)slot, __ATOMIC_RELAXED);
+}
+
+static void entry_set(void *slot, uint8_t bytes, uint64_t bits)
+{
+    if (bytes == 8) {
+        __atomic_fetch_or((uint64_t *)slot, bits, __ATOMIC_RELAXED);
+    } else {
+        __atomic_fetch_or((uint32_t *)slot, (uint32_t)bits, __ATOMIC_RELAXED);
+    }
+}
+
+static uint32_t access_code(const struct guest_paging *paging, const struct walk_form *form,
+                            enum walk_access access)
+{
+    uint32_t code = paging->user ? PAGE_FAULT_USER : 0;
+
+    if (access == WALK_WRITE) {
+        code |= PAGE_FAULT_WRITE;
+    }
+    if (access == WALK_FETCH && (form->has_nx || (paging->cr4 & CR4_SMEP) != 0)) {
+        code |= PAGE_FAULT_FETCH;
+    }
+    return code;
+}
+
+/* rights: the AND of the writable and user bits of all levels; nx: the OR of their NX bits. */
+static bool access_allowed(const struct guest_paging *paging, enum walk_access access,
+                           uint64_t rights, bool nx)
+{
+    bool user_page = (rights & ENTRY_USER) != 0;
+    bool writable = (rights & ENTRY_WRITE) != 0;
+
+    if (paging->user && !user_page) {
+        return false;
+    }
+    if (access == WALK_FETCH) {
+        bool smep = !paging->user && user_page && (paging->cr4 & CR4_SMEP) != 0;
+
+        return !nx && !smep;
+    }
+    if (!paging->user && user_page && (paging->cr4 & CR4_SMAP) != 0 &&
+        (paging->rflags & RFLAGS_AC) == 0) {
+        return false;
+    }
+    if (access == WALK_WRITE && !writable) {
+        return !paging->user && (paging->cr0 & CR0_WP) == 0;
+    }
+    return true;
+}
+
+/* The page's base that a leaf entry of the 32-bit format names: PSE-36 puts bits 32-39 in 13-20. */
+static uint64_t leaf_base(const struct walk_form *form, uint64_t entry, uint64_t page_bytes)
+{
+    if (form->entry_bytes == 4 && page_bytes > 4096) {
+        return (entry & 0xffc00000u) | ((entry >> 13 & 0xff) << 32);
+    }
+    return entry & ENTRY_ADDRESS & ~(page_bytes - 1);
+}
+
+static bool entry_reserved(const struct walk_form *form, uint64_t entry, uint8_t level)
+{
+    if (form->entry_bytes == 8 && !form->has_nx && (entry & ENTRY_NX) != 0) {
+        return true;
+    }
+    return level == 4 && (entry & ENTRY_LARGE) != 0;
+}
+
+enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_paging *paging,
+                            gva_t address, enum walk_access access, gpa_t *result,
+                            uint32_t *error_code)
+{
+    const struct walk_form form = walk_form(paging);
+    uint64_t linear = form.levels == 4 ? address.raw : (uint32_t)address.raw;
+    uint64_t table = form.levels == 3 ? paging->cr3 & 0xffffffe0u : paging->cr3 & ENTRY_ADDRESS;
+    uint64_t rights = ENTRY_WRITE | ENTRY_USER;
+    bool nx = false;
+
+    if (form.levels == 0) {
+        *result = gpa(linear);
+        return WALK_OK;
+    }
+    *error_code = access_code(paging, &form, access);
+    for (uint8_t level = form.levels; level >= 1; level--) {
+        unsigned shift = 12u + form.index_bits * (level - 1u);
+        uint64_t index = linear >> shift & ((1u << form.index_bits) - 1);
+        void *slot = guest_ram_at(ram, gpa(table + index * form.entry_bytes), form.entry_bytes);
+        bool pdpte = form.levels == 3 && level == 3; /* has neither rights nor accessed bit */
+        uint64_t entry;
+        bool leaf;
+
+        if (slot == NULL) {
+            return WALK_NOWHERE;
+        }
+        entry = entry_read(slot, form.entry_bytes);
+        if ((entry & ENTRY_PRESENT) == 0) {
+            return WALK_FAULT;
+        }
+        leaf = level == 1 || (!pdpte && form.large_allowed && (entry & ENTRY_LARGE) != 0);
+        if (entry_reserved(&form, entry, level)) {
+            *error_code |= PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED;
+            return WALK_FAULT;
+        }
+        if (!pdpte) {
+            rights &= entry;
+            nx |= form.entry_bytes == 8 && (entry & ENTRY_NX) != 0;
+        }
+        if (leaf) {
+            uint64_t page_bytes = 1ull << shift;
+            uint64_t marks = ENTRY_ACCESSED | (access == WALK_WRITE ? ENTRY_DIRTY : 0);
+
+            if (!access_allowed(paging, access, rights, nx)) {
+                *error_code |= PAGE_FAULT_PRESENT;
+                return WALK_FAULT;
+            }
+            if ((entry & marks) != marks) {
+                entry_set(slot, form.entry_bytes, marks);
+            }
+            *result = gpa(leaf_base(&form, entry, page_bytes) | (linear & (page_bytes - 1)));
+            return WALK_OK;
+        }
+        if (!pdpte && (entry & ENTRY_ACCESSED) == 0) {
+            entry_set(slot, form.entry_bytes, ENTRY_ACCESSED);
+        }
+        table = entry & ENTRY_ADDRESS;
+    }
+    return WALK_NOWHERE;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Model of a local APIC, one for each vCPU: registers in xAPIC (memory) and x2APIC (MSR) form,
+ * priorities, the timer. A pure function of its state, the access and the guest's TSC; whatever it
+ * wants done outside (an IPI, an EOI that the I/O APIC must hear) it returns.
+ *
+ *      interrupt: lapic_set_irr() -> lapic_pending() says which vector may be injected now
+ *                 -> lapic_accept() moves it from IRR to ISR -> guest's EOI clears ISR
+ *      timer:     lapic_timer_deadline() is the guest TSC at which lapic_timer_expire() is due
+ *
+ * Invariants  I1  no vector below 16 is ever in IRR or ISR
+ *             I2  irr_any is false only if IRR is empty
+ *             I3  deadline is LAPIC_NEVER unless the timer is counting
+ * The timer counts at the frequency of the TSC (divided by the divide register); CPUID leaf
+ * 0x40000010 says so.
+ *
+ * Locking     none: called by the vCPU's own thread
+ * Units       guest TSC ticks; register numbers are x2APIC's (MSR - 0x800 = xAPIC offset / 16)
+ * Errors      LAPIC_FAULT: #GP in x2APIC mode; the memory form ignores what is wrong
+ * Sources     Intel SDM vol. 3A ch. 10 "APIC", 10.12 "x2APIC"; AMD APM vol. 2 ch. 16
+ */
+#ifndef USER_VMM_LAPIC_H
+#define USER_VMM_LAPIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LAPIC_NEVER   (~0ull)
+#define LAPIC_NONE    (-1)
+#define LAPIC_BASE    0xfee00000ull
+#define LAPIC_BYTES   0x1000ull
+#define LAPIC_VERSION 0x00050014u /* integrated APIC, six local vectors */
+
+#define APIC_BASE_BSP    (1ull << 8)
+#define APIC_BASE_X2APIC (1ull << 10)
+#define APIC_BASE_ENABLE (1ull << 11)
+
+enum lapic_register {
+    LAPIC_REG_ID = 0x02,
+    LAPIC_REG_VERSION = 0x03,
+    LAPIC_REG_TPR = 0x08,
+    LAPIC_REG_APR = 0x09,
+    LAPIC_REG_PPR = 0x0a,
+    LAPIC_REG_EOI = 0x0b,
+    LAPIC_REG_RRD = 0x0c,
+    LAPIC_REG_LDR = 0x0d,
+    LAPIC_REG_DFR = 0x0e,
+    LAPIC_REG_SVR = 0x0f,
+    LAPIC_REG_ISR = 0x10,
+    LAPIC_REG_TMR = 0x18,
+    LAPIC_REG_IRR = 0x20,
+    LAPIC_REG_ESR = 0x28,
+    LAPIC_REG_CMCI = 0x2f,
+    LAPIC_REG_ICR = 0x30,
+    LAPIC_REG_ICR_HIGH = 0x31,
+    LAPIC_REG_LVT_TIMER = 0x32,
+    LAPIC_REG_LVT_THERMAL = 0x33,
+    LAPIC_REG_LVT_COUNTER = 0x34,
+    LAPIC_REG_LVT_LINT0 = 0x35,
+    LAPIC_REG_LVT_LINT1 = 0x36,
+    LAPIC_REG_LVT_ERROR = 0x37,
+    LAPIC_REG_TIMER_INITIAL = 0x38,
+    LAPIC_REG_TIMER_CURRENT = 0x39,
+    LAPIC_REG_TIMER_DIVIDE = 0x3e,
+    LAPIC_REG_SELF_IPI = 0x3f,
+};
+
+#define LAPIC_NR_LVT 6u
+
+struct lapic_set {
+    uint64_t words[4];
+};
+
+struct lapic {
+    uint32_t id;
+    uint32_t tpr;
+    uint64_t base; /* the APIC_BASE MSR */
+    struct lapic_set irr, isr, tmr;
+    bool irr_any;
+    uint32_t svr, ldr, dfr, esr, esr_next, divide;
+    uint64_t icr;
+    uint32_t lvt[LAPIC_NR_LVT]; /* from LAPIC_REG_LVT_TIMER on */
+    uint32_t timer_initial;
+    uint64_t timer_start;  /* when the present count began */
+    uint64_t tsc_deadline; /* the MSR */
+    uint64_t deadline;
+};
+
+enum lapic_effect {
+    LAPIC_OK,
+    LAPIC_FAULT,
+    LAPIC_EOI,   /* of a level-triggered interrupt: argument = vector, for the I/O APIC */
+    LAPIC_IPI,   /* argument = ICR in x2APIC form */
+    LAPIC_TIMER, /* the deadline has changed */
+};
+
+struct lapic_outcome {
+    enum lapic_effect effect;
+    uint64_t argument;
+};
+
+void lapic_reset(struct lapic *lapic, uint32_t id);
+
+/* One register, by its number; the two forms differ in a few registers and in what is a fault. */
+bool lapic_read(const struct lapic *lapic, unsigned number, bool x2apic, uint64_t now,
+                uint64_t *value);
+struct lapic_outcome lapic_write(struct lapic *lapic, unsigned number, bool x2apic, uint64_t now,
+                                 uint64_t value);
+
+static inline bool lapic_is_x2apic(const struct lapic *lapic)
+{
+    return (lapic->base & APIC_BASE_X2APIC) != 0;
+}
+
+/* Writes the APIC_BASE MSR; false = #GP. phys_bits: width of guest physical addresses. */
+bool lapic_write_base(struct lapic *lapic, uint64_t value, unsigned phys_bits);
+
+/* The TSC-deadline MSR. */
+uint64_t lapic_read_tsc_deadline(const struct lapic *lapic);
+void lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value);
+
+/* An interrupt message has arrived. Vectors below 16 only set the error register. */
+void lapic_set_irr(struct lapic *lapic, uint8_t vector, bool level);
+/* The vector that may interrupt the processor now (before RFLAGS.IF is looked at), or LAPIC_NONE.
+ */
+int lapic_pending(const struct lapic *lapic);
+/* The processor takes the vector that lapic_pending() named. */
+void lapic_accept(struct lapic *lapic, uint8_t vector);
+/* Whether a message to this destination is meant for this APIC. */
+bool lapic_matches(const struct lapic *lapic, uint32_t destination, bool logical);
+/* End of interrupt: the level-triggered vector that the I/O APIC must hear of, or LAPIC_NONE. */
+int lapic_end_of_interrupt(struct lapic *lapic);
+
+static inline uint64_t lapic_timer_deadline(const struct lapic *lapic)
+{
+    return lapic->deadline;
+}
+
+/* To be called at or after the deadline (too early does nothing). */
+void lapic_timer_expire(struct lapic *lapic, uint64_t now);
+
+/* The task priority as control register 8 shows it. */
+static inline uint64_t lapic_read_cr8(const struct lapic *lapic)
+{
+    return lapic->tpr >> 4;
+}
+
+static inline void lapic_write_cr8(struct lapic *lapic, uint64_t value)
+{
+    lapic->tpr = (uint32_t)(value & 0xf) << 4;
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The I/O ports of the VM: one table of devices, and the way from an access to a device's model.
+ * Accesses wider than a device's registers are taken apart; absent ports read as all ones.
+ */
+#include "user/vmm/vm.h"
+
+struct port_device {
+    uint16_t first, last;
+    bool wide; /* takes accesses of 2 and 4 bytes whole */
+    uint32_t (*read)(struct vm *vm, unsigned offset, unsigned size);
+    void (*write)(struct vm *vm, unsigned offset, unsigned size, uint32_t value);
+};
+
+static uint32_t serial_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    uint8_t value = uart_read(&vm->uart, offset);
+
+    (void)size;
+    serial_sync(vm);
+    return value;
+}
+
+static void serial_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    uint8_t byte;
+
+    (void)size;
+    if (uart_write(&vm->uart, offset, (uint8_t)value, &byte)) {
+        console_put(&vm->console, byte);
+        console_pump(&vm->console);
+    }
+    serial_sync(vm);
+}
+
+static uint32_t pic_1_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    (void)size;
+    return pic_read(&vm->platform, 0, offset);
+}
+
+static void pic_1_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)size;
+    pic_write(&vm->platform, 0, offset, (uint8_t)value);
+}
+
+static uint32_t pic_2_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    (void)size;
+    return pic_read(&vm->platform, 1, offset);
+}
+
+static void pic_2_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)size;
+    pic_write(&vm->platform, 1, offset, (uint8_t)value);
+}
+
+static uint32_t clock_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    (void)size;
+    return offset == 0 ? 0xff : cmos_read(&vm->cmos, vm_seconds(vm));
+}
+
+static void clock_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)size;
+    if (offset == 0) {
+        cmos_select(&vm->cmos, (uint8_t)value);
+    } else {
+        cmos_write(&vm->cmos, (uint8_t)value, vm_seconds(vm));
+    }
+}
+
+static uint32_t pm1_port_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    return pm1_read(&vm->platform, offset, size);
+}
+
+static void pm1_port_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    vm_request(vm, pm1_write(&vm->platform, offset, size, value));
+}
+
+static uint32_t pci_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    return pci_port_read(&vm->platform, offset, size);
+}
+
+static void pci_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    vm_request(vm, pci_port_write(&vm->platform, offset, size, value));
+}
+
+static uint32_t board_60_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    (void)size;
+    return board_read(&vm->platform, 0x60 + offset);
+}
+
+static void board_60_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)size;
+    vm_request(vm, board_write(&vm->platform, 0x60 + offset, (uint8_t)value));
+}
+
+static uint32_t board_92_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    (void)size;
+    return board_read(&vm->platform, 0x92 + offset);
+}
+
+static void board_92_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)size;
+    vm_request(vm, board_write(&vm->platform, 0x92 + offset, (uint8_t)value));
+}
+
+static uint32_t absent_read(struct vm *vm, unsigned offset, unsigned size)
+{
+    (void)vm;
+    (void)offset;
+    (void)size;
+    return 0xffffffff;
+}
+
+static void absent_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)vm;
+    (void)offset;
+    (void)size;
+    (void)value;
+}
+
+static const struct port_device devices[] = {
+    { 0, 0, true, absent_read, absent_write }, /* index 0: nothing there */
+    { 0x020, 0x021, false, pic_1_read, pic_1_write },
+    { 0x060, 0x064, false, board_60_read, board_60_write },
+    { 0x070, 0x071, false, clock_read, clock_write },
+    { 0x092, 0x092, false, board_92_read, board_92_write },
+    { 0x0a0, 0x0a1, false, pic_2_read, pic_2_write },
+    { SERIAL_PORT, SERIAL_PORT + UART_PORTS - 1, false, serial_read, serial_write },
+    { PM1_EVENT_PORT, PM1_EVENT_PORT + PM1_PORTS - 1, true, pm1_port_read, pm1_port_write },
+    { 0xcf8, 0xcff, true, pci_read, pci_write },
+};
+
+#define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
+
+void ports_init(struct vm *vm)
+{
+    for (uint8_t i = 1; i < NR_DEVICES; i++) {
+        for (unsigned port = devices[i].first; port <= devices[i].last; port++) {
+            vm->port_device[port] = i;
+        }
+    }
+}
+
+static const struct port_device *device_at(const struct vm *vm, unsigned port)
+{
+    return &devices[port < VM_NR_PORTS ? vm->port_device[port] : 0];
+}
+
+/* Whether the device takes this access as it is. */
+static bool takes_whole(const struct port_device *device, unsigned port, unsigned size)
+{
+    return size == 1 || device == &devices[0] || (device->wide && port + size - 1 <= device->last);
+}
+
+uint32_t port_read(struct vm *vm, uint16_t port, unsigned size)
+{
+    const struct port_device *device = device_at(vm, port);
+    uint32_t value = 0;
+
+    if (takes_whole(device, port, size)) {
+        return device->read(vm, (unsigned)port - device->first, size);
+    }
+    for (unsigned i = 0; i < size; i++) {
+        device = device_at(vm, port + i);
+        value |= (device->read(vm, port + i - device->first, 1) & 0xff) << (8 * i);
+    }
+    return value;
+}
+
+void port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value)
+{
+    const struct port_device *device = device_at(vm, port);
+
+    if (takes_whole(device, port, size)) {
+        device->write(vm, (unsigned)port - device->first, size, value);
+        return;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        device = device_at(vm, port + i);
+        device->write(vm, port + i - device->first, 1, value >> (8 * i) & 0xff);
+    }
+}

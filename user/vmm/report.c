@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/vmm/report.h"
+
+#include "lib/format.h"
+
+#define LINE_BYTES 160u
+
+void report_line(struct vm *vm, const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list arguments;
+
+    format_text(line, sizeof(line), "vmm: %s: ", vm->config->name);
+    console_print(&vm->console, line);
+    va_start(arguments, format);
+    format_text_v(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    console_print(&vm->console, line);
+    console_print(&vm->console, "\n");
+}
+
+static void report_registers(struct vm *vm, struct vcpu *vcpu)
+{
+    static const char *const names[16] = {
+        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+        "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15",
+    };
+    const struct vcpu_message *message = vcpu->message;
+
+    report_line(vm, "rip %016lx rflags %08lx exit %lu qualification %lx address %lx", message->rip,
+                message->rflags, message->reason, message->qualification, message->gpa);
+    for (unsigned i = 0; i < 16; i += 4) {
+        report_line(vm, "%s %016lx %s %016lx %s %016lx %s %016lx", names[i],
+                    vcpu_get_register(vcpu, i), names[i + 1], vcpu_get_register(vcpu, i + 1),
+                    names[i + 2], vcpu_get_register(vcpu, i + 2), names[i + 3],
+                    vcpu_get_register(vcpu, i + 3));
+    }
+    report_line(vm, "cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx",
+                vcpu_read_field(vcpu, VMCS_GUEST_CR0), vcpu_read_field(vcpu, VCPU_FIELD_CR2),
+                message->cr3, vcpu_read_field(vcpu, VMCS_GUEST_CR4),
+                vcpu_read_field(vcpu, VMCS_GUEST_EFER));
+    report_line(vm, "cs %lx ss %lx gdt %lx idt %lx", vcpu_read_field(vcpu, VMCS_GUEST_CS_SELECTOR),
+                vcpu_read_field(vcpu, VMCS_GUEST_SS_SELECTOR),
+                vcpu_read_field(vcpu, VMCS_GUEST_GDTR_BASE),
+                vcpu_read_field(vcpu, VMCS_GUEST_IDTR_BASE));
+}
+
+void report_stop(struct vm *vm, struct vcpu *vcpu)
+{
+    if (vm->stop.report == VMM_REPORT_CRASH) {
+        report_line(vm, "stopped: %s (cause %lx, %lx), vCPU %u", vm->stop.text, vm->stop.cause,
+                    vm->stop.detail, vcpu->index);
+        report_registers(vm, vcpu);
+    } else {
+        report_line(vm, "%s", vm->stop.text);
+    }
+}
+
+void report_statistics(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        const struct vcpu *vcpu = &vm->vcpus[i];
+
+        for (unsigned reason = 0; reason <= VCPU_NR_REASONS; reason++) {
+            if (vcpu->exits[reason] != 0) {
+                report_line(vm, "vCPU %u exits for reason %u: %lu", i, reason, vcpu->exits[reason]);
+            }
+        }
+        report_line(vm, "vCPU %u notifications: %lu", i, vcpu->notifications);
+        report_line(vm, "vCPU %u unknown MSRs: %lu reads, %lu writes, last %x", i,
+                    vcpu->msrs.unknown_reads, vcpu->msrs.unknown_writes, vcpu->msrs.last_unknown);
+    }
+}

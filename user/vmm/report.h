@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Last words of a VM on its console: why it stopped and, after a crash, the registers. */
+#ifndef USER_VMM_REPORT_H
+#define USER_VMM_REPORT_H
+
+#include "user/vmm/vm.h"
+
+/* One line, "vmm: NAME: ..." and a line break, formatted as in lib/format.h. */
+void report_line(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The end that vm->stop tells of, seen by the vCPU that met it. */
+void report_stop(struct vm *vm, struct vcpu *vcpu);
+/* Exit counts by reason. */
+void report_statistics(struct vm *vm);
+
+#endif

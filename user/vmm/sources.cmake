@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The monitor without system calls: what the program and the host's tests and fuzzers share.
+
+set(VMM_SOURCES
+    acpi.c bzimage.c cmos.c console.c cpuid.c dsdt.c emulate.c events.c exits.c guest_ram.c
+    guest_walk.c insn.c insn_exec.c interrupts.c ioapic.c lapic.c linux_boot.c mmio.c msr.c
+    platform.c ports.c pvclock.c serial.c uart.c vm.c)
+list(TRANSFORM VMM_SOURCES PREPEND user/vmm/)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One virtual CPU: its thread's view of the last exit, its local APIC, the events waiting to be
+ * injected. Everything here belongs to one thread.
+ *
+ * The exit message (struct vcpu_message) is the IPC buffer itself: an exit's handler changes it in
+ * place, and the whole of it goes back to the kernel with the next VMEnter. Words 0-3 travel in
+ * registers and are put there by vcpu_enter().
+ *
+ * Invariants (whenever no exit handler runs)
+ *   I1  message->deadline is the APIC timer's deadline on the host's TSC, or off
+ *   I2  attention is set if anything waits to be injected, a window is requested, or the CPU sleeps
+ *   I3  cr4 is the guest's CR4: the guest cannot write it without an exit
+ * Units  host TSC = guest TSC - tsc_offset
+ */
+#ifndef USER_VMM_VCPU_H
+#define USER_VMM_VCPU_H
+
+#include "abi/vcpu.h"
+#include "abi/vmcs.h"
+#include "user/vmm/cpuid.h"
+#include "user/vmm/insn.h"
+#include "user/vmm/lapic.h"
+#include "user/vmm/x86.h"
+
+struct vm;
+struct msr_row;
+
+/* The words of an exit message, by name. The order of gpr[] is the message's: see vcpu_gpr(). */
+struct vcpu_message {
+    uint64_t rip, primary, entry_info, reason, qualification, length, gpa, rflags;
+    uint64_t interruptibility, cr3;
+    uint64_t gpr[15];
+    uint64_t activity, deadline;
+    /* Only after exits that have a qualification. */
+    uint64_t cr0, cr4, efer, cs_rights, vectoring_info, vectoring_error, exit_info, exit_error;
+};
+
+#define MESSAGE_WORD(field, word)                                                                  \
+    _Static_assert(offsetof(struct vcpu_message, field) == 8 * (word), "abi/vcpu.h")
+MESSAGE_WORD(rip, VMENTER_MR_RIP);
+MESSAGE_WORD(primary, VMENTER_MR_PRIMARY_CONTROLS);
+MESSAGE_WORD(entry_info, VMENTER_MR_ENTRY_INFO);
+MESSAGE_WORD(reason, VMENTER_MR_REASON);
+MESSAGE_WORD(qualification, VMENTER_MR_QUALIFICATION);
+MESSAGE_WORD(length, VMENTER_MR_INSTRUCTION_LENGTH);
+MESSAGE_WORD(gpa, VMENTER_MR_GUEST_PHYSICAL);
+MESSAGE_WORD(rflags, VMENTER_MR_RFLAGS);
+MESSAGE_WORD(interruptibility, VMENTER_MR_INTERRUPTIBILITY);
+MESSAGE_WORD(cr3, VMENTER_MR_CR3);
+MESSAGE_WORD(gpr, VMENTER_MR_RAX);
+MESSAGE_WORD(gpr[14], VMENTER_MR_R15);
+MESSAGE_WORD(activity, VMENTER_MR_ACTIVITY);
+MESSAGE_WORD(deadline, VMENTER_MR_DEADLINE);
+MESSAGE_WORD(cr0, VMENTER_MR_CR0);
+MESSAGE_WORD(cr4, VMENTER_MR_CR4);
+MESSAGE_WORD(efer, VMENTER_MR_EFER);
+MESSAGE_WORD(cs_rights, VMENTER_MR_CS_ACCESS_RIGHTS);
+MESSAGE_WORD(vectoring_info, VMENTER_MR_VECTORING_INFO);
+MESSAGE_WORD(vectoring_error, VMENTER_MR_VECTORING_ERROR);
+MESSAGE_WORD(exit_info, VMENTER_MR_INTERRUPTION_INFO);
+MESSAGE_WORD(exit_error, VMENTER_MR_INTERRUPTION_ERROR);
+
+/* Places in gpr[] of the registers that instructions name implicitly. */
+enum message_register {
+    MESSAGE_RAX,
+    MESSAGE_RBX,
+    MESSAGE_RCX,
+    MESSAGE_RDX,
+    MESSAGE_RSI,
+    MESSAGE_RDI,
+    MESSAGE_RBP,
+    MESSAGE_R8,
+};
+
+/* Events that must reach the guest at the next entry, whatever its interrupt flag says. */
+struct vcpu_events {
+    uint32_t reinject; /* the event whose delivery the last exit interrupted; 0 = none */
+    uint32_t reinject_error;
+    uint32_t reinject_length;
+    uint32_t injected_error; /* what went with the last injected event */
+    uint32_t injected_length;
+    uint32_t exception; /* raised by an emulated instruction; 0 = none */
+    uint32_t exception_error;
+    bool nmi;
+};
+
+/* The last decoded device-register instruction; valid while its bytes are still the same. */
+struct decode_cache {
+    uint64_t rip;
+    uint64_t bytes[2];
+    uint8_t mode;
+    bool valid;
+    struct insn insn;
+};
+
+#define VCPU_NR_DECODES      8u
+#define VCPU_NR_MSR_ROWS     8u
+#define VCPU_NR_REASONS      65u
+#define MSR_NR_MTRR_VARIABLE 16u /* base and mask of eight */
+#define MSR_NR_MTRR_FIXED    11u
+
+/* MSRs that only exist here. */
+struct vcpu_msrs {
+    uint64_t mtrr_variable[MSR_NR_MTRR_VARIABLE];
+    uint64_t mtrr_fixed[MSR_NR_MTRR_FIXED];
+    uint64_t mtrr_default;
+    uint64_t pat;
+    uint64_t tsc_adjust;
+    uint64_t mcg_status;
+    uint64_t nb_cfg;
+    uint64_t system_time, wall_clock;
+    uint64_t unknown_reads, unknown_writes; /* answered with #GP */
+    uint32_t last_unknown;
+};
+
+enum vcpu_stop {
+    VCPU_RUNS,
+    VCPU_STOPS, /* vm->stop says why */
+};
+
+struct vcpu {
+    struct vcpu_message *message;
+    struct vm *vm;
+    unsigned index;
+    bool attention;
+    bool sleeping; /* HLT, and nothing has woken it yet */
+    uint64_t cr4;
+    uint64_t tsc_offset;
+    struct vcpu_events events;
+    struct lapic lapic;
+    struct cpuid_table cpuid;
+    struct vcpu_msrs msrs;
+    struct decode_cache decodes[VCPU_NR_DECODES];
+    const struct msr_row *msr_rows[VCPU_NR_MSR_ROWS]; /* of the policy, lately used */
+    uint64_t exits[VCPU_NR_REASONS + 1];              /* by reason; the last: any other */
+    uint64_t notifications;
+    /* How the kernel is asked: capability slots of this vCPU. */
+    uint64_t vcpu_slot, tcb_slot;
+};
+
+/* --- the kernel's side (vcpu_sel4.c; faked in host tests) --- */
+
+enum vcpu_return {
+    VCPU_NOTIFIED,
+    VCPU_EXITED,
+};
+
+/* Runs the guest until the next exit or notification; message holds the answer. */
+enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge);
+uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field); /* 0 if the kernel refuses */
+bool vcpu_write_field(struct vcpu *vcpu, uint64_t field, uint64_t value);
+uint64_t vcpu_read_msr(struct vcpu *vcpu, uint64_t msr);
+bool vcpu_write_msr(struct vcpu *vcpu, uint64_t msr, uint64_t value);
+uint64_t host_tsc(void);
+
+/* --- registers --- */
+
+/* rsp is not in the message. */
+#define VCPU_RSP 4u
+
+/* The place in the message of the register with this number in an instruction's encoding. */
+static inline uint64_t *vcpu_gpr(struct vcpu *vcpu, unsigned number)
+{
+    static const uint8_t place[16] = { 0, 2, 3, 1, 0xff, 6, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14 };
+
+    return &vcpu->message->gpr[place[number]];
+}
+
+static inline uint64_t vcpu_get_register(struct vcpu *vcpu, unsigned number)
+{
+    return number == VCPU_RSP ? vcpu_read_field(vcpu, VMCS_GUEST_RSP) : *vcpu_gpr(vcpu, number);
+}
+
+static inline void vcpu_set_register(struct vcpu *vcpu, unsigned number, uint64_t value)
+{
+    if (number == VCPU_RSP) {
+        vcpu_write_field(vcpu, VMCS_GUEST_RSP, value);
+    } else {
+        *vcpu_gpr(vcpu, number) = value;
+    }
+}
+
+static inline uint64_t vcpu_guest_tsc(const struct vcpu *vcpu)
+{
+    return host_tsc() + vcpu->tsc_offset;
+}
+
+/* --- events.c --- */
+
+/* Chooses what the next entry injects and which windows it asks for. */
+void vcpu_prepare_events(struct vcpu *vcpu);
+/* An exception at the present instruction, which has not been advanced over. */
+void vcpu_raise(struct vcpu *vcpu, enum x86_vector vector);
+void vcpu_raise_code(struct vcpu *vcpu, enum x86_vector vector, uint32_t error_code);
+void vcpu_raise_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error_code);
+/* The exit interrupted the delivery of an event: it has to be delivered again. */
+void vcpu_note_vectoring(struct vcpu *vcpu);
+/* The guest did not run, so that the event in the message was not injected: it is chosen again. */
+void vcpu_note_not_entered(struct vcpu *vcpu);
+/* I1 after the APIC timer or the TSC offset has changed. */
+void vcpu_sync_deadline(struct vcpu *vcpu);
+void vcpu_advance_slowly(struct vcpu *vcpu);
+
+/* The present instruction is done. */
+static inline void vcpu_advance(struct vcpu *vcpu)
+{
+    struct vcpu_message *message = vcpu->message;
+
+    message->rip += message->length;
+    if (((message->rflags & RFLAGS_TF) | (message->interruptibility & BLOCKED_SHADOW)) != 0) {
+        vcpu_advance_slowly(vcpu);
+    }
+}
+
+/* --- exits.c --- */
+
+/* Handles the exit that the message tells of. */
+enum vcpu_stop vcpu_handle_exit(struct vcpu *vcpu);
+
+/* --- msr.c --- */
+
+void msrs_reset(struct vcpu *vcpu);
+/* False: #GP. */
+bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+#endif
