@@ -65,6 +65,58 @@ void vcpu_finalise(struct vcpu *vcpu)
         virt->destroy(vcpu);
 }
 
+/* --- halted VMs ------------------------------------------------------------------------------ */
+
+static void halted_insert(struct vcpu *vcpu)
+{
+    struct core *core = &cores[vcpu->halted_core];
+    struct vcpu *prev = NULL, *next = core->halted_vms;
+
+    while (next && next->deadline <= vcpu->deadline) {
+        prev = next;
+        next = next->halted_next;
+    }
+    vcpu->halted_prev = prev;
+    vcpu->halted_next = next;
+    if (prev)
+        prev->halted_next = vcpu;
+    else
+        core->halted_vms = vcpu;
+    if (next)
+        next->halted_prev = vcpu;
+    core->reprogram = true;
+}
+
+static void halted_remove(struct vcpu *vcpu)
+{
+    if (vcpu->halted_prev)
+        vcpu->halted_prev->halted_next = vcpu->halted_next;
+    else
+        cores[vcpu->halted_core].halted_vms = vcpu->halted_next;
+    if (vcpu->halted_next)
+        vcpu->halted_next->halted_prev = vcpu->halted_prev;
+}
+
+static bool is_halted(const struct vcpu *vcpu)
+{
+    return vcpu->tcb && vcpu->tcb->state == THREAD_HALTED_VM;
+}
+
+void vcpu_stop(struct tcb *thread)
+{
+    if (thread->state == THREAD_HALTED_VM)
+        halted_remove(thread->vcpu);
+}
+
+void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
+{
+    if (is_halted(vcpu))
+        halted_remove(vcpu);
+    vcpu->deadline = deadline;
+    if (is_halted(vcpu))
+        halted_insert(vcpu);
+}
+
 /* --- answers to the monitor ------------------------------------------------------------------ */
 
 /* Words 4 and up of a message lie behind the tag in the IPC buffer. */
@@ -75,6 +127,7 @@ static u64 *message_words(u64 *buffer)
 
 static void write_registers(struct vcpu *vcpu, u64 *words)
 {
+#pragma GCC unroll 15
     for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
         words[VMENTER_MR_RAX + i] = vcpu->gpr[i];
 }
@@ -164,6 +217,7 @@ static void timer_exit(struct tcb *thread)
 
 static void read_extended_words(struct vcpu *vcpu, const u64 *words)
 {
+#pragma GCC unroll 15
     for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
         vcpu->gpr[i] = __atomic_load_n(&words[VMENTER_MR_RAX + i], __ATOMIC_RELAXED);
     vcpu->activity = __atomic_load_n(&words[VMENTER_MR_ACTIVITY], __ATOMIC_RELAXED) == VCPU_ACTIVITY_HLT;
@@ -173,13 +227,21 @@ static void read_extended_words(struct vcpu *vcpu, const u64 *words)
 /* HLT: other threads run until the timer or a notification. */
 static void halt(struct tcb *thread, struct vcpu *vcpu)
 {
-    struct core *core = this_core();
-
     vcpu->activity = VCPU_ACTIVITY_ACTIVE;
-    vcpu->halted_next = core->halted_vms;
-    core->halted_vms = vcpu;
-    core->reprogram = true;
+    vcpu->halted_core = this_core()->id;
+    halted_insert(vcpu);
     thread_set_state(thread, THREAD_HALTED_VM);
+}
+
+/* A notification came first: the message stays as it was passed, but nobody sleeps any more. */
+static void not_entered(struct tcb *thread, u64 badge)
+{
+    u64 *buffer = tcb_buffer_for_receive(thread);
+
+    if (thread->vcpu->extended && buffer)
+        message_words(buffer)[VMENTER_MR_ACTIVITY] = VCPU_ACTIVITY_ACTIVE;
+    thread->context.rsi = VMENTER_NOTIFICATION;
+    thread->context.rdi = badge;
 }
 
 void vcpu_enter(void)
@@ -190,12 +252,11 @@ void vcpu_enter(void)
     u64 *buffer = tcb_buffer_for_send(thread);
     u64 badge;
 
+    vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
     if (thread->notification && notification_poll(thread->notification, &badge)) {
-        context->rsi = VMENTER_NOTIFICATION;
-        context->rdi = badge;
+        not_entered(thread, badge);
         return;
     }
-    vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
     if (buffer)
         virt->set_entry(vcpu, (struct guest_entry){ .rip = context->r10,
                                                     .primary_controls = context->r8,
@@ -233,44 +294,27 @@ void vcpu_run(void)
 
 /* --- timers ---------------------------------------------------------------------------------- */
 
-void vcpu_stop(struct tcb *thread)
-{
-    if (thread->state != THREAD_HALTED_VM)
-        return;
-    for (struct vcpu **link = &cores[thread->core].halted_vms; *link; link = &(*link)->halted_next) {
-        if (*link == thread->vcpu) {
-            *link = thread->vcpu->halted_next;
-            return;
-        }
-    }
-}
-
 ticks_t vcpu_next_deadline(void)
 {
-    struct core *core = this_core();
-    ticks_t earliest = VCPU_DEADLINE_OFF;
+    const struct core *core = this_core();
+    ticks_t running = core->current->state == THREAD_RUNNING_VM ? core->current->vcpu->deadline
+                                                                : VCPU_DEADLINE_OFF;
+    ticks_t halted = core->halted_vms ? core->halted_vms->deadline : VCPU_DEADLINE_OFF;
 
-    if (core->current->state == THREAD_RUNNING_VM)
-        earliest = core->current->vcpu->deadline;
-    for (struct vcpu *vcpu = core->halted_vms; vcpu; vcpu = vcpu->halted_next)
-        if (vcpu->deadline < earliest)
-            earliest = vcpu->deadline;
-    return earliest;
+    return running < halted ? running : halted;
 }
 
 void vcpu_timers_expire(ticks_t now)
 {
     struct core *core = this_core();
-    struct vcpu *next;
 
     if (core->current->state == THREAD_RUNNING_VM && core->current->vcpu->deadline <= now)
         timer_exit(core->current);
-    for (struct vcpu *vcpu = core->halted_vms; vcpu; vcpu = next) {
-        next = vcpu->halted_next;
-        if (vcpu->deadline <= now) {
-            timer_exit(vcpu->tcb);
-            possible_switch_to(vcpu->tcb);
-        }
+    while (core->halted_vms && core->halted_vms->deadline <= now) {
+        struct tcb *thread = core->halted_vms->tcb;
+
+        timer_exit(thread);
+        possible_switch_to(thread);
     }
 }
 

@@ -13,7 +13,8 @@
  * Invariants
  *  I1  vcpu->tcb->vcpu == vcpu whenever vcpu->tcb is set.
  *  I2  A clear bit in the I/O bitmap belongs to an I/O port capability that holds this VCPU's handle.
- *  I3  A thread is in its core's list of halted VMs exactly while in THREAD_HALTED_VM.
+ *  I3  A VCPU is in the list of halted VMs of core halted_core exactly while its thread is in
+ *      THREAD_HALTED_VM. The list is ordered by deadline.
  *  I4  The guest's general registers are in gpr whenever the kernel runs.
  * Locking: the lock of the thread's core on entry and exit; all cores' locks for the rest.
  * Sources: ABI section 11; abi/vcpu.h for Bulkhead's extensions.
@@ -57,7 +58,8 @@ struct vcpu_exit {
 struct vcpu {
     u64 gpr[VCPU_GPR_COUNT];
     struct tcb *tcb;
-    struct vcpu *halted_next; /* this core's halted VMs */
+    struct vcpu *halted_next, *halted_prev; /* its core's halted VMs, by deadline */
+    unsigned halted_core;
     ticks_t deadline;
     u32 io_handle;    /* names this VCPU in I/O port capabilities; 0: none yet */
     u32 activity;     /* 0 active, 1 HLT */
@@ -114,6 +116,8 @@ void vcpu_run(void);
 void vcpu_notify(struct tcb *thread, u64 badge);
 /* The thread leaves HALTED_VM: takes it off its core's list. No-op otherwise. */
 void vcpu_stop(struct tcb *thread);
+/* When the guest's run or sleep is to end, at the latest. */
+void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline);
 /* The earliest deadline of this core's halted VMs and of the current thread's guest, or all ones. */
 ticks_t vcpu_next_deadline(void);
 /* Ends the sleep or the run of the VMs of this core whose deadline has passed. */

@@ -15,6 +15,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/print.h"
+#include "kernel/vspace/tlb.h"
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/virt/svm/svm.h"
@@ -30,6 +31,7 @@
 struct svm_core {
     u64 asid_generation; /* an ASID of an older one is stale */
     u32 next_asid;
+    bool flush_pending;       /* ASIDs have started anew: the next entry has to flush them all */
     struct vcpu *debug_owner; /* whose values DR0-DR3 hold */
     u64 tsc_aux;              /* what the MSR holds */
 };
@@ -98,6 +100,7 @@ bool svm_probe(void)
         return false;
     }
     nr_asids = features.ebx;
+    nested_has_1g = paging_has_1g();
     has_tsc_aux = cpu_has_rdtscp();
     has_xsave = cpu_has_xsave();
     msr_permissions_init();
@@ -114,6 +117,24 @@ static void svm_init_core(void)
         wrmsr(MSR_TSC_AUX, 0);
     core->asid_generation = 1;
     core->next_asid = 1;
+}
+
+/* --- what a guest leaves in the processor ----------------------------------------------------- */
+
+static void load_tsc_aux(u64 value)
+{
+    struct svm_core *core = svm_core();
+
+    if (has_tsc_aux && core->tsc_aux != value) {
+        wrmsr(MSR_TSC_AUX, value);
+        core->tsc_aux = value;
+    }
+}
+
+static void svm_unload(void)
+{
+    load_tsc_aux(0);
+    this_core()->loaded_vcpu = NULL;
 }
 
 /* --- a VCPU's life --------------------------------------------------------------------------- */
@@ -145,6 +166,8 @@ static void svm_create(struct vcpu *vcpu)
 
 static void svm_destroy(struct vcpu *vcpu)
 {
+    if (this_core()->loaded_vcpu == vcpu)
+        svm_unload();
     for (unsigned i = 0; i < nr_cores; i++)
         if (svm_cores[i].debug_owner == vcpu)
             svm_cores[i].debug_owner = NULL;
@@ -194,15 +217,13 @@ static void prepare_debug(struct vcpu *vcpu)
 static void assign_asid(struct vcpu *vcpu)
 {
     struct svm_core *core = svm_core();
-    struct vmcb_control *control = &svm_vmcb(vcpu)->control;
 
-    control->tlb_control = TLB_CONTROL_NOTHING;
     if (core->next_asid >= nr_asids) {
         core->asid_generation++;
         core->next_asid = 1;
-        control->tlb_control = TLB_CONTROL_FLUSH_ALL;
+        core->flush_pending = true;
     }
-    control->asid = core->next_asid++;
+    svm_vmcb(vcpu)->control.asid = core->next_asid++;
     svm_state(vcpu)->asid_generation = core->asid_generation;
 }
 
@@ -246,7 +267,7 @@ static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualif
 
 /*
  * A refused entry leaves the save area undefined, in emulators with the host's own state in it, so
- * whenever the monitor changed something the processor might refuse, a copy is kept. What only the
+ * whenever the monitor gave something that the processor might refuse, a copy is kept. What only the
  * guest changed cannot be refused at entry; QEMU then reports INVALID for a MOV to CR3 that should
  * have been #GP, with the guest's state intact.
  */
@@ -255,73 +276,74 @@ static void keep_shadow(struct vcpu *vcpu)
     memcpy(svm_state(vcpu)->shadow, &svm_vmcb(vcpu)->save, SVM_SHADOW_BYTES);
 }
 
-static bool entry_was_refused(struct vcpu *vcpu)
+static bool entry_was_refused(const struct vmcb *vmcb)
+{
+    return (vmcb->control.exit_code & MASK(32)) == SVM_EXIT_INVALID;
+}
+
+/* Everything is as it was before the entry, but for the event, which the monitor has to give again. */
+static enum guest_outcome invalid_state(struct vcpu *vcpu, bool has_shadow)
+{
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+
+    if (has_shadow)
+        memcpy(&vmcb->save, svm_state(vcpu)->shadow, SVM_SHADOW_BYTES);
+    else
+        vcpu->gpr[GPR_RAX] = vmcb->save.rax;
+    return refuse_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+}
+
+/* What an entry needs beyond what the last one left; the order of the steps does not matter. */
+static void prepare_entry(struct vcpu *vcpu, hpa_t nested_root)
 {
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
-    bool refused = (vmcb->control.exit_code & MASK(32)) == SVM_EXIT_INVALID;
-
-    if (refused && state->dirty)
-        memcpy(&vmcb->save, state->shadow, SVM_SHADOW_BYTES);
-    else
-        state->dirty = false;
-    return refused;
-}
-
-static void load_tsc_aux(u64 value)
-{
     struct svm_core *core = svm_core();
 
-    if (has_tsc_aux && core->tsc_aux != value) {
-        wrmsr(MSR_TSC_AUX, value);
-        core->tsc_aux = value;
+    if (vmcb->control.nested_cr3 != nested_root.raw) {
+        vmcb->control.nested_cr3 = nested_root.raw;
+        state->asid_generation = 0;
     }
+    if (state->asid_generation != core->asid_generation)
+        assign_asid(vcpu);
+    vmcb->control.tlb_control = core->flush_pending ? TLB_CONTROL_FLUSH_ALL : TLB_CONTROL_NOTHING;
+    load_tsc_aux(vcpu->tsc_aux);
+    prepare_debug(vcpu);
+    this_core()->loaded_vcpu = vcpu;
 }
 
 static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
 {
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
-    struct core *core = this_core();
+    bool injects = state->entry_info & EVENT_VALID;
+    bool has_shadow = state->dirty || injects;
 
-    state->soft_event_advanced = false;
-    if ((state->entry_info & EVENT_VALID) && !svm_inject(vcpu))
-        return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull); /* VT-x's VMfail */
-    if (vmcb->control.nested_cr3 != nested_root.raw) {
-        vmcb->control.nested_cr3 = nested_root.raw;
-        state->asid_generation = 0;
-    }
-    if (state->asid_generation != svm_cores[core->id].asid_generation)
-        assign_asid(vcpu);
-    core->loaded_vcpu = vcpu;
-    load_tsc_aux(vcpu->tsc_aux);
-    prepare_debug(vcpu);
-    if (state->dirty)
+    if (has_shadow)
         keep_shadow(vcpu);
+    state->soft_event_advanced = false;
+    if (injects && !svm_inject(vcpu))
+        return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull); /* VT-x's VMfail */
+    prepare_entry(vcpu, nested_root);
 
     vmcb->save.rax = vcpu->gpr[GPR_RAX];
     write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
-    svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, kernel_to_hpa(&host_vmcbs[core->id]).raw);
-    vcpu->gpr[GPR_RAX] = vmcb->save.rax;
+    svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, kernel_to_hpa(&host_vmcbs[this_core()->id]).raw);
 
-    vmcb->control.tlb_control = TLB_CONTROL_NOTHING;
     vmcb->control.event_injection = 0;
     if (has_xsave)
         vcpu->xcr0 = read_xcr0(); /* QEMU has no XSETBV intercept */
-    if (entry_was_refused(vcpu))
-        return refuse_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
     state->entry_info &= ~EVENT_VALID;
+    if (entry_was_refused(vmcb))
+        return invalid_state(vcpu, has_shadow);
+    svm_core()->flush_pending = false;
+    state->dirty = false;
+    vcpu->gpr[GPR_RAX] = vmcb->save.rax;
 
     enum guest_outcome outcome = svm_exit(vcpu);
 
     state->exit_rip = vmcb->save.rip;
     return outcome;
-}
-
-static void svm_unload(void)
-{
-    load_tsc_aux(0);
-    this_core()->loaded_vcpu = NULL;
 }
 
 /* --- messages -------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 /*
  * Each control word has bits that are always one and bits that may be one, as VT-x reports them by
  * its capability MSRs; the forced ones are those of ABI section 11.3. On AMD-V the loads and stores of
- * CR8 always exit as well: with V_IRQ pending QEMU 7.2 stops at a guest's write (emulators.md,
+ * CR8 always exit as well: with V_IRQ pending QEMU 7.2 stops at a guest's write (docs/emulators.md,
  * section 3), and no guest of ours needs CR8 to be fast.
  */
 #define PIN_FORCED 0x3full
@@ -92,6 +92,7 @@ static const struct {
     { VMX_PRIMARY_HLT, INTERCEPT_3, INTERCEPT3_HLT },
     { VMX_PRIMARY_INVLPG, INTERCEPT_3, INTERCEPT3_INVLPG },
     { VMX_PRIMARY_RDTSC, INTERCEPT_3, INTERCEPT3_RDTSC },
+    { VMX_PRIMARY_RDTSC, INTERCEPT_4, INTERCEPT4_RDTSCP },
     { VMX_PRIMARY_CR3_LOAD, INTERCEPT_CR, CR_WRITE(3) },
     { VMX_PRIMARY_CR3_STORE, INTERCEPT_CR, CR_READ(3) },
     { VMX_PRIMARY_MOV_DR, INTERCEPT_DR, DR_ALL },

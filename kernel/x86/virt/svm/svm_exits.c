@@ -27,6 +27,7 @@ static const struct {
     { SVM_EXIT_VINTR, VMX_EXIT_INTERRUPT_WINDOW, 0 },
     { SVM_EXIT_SHUTDOWN, VMX_EXIT_TRIPLE_FAULT, 0 },
     { SVM_EXIT_RDTSC, VMX_EXIT_RDTSC, 0 }, /* RDTSCP too, in QEMU: 2 or 3 bytes */
+    { SVM_EXIT_RDTSCP, VMX_EXIT_RDTSCP, 3 },
     { SVM_EXIT_RDPMC, VMX_EXIT_RDPMC, 2 },
     { SVM_EXIT_INVD, VMX_EXIT_INVD, 2 },
     { SVM_EXIT_WBINVD, VMX_EXIT_WBINVD, 2 },
@@ -59,11 +60,18 @@ static void qualified(struct vcpu *vcpu, u64 reason, u64 qualification)
     vcpu->exit.decode_state = true;
 }
 
-static enum guest_outcome reinject(struct vcpu *vcpu, u64 vector, bool has_error, u64 error)
+/*
+ * The guest gets an event without its monitor. It goes by way of the core's pending interrupts, so
+ * that a guest whose every step raises another exception cannot keep them out, and a monitor that is
+ * notified meanwhile sees the event in the message.
+ */
+static enum guest_outcome give_back(struct vcpu *vcpu, u64 info, u64 error)
 {
-    svm_vmcb(vcpu)->control.event_injection = EVENT_VALID | (u64)EVENT_EXCEPTION << 8 | vector |
-                                              (has_error ? EVENT_ERROR_VALID | error << 32 : 0);
-    return GUEST_RESUME;
+    struct svm_state *state = svm_state(vcpu);
+
+    state->entry_info = EVENT_VALID | info;
+    state->entry_error = error;
+    return GUEST_INTERRUPT;
 }
 
 static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
@@ -75,7 +83,8 @@ static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
     if (vector == VECTOR_MC)
         panic("machine check while a guest ran");
     if (!(svm_state(vcpu)->exception_bitmap & BIT(vector)))
-        return reinject(vcpu, vector, has_error, error);
+        return give_back(vcpu, VMX_EVENT_EXCEPTION | vector | (has_error ? EVENT_ERROR_VALID : 0),
+                         error);
 
     u64 qualification = vector == VECTOR_PF   ? vmcb->control.exit_info2
                         : vector == VECTOR_DB ? vmcb->save.dr6 & 0x600f
@@ -153,8 +162,10 @@ static enum guest_outcome descriptor_table_exit(struct vcpu *vcpu, u64 code)
     return GUEST_EXIT;
 }
 
-/* The event whose delivery the exit interrupted. QEMU reports a virtual interrupt's as an exception
- * with a vector above 31; it is still pending and must not be injected (emulators.md, section 3). */
+/*
+ * The event whose delivery the exit interrupted. QEMU reports a virtual interrupt's as an exception
+ * with a vector above 31; it is still pending and must not be injected (docs/emulators.md, section 3).
+ */
 static void record_vectoring(struct vcpu *vcpu)
 {
     struct vmcb *vmcb = svm_vmcb(vcpu);
@@ -170,21 +181,29 @@ static void record_vectoring(struct vcpu *vcpu)
         vmcb->save.rip -= state->entry_length; /* delivery failed: the instruction starts again */
 }
 
+/* For the host: an NMI and the like was taken when GIF was set. What it interrupted is given again. */
+static enum guest_outcome host_event(struct vcpu *vcpu)
+{
+    if (vcpu->exit.vectoring_info)
+        return give_back(vcpu, vcpu->exit.vectoring_info, vcpu->exit.vectoring_error);
+    return GUEST_INTERRUPT;
+}
+
 enum guest_outcome svm_exit(struct vcpu *vcpu)
 {
     struct vmcb_control *control = &svm_vmcb(vcpu)->control;
     u64 code = control->exit_code & MASK(32);
-
-    if (code == SVM_EXIT_INTR)
-        return GUEST_INTERRUPT;
-    if (code == SVM_EXIT_NMI || code == SVM_EXIT_SMI || code == SVM_EXIT_INIT)
-        return GUEST_RESUME; /* taken by the host when GIF was set */
 
     vcpu->exit = (struct vcpu_exit){ 0 };
     if (control->exit_int_info & EVENT_VALID)
         record_vectoring(vcpu);
 
     switch (code) {
+    case SVM_EXIT_INTR:
+    case SVM_EXIT_NMI:
+    case SVM_EXIT_SMI:
+    case SVM_EXIT_INIT:
+        return host_event(vcpu);
     case SVM_EXIT_CR0_READ ... SVM_EXIT_CR0_READ + 15:
         return control_register_exit(vcpu, (unsigned)code & 15, true);
     case SVM_EXIT_CR0_WRITE ... SVM_EXIT_CR0_WRITE + 15:
@@ -214,7 +233,7 @@ enum guest_outcome svm_exit(struct vcpu *vcpu)
     case SVM_EXIT_INVLPGA:
     case SVM_EXIT_RDPRU:
     case SVM_EXIT_INVLPGB ... SVM_EXIT_TLBSYNC:
-        return reinject(vcpu, VECTOR_UD, false, 0); /* instructions that no guest is shown */
+        return give_back(vcpu, VMX_EVENT_EXCEPTION | VECTOR_UD, 0); /* shown to no guest */
     default:
         return simple_exit(vcpu, code);
     }

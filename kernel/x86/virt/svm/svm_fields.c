@@ -35,6 +35,7 @@ enum conversion {
     STI_BLOCKING,
     DEBUG,       /* DR0-DR3: may be in the processor */
     XCR0,
+    DEADLINE,
     BOOLEAN,
 };
 
@@ -113,7 +114,7 @@ static const struct field fields[] = {
     VCPU(VMCS_EXIT_INSTRUCTION_LENGTH, exit.instruction_length, R, PLAIN),
     VCPU(VMCS_GUEST_PHYSICAL_ADDRESS, exit.guest_physical, R, PLAIN),
 
-    VCPU(VCPU_FIELD_DEADLINE, deadline, RW, PLAIN),
+    VCPU(VCPU_FIELD_DEADLINE, deadline, RW, DEADLINE),
     VCPU(VCPU_FIELD_XCR0, xcr0, RW, XCR0),
     SAVE(VCPU_FIELD_CR2, cr2, RW, PLAIN),
     VCPU(VCPU_FIELD_DR0, dr[0], RW, DEBUG),
@@ -195,6 +196,8 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
 /* --- writing --------------------------------------------------------------------------------- */
 
 #define CR0_WRITABLE 0xe005003full
+/* Without what would give the guest state that nobody switches (PKE, CET, PKS) and 5-level paging. */
+#define CR4_WRITABLE 0x370fffull
 #define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
 #define XCR0_X87 BIT(0)
 #define XCR0_SSE BIT(1)
@@ -234,10 +237,15 @@ static bool filter_value(const struct field *field, u64 *value)
     case CR0:
         *value = (*value & CR0_WRITABLE) | CR0_ET;
         return true;
+    case CR4:
+        *value &= CR4_WRITABLE;
+        return true;
     case EFER:
         *value &= EFER_WRITABLE;
         return true;
     case STI_BLOCKING:
+        *value = (*value & (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)) != 0;
+        return true;
     case BOOLEAN:
         *value &= 1;
         return true;
@@ -265,13 +273,15 @@ static u64 stored_value(const struct field *field, u64 value)
     }
 }
 
-/* Before the store: state that the processor holds comes back to memory first. */
-static void prepare_write(struct vcpu *vcpu, const struct field *field)
+/* Before the store: state that the processor holds comes back to memory first, lists stay in order. */
+static void prepare_write(struct vcpu *vcpu, const struct field *field, u64 value)
 {
     if (field->conversion == DEBUG)
         svm_debug_sync(vcpu);
     if (field->conversion == XCR0)
         fpu_release_vcpu(vcpu);
+    if (field->conversion == DEADLINE)
+        vcpu_set_deadline(vcpu, value);
 }
 
 static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value)
@@ -315,7 +325,7 @@ bool svm_write_field(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
         return false;
     *written = value;
     stored = stored_value(field, value);
-    prepare_write(vcpu, field);
+    prepare_write(vcpu, field, value);
     memcpy(field_address(vcpu, field), &stored, field->width);
     finish_write(vcpu, field, value);
     return true;
