@@ -10,6 +10,7 @@
 #include "kernel/core/print.h"
 #include "kernel/object/cnode.h"
 #include "kernel/object/sched_context.h"
+#include "kernel/sched/queues.h"
 
 static struct cap capability(struct tcb *thread, u64 cptr)
 {
@@ -26,8 +27,11 @@ static void dump_scheduler(const struct core *core)
     for (unsigned priority = CONFIG_PRIORITIES; priority-- > 0;)
         for (const struct tcb *tcb = core->ready[priority].head; tcb; tcb = tcb->sched_next)
             print("  ready \"%s\" priority %u\n", tcb->name, priority);
-    for (const struct tcb *tcb = core->release_head; tcb; tcb = tcb->sched_next)
+    for (unsigned node = 1; node <= core->release_count; node++) {
+        const struct tcb *tcb = release_at(core, node);
+
         print("  waits for its budget: \"%s\" priority %u\n", tcb->name, tcb->priority);
+    }
 }
 
 /* The name is in the IPC buffer, from message word 0 on: the caller's mistakes stop the machine. */

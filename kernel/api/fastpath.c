@@ -71,6 +71,32 @@ static inline void transfer(const struct tcb *from, struct tcb *to, u64 badge)
         target->r15 = source->r15;
 }
 
+/* The queue's first leaves it; mostly it is the only one. */
+static inline void take_receiver(struct endpoint *endpoint, struct tcb *tcb)
+{
+    if (tcb->queue_next) {
+        endpoint_dequeue(endpoint, tcb);
+        return;
+    }
+    endpoint->head_state = ENDPOINT_IDLE;
+    endpoint->tail = 0;
+    tcb->blocked_on = NULL;
+}
+
+static inline void add_receiver(struct endpoint *endpoint, struct tcb *tcb)
+{
+    if (endpoint_state(endpoint) != ENDPOINT_IDLE) {
+        endpoint_enqueue_receiver(endpoint, tcb);
+        return;
+    }
+    tcb->queue_next = tcb->queue_prev = NULL;
+    tcb->run_next = NULL;
+    tcb->run_last = tcb;
+    tcb->blocked_on = endpoint;
+    endpoint->head_state = (u64)(uintptr_t)tcb | ENDPOINT_RECEIVING;
+    endpoint->tail = (u64)(uintptr_t)tcb;
+}
+
 static inline void run(struct core *core, struct tcb *tcb)
 {
     tcb->state = THREAD_RUNNING;
@@ -119,7 +145,7 @@ bool fastpath_call(void)
     if (callee->sched_context || !reply || !would_be_chosen(core, callee))
         return false;
 
-    endpoint_dequeue(endpoint, callee);
+    take_receiver(endpoint, callee);
     callee->reply = NULL;
     push(reply, caller);
     hand_over_context(caller, callee);
@@ -177,7 +203,7 @@ bool fastpath_reply_recv(void)
     server->state = THREAD_BLOCKED_ON_RECEIVE;
     reply->tcb = server;
     server->reply = reply;
-    endpoint_enqueue_receiver(endpoint, server);
+    add_receiver(endpoint, server);
     run(core, caller);
     return true;
 }

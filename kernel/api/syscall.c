@@ -20,6 +20,7 @@
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
+#include "kernel/x86/entry.h"
 
 /* --- entry and exit -------------------------------------------------------------------------- */
 
@@ -139,6 +140,12 @@ static void vm_enter(struct core *core)
         time_update();
         schedule();
         activate_current();
+    }
+    if (core->current->state == THREAD_RUNNING_VM) {
+        unlock_this_core();
+        vcpu_run();
+        if (core->current->state == THREAD_RUNNING_VM)
+            kernel_leave_by_interrupt();
     }
 }
 

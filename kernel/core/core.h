@@ -27,7 +27,7 @@ struct core {
     struct sched_context *current_sc; /* whose budget is charged now */
     unsigned id;
     u32 apic_id;
-    unsigned held_locks; /* enum of lock.c: what unlock() has to release */
+    unsigned held_locks; /* enum held_locks */
     unsigned work_units; /* since the last look for an interrupt (preempt.c) */
     u64 root;            /* CR3 (kernel/x86/switch.c, tlb.c) */
     struct tcb *loaded;  /* whose FS and GS bases the CPU holds, NULL: nobody's that must be kept */
@@ -43,7 +43,8 @@ struct core {
     u64 ready_top;    /* bit i: some queue in ready_words[i] is non-empty */
     u64 ready_words[CONFIG_PRIORITIES / 64];
     struct ready_queue ready[CONFIG_PRIORITIES];
-    struct tcb *release_head;
+    struct tcb *release_head; /* whose refill comes first; the root of a heap (kernel/sched/release.c) */
+    unsigned release_count;
     struct vcpu *halted_vms; /* VCPUs whose thread is in THREAD_HALTED_VM */
 
     /* Who owns what the CPU holds (kernel/x86/fpu.h, virt/virt.h). */

@@ -11,12 +11,60 @@
 #ifndef KERNEL_CORE_LOCK_H
 #define KERNEL_CORE_LOCK_H
 
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/types.h"
 
-void lock_this_core(void);
+/*
+ * Ticket locks: cores get a lock in the order in which they asked. The holder alone writes
+ * now_serving, so releasing needs no locked instruction.
+ * Pairing: the release store of now_serving in ticket_release with the acquire load in ticket_take.
+ */
+struct ticket_lock {
+    u32 next_ticket;
+    u32 now_serving;
+} __attribute__((aligned(64)));
+
+extern struct ticket_lock core_locks[CONFIG_MAX_CORES];
+
+enum held_locks { HOLDS_NONE, HOLDS_THIS_CORE, HOLDS_ALL_CORES };
+
+static inline void ticket_take(struct ticket_lock *lock)
+{
+    u32 ticket = __atomic_fetch_add(&lock->next_ticket, 1, __ATOMIC_RELAXED);
+
+    /* Where more than one core runs, remote requests will be served here. */
+    while (__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket)
+        __builtin_ia32_pause();
+}
+
+static inline void ticket_release(struct ticket_lock *lock)
+{
+    __atomic_store_n(&lock->now_serving, lock->now_serving + 1, __ATOMIC_RELEASE);
+}
+
+static inline void lock_this_core(void)
+{
+    struct core *core = this_core();
+
+    kernel_assert(core->held_locks == HOLDS_NONE);
+    ticket_take(&core_locks[core->id]);
+    core->held_locks = HOLDS_THIS_CORE;
+}
+
 void lock_all_cores(void);
 /* Releases whatever this core holds. */
 void unlock(void);
+
+/* Releases this core's own lock, which is what it holds. */
+static inline void unlock_this_core(void)
+{
+    struct core *core = this_core();
+
+    kernel_assert(core->held_locks == HOLDS_THIS_CORE);
+    core->held_locks = HOLDS_NONE;
+    ticket_release(&core_locks[core->id]);
+}
 
 /* For assertions. */
 bool lock_holds_this_core(void);

@@ -138,13 +138,16 @@ static void print_control_registers(void)
 void panic(const char *format, ...)
 {
     va_list arguments;
+    u64 rsp, rflags;
 
-    __asm__ volatile("cli");
+    __asm__ volatile("mov %%rsp, %0; pushfq; popq %1; cli" : "=r"(rsp), "=r"(rflags) : : "memory");
     begin();
     va_start(arguments, format);
     print_arguments(format, arguments);
     va_end(arguments);
     print("\n");
+    print("rsp %016lx  rbp %016lx  rfl %016lx\n", rsp, (u64)(uintptr_t)__builtin_frame_address(0),
+          rflags);
     print_control_registers();
     print_thread();
     print("backtrace:\n");

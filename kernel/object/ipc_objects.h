@@ -130,6 +130,13 @@ void reply_send(struct reply *reply, struct tcb *replier, bool can_grant);
 void notification_signal(struct notification *notification, u64 badge);
 
 /* Takes the badge of an active notification. Returns false if it is not active. */
-bool notification_poll(struct notification *notification, u64 *badge);
+static inline bool notification_poll(struct notification *notification, u64 *badge)
+{
+    if (notification->state != NOTIFICATION_ACTIVE)
+        return false;
+    notification->state = NOTIFICATION_IDLE;
+    *badge = notification->badge;
+    return true;
+}
 
 #endif

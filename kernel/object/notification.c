@@ -132,15 +132,6 @@ void notification_signal(struct notification *notification, u64 badge)
     }
 }
 
-bool notification_poll(struct notification *notification, u64 *badge)
-{
-    if (notification->state != NOTIFICATION_ACTIVE)
-        return false;
-    notification->state = NOTIFICATION_IDLE;
-    *badge = notification->badge;
-    return true;
-}
-
 void notification_receive(struct notification *notification, struct tcb *receiver, bool blocking)
 {
     if (notification_poll(notification, &receiver->context.rdi)) {

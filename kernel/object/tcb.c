@@ -77,28 +77,6 @@ void tcb_restart(struct tcb *tcb)
     possible_switch_to(tcb);
 }
 
-/* --- IPC buffer ------------------------------------------------------------------------------ */
-
-static u64 *buffer(const struct tcb *tcb, unsigned rights)
-{
-    struct cap frame = tcb->slots[TCB_IPC_BUFFER].cap;
-
-    if (frame.type != CAP_FRAME || (frame_rights(frame) & rights) != rights)
-        return NULL;
-    /* A device frame is never installed (TCB_SetIPCBuffer); the buffer lies in one frame by alignment. */
-    return (u64 *)((u8 *)cap_object(frame) + (tcb->ipc_buffer & MASK(frame_size_bits(frame))));
-}
-
-u64 *tcb_buffer_for_send(struct tcb *tcb)
-{
-    return buffer(tcb, RIGHT_READ);
-}
-
-u64 *tcb_buffer_for_receive(struct tcb *tcb)
-{
-    return buffer(tcb, RIGHT_READ | RIGHT_WRITE);
-}
-
 /* --- end ------------------------------------------------------------------------------------- */
 
 static void release_cancel_cursor(struct tcb *tcb)

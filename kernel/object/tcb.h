@@ -88,7 +88,8 @@ struct tcb {
     struct tcb *cancel_cursor;           /* where this thread's CancelBadgedSends goes on */
     struct tcb *cancel_owner;            /* whose cancel_cursor points here */
     u64 cancel_epoch;                    /* requeues seen when the search began (endpoint.c) */
-    struct tcb *sched_next, *sched_prev; /* ready or release queue */
+    struct tcb *sched_next, *sched_prev; /* ready queue */
+    struct tcb *heap_parent, *heap_child[2]; /* release queue */
 
     /* The thread whose SchedContext_YieldTo this one waits for is in yield_to. */
     struct sched_context *yield_to;
@@ -151,9 +152,26 @@ static inline bool tcb_has_timeout_handler(const struct tcb *tcb)
  * again before it goes on. */
 void tcb_settle_registers(struct tcb *tcb);
 
-/* The thread's IPC buffer in the physical window if it has one with the rights asked for, or NULL. */
-u64 *tcb_buffer_for_send(struct tcb *tcb);
-u64 *tcb_buffer_for_receive(struct tcb *tcb);
+/* The thread's IPC buffer in the physical window if it has one with the rights asked for, or NULL. A
+ * device frame is never installed (TCB_SetIPCBuffer); by its alignment the buffer lies in one frame. */
+static inline u64 *tcb_buffer(const struct tcb *tcb, unsigned rights)
+{
+    struct cap frame = tcb->slots[TCB_IPC_BUFFER].cap;
+
+    if (frame.type != CAP_FRAME || (frame_rights(frame) & rights) != rights)
+        return NULL;
+    return (u64 *)((u8 *)cap_object(frame) + (tcb->ipc_buffer & MASK(frame_size_bits(frame))));
+}
+
+static inline u64 *tcb_buffer_for_send(const struct tcb *tcb)
+{
+    return tcb_buffer(tcb, RIGHT_READ);
+}
+
+static inline u64 *tcb_buffer_for_receive(const struct tcb *tcb)
+{
+    return tcb_buffer(tcb, RIGHT_READ | RIGHT_WRITE);
+}
 
 static inline struct tcb *cap_tcb(struct cap cap)
 {

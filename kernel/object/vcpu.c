@@ -146,21 +146,12 @@ static void write_extended_words(struct vcpu *vcpu, u64 *words, bool decode_stat
     words[VMENTER_MR_INTERRUPTION_ERROR] = vcpu->exit.interruption_error;
 }
 
-static void write_entry_words(struct vcpu *vcpu, struct user_context *context)
-{
-    struct guest_entry entry = virt->get_entry(vcpu);
-
-    context->r10 = entry.rip;
-    context->r8 = entry.primary_controls;
-    context->r9 = entry.interruption_info;
-}
-
 static void write_exit(struct tcb *tcb, struct vcpu *vcpu)
 {
     struct user_context *context = &tcb->context;
     u64 *buffer = tcb_buffer_for_receive(tcb);
 
-    write_entry_words(vcpu, context);
+    virt->get_entry(vcpu, context);
     context->r15 = vcpu->exit.reason;
     context->rsi = VMENTER_EXIT;
     if (!buffer)
@@ -182,7 +173,7 @@ static void write_notification(struct tcb *tcb, struct vcpu *vcpu, u64 badge)
     struct user_context *context = &tcb->context;
     u64 *buffer = tcb_buffer_for_receive(tcb);
 
-    write_entry_words(vcpu, context);
+    virt->get_entry(vcpu, context);
     context->rsi = VMENTER_NOTIFICATION;
     context->rdi = badge;
     if (!vcpu->extended || !buffer)
@@ -208,7 +199,8 @@ static void timer_exit(struct tcb *thread)
 
     vcpu_stop(thread);
     vcpu->deadline = VCPU_DEADLINE_OFF;
-    vcpu->exit = (struct vcpu_exit){ .reason = VMX_EXIT_PREEMPTION_TIMER };
+    vcpu_exit_begin(&vcpu->exit);
+    vcpu->exit.reason = VMX_EXIT_PREEMPTION_TIMER;
     write_exit(thread, vcpu);
     thread_set_state(thread, THREAD_RUNNING);
 }
@@ -234,33 +226,29 @@ static void halt(struct tcb *thread, struct vcpu *vcpu)
 }
 
 /* A notification came first: the message stays as it was passed, but nobody sleeps any more. */
-static void not_entered(struct tcb *thread, u64 badge)
+static bool was_notified(struct tcb *thread, u64 *buffer)
 {
-    u64 *buffer = tcb_buffer_for_receive(thread);
-
-    if (thread->vcpu->extended && buffer)
+    if (!notification_poll(thread->notification, &thread->context.rdi))
+        return false;
+    if (thread->vcpu->extended)
         message_words(buffer)[VMENTER_MR_ACTIVITY] = VCPU_ACTIVITY_ACTIVE;
     thread->context.rsi = VMENTER_NOTIFICATION;
-    thread->context.rdi = badge;
+    return true;
 }
 
+/* Only a buffer that the answer can be written to counts as one. */
 void vcpu_enter(void)
 {
     struct tcb *thread = this_core()->current;
     struct vcpu *vcpu = thread->vcpu;
-    struct user_context *context = &thread->context;
-    u64 *buffer = tcb_buffer_for_send(thread);
-    u64 badge;
+    const struct user_context *context = &thread->context;
+    u64 *buffer = tcb_buffer_for_receive(thread);
 
     vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
-    if (thread->notification && notification_poll(thread->notification, &badge)) {
-        not_entered(thread, badge);
+    if (thread->notification && was_notified(thread, buffer))
         return;
-    }
     if (buffer)
-        virt->set_entry(vcpu, (struct guest_entry){ .rip = context->r10,
-                                                    .primary_controls = context->r8,
-                                                    .interruption_info = context->r9 });
+        virt->set_entry(vcpu, context->r10, context->r8, context->r9);
     if (vcpu->extended)
         read_extended_words(vcpu, message_words(buffer));
 
@@ -280,7 +268,8 @@ void vcpu_run(void)
     hpa_t nested_root = nested_root_for(thread);
     enum guest_outcome outcome;
 
-    fpu_switch_to_vcpu(vcpu);
+    if (this_core()->fpu_owner_vcpu != vcpu || !this_core()->guest_xcr0_loaded)
+        fpu_switch_to_vcpu(vcpu);
     do {
         outcome = virt->run(vcpu, nested_root);
     } while (outcome == GUEST_RESUME);

@@ -55,6 +55,17 @@ struct vcpu_exit {
     bool decode_state; /* the reason has a qualification: an extended message carries CPU modes too */
 };
 
+/* An exit of which nothing is known yet. An error code counts only with its information word. */
+static inline void vcpu_exit_begin(struct vcpu_exit *exit)
+{
+    exit->qualification = 0;
+    exit->instruction_length = 0;
+    exit->guest_physical = 0;
+    exit->interruption_info = 0;
+    exit->vectoring_info = 0;
+    exit->decode_state = false;
+}
+
 struct vcpu {
     u64 gpr[VCPU_GPR_COUNT];
     struct tcb *tcb;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ready queues, one for each priority, and the release queue of threads that wait for a refill. */
+/* Ready queues, one for each priority. */
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/sched/queues.h"
-#include "kernel/sched/refill.h"
 #include "kernel/sched/sched.h"
 
 static struct core *core_of(const struct tcb *tcb)
@@ -97,53 +96,4 @@ struct tcb *ready_first(const struct core *core)
     int priority = ready_highest_priority(core);
 
     return priority < 0 ? NULL : core->ready[priority].head;
-}
-
-/* --- release --------------------------------------------------------------------------------- */
-
-ticks_t release_time(const struct tcb *tcb)
-{
-    return refill_head(tcb->sched_context)->time;
-}
-
-void release_queue_insert(struct tcb *tcb)
-{
-    struct core *core = core_of(tcb);
-    struct tcb *prev = NULL, *next = core->release_head;
-
-    if (tcb->in_release_queue)
-        return;
-    kernel_assert(!tcb->in_ready_queue);
-    while (next && release_time(next) <= release_time(tcb)) {
-        prev = next;
-        next = next->sched_next;
-    }
-    tcb->in_release_queue = true;
-    tcb->sched_prev = prev;
-    tcb->sched_next = next;
-    if (next)
-        next->sched_prev = tcb;
-    if (prev) {
-        prev->sched_next = tcb;
-    } else {
-        core->release_head = tcb;
-        core->reprogram = true;
-    }
-}
-
-void release_queue_remove(struct tcb *tcb)
-{
-    struct core *core = core_of(tcb);
-
-    if (!tcb->in_release_queue)
-        return;
-    tcb->in_release_queue = false;
-    if (tcb->sched_prev) {
-        tcb->sched_prev->sched_next = tcb->sched_next;
-    } else {
-        core->release_head = tcb->sched_next;
-        core->reprogram = true;
-    }
-    if (tcb->sched_next)
-        tcb->sched_next->sched_prev = tcb->sched_prev;
 }

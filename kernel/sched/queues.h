@@ -20,6 +20,8 @@ static inline int ready_highest_priority(const struct core *core)
 
 /* The first of that priority, or NULL. */
 struct tcb *ready_first(const struct core *core);
+/* Node of the release queue's heap, 1 <= node <= core->release_count (release.c). */
+struct tcb *release_at(const struct core *core, unsigned node);
 /* When the thread's refill comes. */
 ticks_t release_time(const struct tcb *tcb);
 

@@ -3,4 +3,5 @@ list(APPEND KERNEL_SCHED_SOURCES
     sched/budget.c
     sched/queues.c
     sched/refill.c
+    sched/release.c
     sched/sched.c)

@@ -4,45 +4,26 @@
 #include "kernel/core/panic.h"
 #include "kernel/vspace/tlb.h"
 
-/* An entry of a pool: the root's physical address, which is page aligned, and an enum asid_kind. */
-#define ENTRY_KIND_MASK 3u
-
-static u64 *pools[ASID_POOLS];
-
-static u64 *asid_entry(unsigned asid)
-{
-    u64 *pool = pools[asid >> ASID_POOL_BITS];
-
-    return pool ? &pool[asid & MASK(ASID_POOL_BITS)] : NULL;
-}
-
-u64 *asid_root(unsigned asid, enum asid_kind kind)
-{
-    u64 *entry = asid_entry(asid);
-
-    if (!entry || (*entry & ENTRY_KIND_MASK) != kind)
-        return NULL;
-    return hpa_to_ptr(hpa(*entry & ~(u64)ENTRY_KIND_MASK));
-}
+u64 *asid_pools[ASID_POOLS];
 
 unsigned asid_free_pool(void)
 {
     unsigned index = 0;
 
-    while (index < ASID_POOLS && pools[index])
+    while (index < ASID_POOLS && asid_pools[index])
         index++;
     return index;
 }
 
 void asid_pool_install(unsigned index, void *pool)
 {
-    kernel_assert(index < ASID_POOLS && !pools[index]);
-    pools[index] = pool;
+    kernel_assert(index < ASID_POOLS && !asid_pools[index]);
+    asid_pools[index] = pool;
 }
 
 bool asid_pool_is_installed(unsigned index, const void *pool)
 {
-    return index < ASID_POOLS && pools[index] == pool;
+    return index < ASID_POOLS && asid_pools[index] == pool;
 }
 
 unsigned asid_find_free(unsigned pool_index)
@@ -50,7 +31,7 @@ unsigned asid_find_free(unsigned pool_index)
     unsigned first = pool_index << ASID_POOL_BITS;
 
     for (unsigned i = 0; i < ASID_POOL_ENTRIES; i++) {
-        if (first + i != ASID_NONE && pools[pool_index][i] == ASID_FREE)
+        if (first + i != ASID_NONE && asid_pools[pool_index][i] == ASID_FREE)
             return first + i;
     }
     return ASID_NONE;
@@ -67,9 +48,9 @@ void asid_assign(unsigned asid, enum asid_kind kind, u64 *root)
 /* After the entry has been cleared: whoever looks for the root now finds none. */
 static void root_forget(u64 entry)
 {
-    hpa_t root = hpa(entry & ~(u64)ENTRY_KIND_MASK);
+    hpa_t root = hpa(entry & ~(u64)ASID_ENTRY_KIND_MASK);
 
-    if ((entry & ENTRY_KIND_MASK) == ASID_NATIVE)
+    if ((entry & ASID_ENTRY_KIND_MASK) == ASID_NATIVE)
         tlb_flush_space(root);
     else
         tlb_flush_nested(root);
@@ -95,7 +76,7 @@ void asid_pool_finalise(struct cap cap, bool is_final)
 
     if (!is_final || !asid_pool_is_installed(index, pool))
         return;
-    pools[index] = NULL;
+    asid_pools[index] = NULL;
     for (unsigned i = 0; i < ASID_POOL_ENTRIES; i++) {
         if (pool[i] != ASID_FREE)
             root_forget(pool[i]);

@@ -23,8 +23,27 @@
 
 enum asid_kind { ASID_FREE, ASID_NATIVE, ASID_NESTED };
 
+/* An entry of a pool: the root's physical address, which is page aligned, and an enum asid_kind. */
+#define ASID_ENTRY_KIND_MASK 3u
+
+extern u64 *asid_pools[ASID_POOLS];
+
+static inline u64 *asid_entry(unsigned asid)
+{
+    u64 *pool = asid_pools[asid >> ASID_POOL_BITS];
+
+    return pool ? &pool[asid & MASK(ASID_POOL_BITS)] : NULL;
+}
+
 /* The root of the space with this ASID, or NULL if it names none of this kind. */
-u64 *asid_root(unsigned asid, enum asid_kind kind);
+static inline u64 *asid_root(unsigned asid, enum asid_kind kind)
+{
+    const u64 *entry = asid_entry(asid);
+
+    if (!entry || (*entry & ASID_ENTRY_KIND_MASK) != kind)
+        return NULL;
+    return hpa_to_ptr(hpa(*entry & ~(u64)ASID_ENTRY_KIND_MASK));
+}
 
 /* A free place for a pool, or ASID_POOLS. */
 unsigned asid_free_pool(void);

@@ -279,7 +279,11 @@ run_guest:
         mov %gs:CORE_CURRENT, %rdi
         cmpl $TCB_STATE_RUNNING_VM, TCB_STATE(%rdi)
         jne leave_now
+        .globl kernel_leave_by_interrupt
+kernel_leave_by_interrupt:
         /* An interrupt ended it: let it come. If it was none, go on with the guest. */
+        mov %gs:CORE_KERNEL_STACK, %rsp
+        xor %ebp, %ebp
         call unlock
         sti
 interrupt_window_start:

@@ -11,5 +11,7 @@
 
 /* After schedule() and activate_current(); locks are released here. Never returns. */
 NORETURN void kernel_leave(void);
+/* The same, but lets a pending interrupt come first. */
+NORETURN void kernel_leave_by_interrupt(void);
 
 #endif

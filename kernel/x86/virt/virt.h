@@ -11,6 +11,7 @@
 #include "kernel/core/types.h"
 #include "kernel/vspace/vspace.h"
 
+struct user_context;
 struct vcpu;
 
 /* What became of one attempt to run the guest. */
@@ -18,13 +19,6 @@ enum guest_outcome {
     GUEST_EXIT,      /* vcpu->exit says why; the monitor must know */
     GUEST_INTERRUPT, /* an interrupt waits for this core */
     GUEST_RESUME,    /* dealt with here; enter again */
-};
-
-/* The registers in which every VMEnter and every message travels. */
-struct guest_entry {
-    u64 rip;
-    u64 primary_controls;
-    u64 interruption_info;
 };
 
 struct virt_backend {
@@ -43,13 +37,15 @@ struct virt_backend {
     bool (*read_msr)(struct vcpu *vcpu, u64 msr, u64 *value);
     bool (*write_msr)(struct vcpu *vcpu, u64 msr, u64 value);
 
-    void (*set_entry)(struct vcpu *vcpu, struct guest_entry entry);
-    struct guest_entry (*get_entry)(struct vcpu *vcpu);
+    /* The first three words of VMEnter's message. */
+    void (*set_entry)(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info);
     /* Enters once, interrupts off before and after, no lock held. */
     enum guest_outcome (*run)(struct vcpu *vcpu, hpa_t nested_root);
     /* A thread that does not run core->loaded_vcpu goes on in user mode: nothing of the guest that
      * it could read may stay in the processor. */
     void (*unload)(void);
+    /* Message words 0 to 2, as for set_entry, in the registers they travel in. */
+    void (*get_entry)(struct vcpu *vcpu, struct user_context *context);
     /* Message words 7 to 9 (rflags, interruptibility, cr3), and 27 to 30 (cr0, cr4, efer, cs). */
     void (*exit_state)(struct vcpu *vcpu, u64 words[3]);
     void (*decode_state)(struct vcpu *vcpu, u64 words[4]);

@@ -17,6 +17,7 @@
 #include "kernel/core/print.h"
 #include "kernel/vspace/tlb.h"
 #include "kernel/vspace/vspace.h"
+#include "kernel/x86/context.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/virt/svm/svm.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
@@ -234,34 +235,36 @@ static void svm_flush_nested(hpa_t nested_root)
     svm_core()->asid_generation++;
 }
 
-static void svm_set_entry(struct vcpu *vcpu, struct guest_entry entry)
+static void svm_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
 {
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
 
-    vmcb->save.rip = entry.rip;
-    if (entry.rip != state->exit_rip)
+    vmcb->save.rip = rip;
+    if (rip != state->exit_rip)
         vmcb->control.interrupt_shadow = 0; /* the monitor has done the instruction it covered */
-    state->entry_info = entry.interruption_info;
-    entry.primary_controls = svm_filter_primary(entry.primary_controls);
-    if (entry.primary_controls != state->primary) {
-        state->primary = entry.primary_controls;
+    state->entry_info = interruption_info;
+    primary_controls = svm_filter_primary(primary_controls);
+    if (primary_controls != state->primary) {
+        state->primary = primary_controls;
         svm_apply_controls(vcpu);
     }
 }
 
-static struct guest_entry svm_get_entry(struct vcpu *vcpu)
+static void svm_get_entry(struct vcpu *vcpu, struct user_context *context)
 {
     const struct svm_state *state = svm_state(vcpu);
 
-    return (struct guest_entry){ .rip = svm_vmcb(vcpu)->save.rip,
-                                 .primary_controls = state->primary,
-                                 .interruption_info = state->entry_info };
+    context->r10 = svm_vmcb(vcpu)->save.rip;
+    context->r8 = state->primary;
+    context->r9 = state->entry_info;
 }
 
 static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualification)
 {
-    vcpu->exit = (struct vcpu_exit){ .reason = reason, .qualification = qualification };
+    vcpu_exit_begin(&vcpu->exit);
+    vcpu->exit.reason = reason;
+    vcpu->exit.qualification = qualification;
     return GUEST_EXIT;
 }
 

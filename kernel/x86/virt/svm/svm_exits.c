@@ -17,39 +17,46 @@
 /* Vectors that push an error code: 8, 10-14, 17, 21, 29, 30. */
 #define VECTORS_WITH_ERROR 0x60227d00u
 
-/* An exit that needs nothing but its reason, and the length of its instruction if that is fixed. */
+/* Exits that need nothing but their reason, and the length of the instruction if that is fixed. */
+#define SIMPLE_FIRST SVM_EXIT_VINTR
+#define SIMPLE_LAST SVM_EXIT_XSETBV
+
 static const struct {
-    u8 code, reason, length;
-} simple_exits[] = {
-    { SVM_EXIT_CPUID, VMX_EXIT_CPUID, 2 },
-    { SVM_EXIT_HLT, VMX_EXIT_HLT, 1 },
-    { SVM_EXIT_VMMCALL, VMX_EXIT_VMCALL, 3 },
-    { SVM_EXIT_VINTR, VMX_EXIT_INTERRUPT_WINDOW, 0 },
-    { SVM_EXIT_SHUTDOWN, VMX_EXIT_TRIPLE_FAULT, 0 },
-    { SVM_EXIT_RDTSC, VMX_EXIT_RDTSC, 0 }, /* RDTSCP too, in QEMU: 2 or 3 bytes */
-    { SVM_EXIT_RDTSCP, VMX_EXIT_RDTSCP, 3 },
-    { SVM_EXIT_RDPMC, VMX_EXIT_RDPMC, 2 },
-    { SVM_EXIT_INVD, VMX_EXIT_INVD, 2 },
-    { SVM_EXIT_WBINVD, VMX_EXIT_WBINVD, 2 },
-    { SVM_EXIT_PAUSE, VMX_EXIT_PAUSE, 2 },
-    { SVM_EXIT_MONITOR, VMX_EXIT_MONITOR, 3 },
-    { SVM_EXIT_MWAIT, VMX_EXIT_MWAIT, 3 },
-    { SVM_EXIT_MWAIT_CONDITIONAL, VMX_EXIT_MWAIT, 3 },
-    { SVM_EXIT_XSETBV, VMX_EXIT_XSETBV, 3 },
-    { SVM_EXIT_RSM, VMX_EXIT_RSM, 2 },
+    u8 reason, length;
+} simple_exits[SIMPLE_LAST - SIMPLE_FIRST + 1] = {
+#define SIMPLE(code, reason, length) [SVM_EXIT_##code - SIMPLE_FIRST] = { VMX_EXIT_##reason, length }
+    SIMPLE(CPUID, CPUID, 2),
+    SIMPLE(HLT, HLT, 1),
+    SIMPLE(VMMCALL, VMCALL, 3),
+    SIMPLE(VINTR, INTERRUPT_WINDOW, 0),
+    SIMPLE(SHUTDOWN, TRIPLE_FAULT, 0),
+    SIMPLE(RDTSC, RDTSC, 0), /* RDTSCP too, in QEMU: 2 or 3 bytes */
+    SIMPLE(RDTSCP, RDTSCP, 3),
+    SIMPLE(RDPMC, RDPMC, 2),
+    SIMPLE(INVD, INVD, 2),
+    SIMPLE(WBINVD, WBINVD, 2),
+    SIMPLE(PAUSE, PAUSE, 2),
+    SIMPLE(MONITOR, MONITOR, 3),
+    SIMPLE(MWAIT, MWAIT, 3),
+    SIMPLE(MWAIT_CONDITIONAL, MWAIT, 3),
+    SIMPLE(XSETBV, XSETBV, 3),
+    SIMPLE(RSM, RSM, 2),
+#undef SIMPLE
 };
+
+/* Exits that no intercept of ours asks for: the processor knows more than we do; the monitor decides. */
+static enum guest_outcome unknown_exit(struct vcpu *vcpu)
+{
+    vcpu->exit.reason = VMX_EXIT_INVALID_GUEST_STATE;
+    return GUEST_EXIT;
+}
 
 static enum guest_outcome simple_exit(struct vcpu *vcpu, u64 code)
 {
-    for (unsigned i = 0; i < ARRAY_LENGTH(simple_exits); i++) {
-        if (simple_exits[i].code == code) {
-            vcpu->exit.reason = simple_exits[i].reason;
-            vcpu->exit.instruction_length = simple_exits[i].length;
-            return GUEST_EXIT;
-        }
-    }
-    /* Not one that we asked for: the processor knows more than we do; the monitor decides. */
-    vcpu->exit.reason = VMX_EXIT_INVALID_GUEST_STATE;
+    if (code < SIMPLE_FIRST || code > SIMPLE_LAST || !simple_exits[code - SIMPLE_FIRST].reason)
+        return unknown_exit(vcpu);
+    vcpu->exit.reason = simple_exits[code - SIMPLE_FIRST].reason;
+    vcpu->exit.instruction_length = simple_exits[code - SIMPLE_FIRST].length;
     return GUEST_EXIT;
 }
 
@@ -194,7 +201,7 @@ enum guest_outcome svm_exit(struct vcpu *vcpu)
     struct vmcb_control *control = &svm_vmcb(vcpu)->control;
     u64 code = control->exit_code & MASK(32);
 
-    vcpu->exit = (struct vcpu_exit){ 0 };
+    vcpu_exit_begin(&vcpu->exit);
     if (control->exit_int_info & EVENT_VALID)
         record_vectoring(vcpu);
 
