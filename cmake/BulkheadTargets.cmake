@@ -7,7 +7,8 @@
 #       TARGET makes headers below build/generated; everything else is built after it
 #   bulkhead_kernel_object_library(NAME SRC...)
 #       OBJECT library with the kernel's flags
-#   bulkhead_kernel_image(NAME OBJECTS LIB... LINKER_SCRIPT FILE [OUTPUT DIR] [FILE NAME] [LINK_OPTIONS O...])
+#   bulkhead_kernel_image(NAME OBJECTS LIB... LINKER_SCRIPT FILE [OUTPUT DIR] [FILE NAME]
+#                         [LINK_OPTIONS O...])
 #       links the object libraries to build/kernel/NAME.elf64 and re-wraps that as the ELF32 that
 #       multiboot loaders take, build/kernel/NAME.elf; its segments are checked
 #   bulkhead_user_library(NAME SRC...)

@@ -86,14 +86,17 @@ function(bulkhead_fuzz NAME)
         COMMAND "${CMAKE_COMMAND}" -E make_directory "${folder}/${NAME}.corpus"
         DEPENDS ${objects} COMMENT "Linking ${NAME}" VERBATIM)
     add_custom_target(${NAME} ALL DEPENDS "${folder}/${NAME}")
-    # Seeds are only read; what a run finds goes to the build tree.
-    set(corpus)
+    # As seed inputs, not as a corpus folder, which a run would add to.
+    set(seeds)
     if(ARG_CORPUS)
         get_filename_component(corpus "${ARG_CORPUS}" ABSOLUTE)
+        file(GLOB inputs CONFIGURE_DEPENDS "${corpus}/*")
+        list(JOIN inputs "," inputs)
+        set(seeds "-seed_inputs=${inputs}")
     endif()
     add_test(NAME fuzz/${NAME}
         COMMAND "${folder}/${NAME}" -seed=1 -runs=${ARG_RUNS} -max_len=${ARG_MAX_LEN}
-                -print_final_stats=1 "-artifact_prefix=${folder}/${NAME}." ${corpus})
+                -print_final_stats=1 "-artifact_prefix=${folder}/${NAME}." ${seeds})
     set_tests_properties(fuzz/${NAME} PROPERTIES LABELS fuzz TIMEOUT 600)
 endfunction()
 
