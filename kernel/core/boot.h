@@ -32,7 +32,7 @@ struct boot_machine {
         reserved; /* not RAM, but the kernel's own: local APIC, I/O APIC, IOMMU registers */
     struct boot_region discarded; /* the kernel's boot code and data: free RAM after boot */
     const u8 *module; /* the initial task's ELF image, in the physical window; its pages are free
-                                   * RAM once it has been read, even if in_use names them */
+                       * RAM once it has been read, even if in_use names them */
     u64 module_size;
     unsigned nr_cores;
 

@@ -32,23 +32,23 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 
-#define INITIAL_ASID 1
-#define INITIAL_SC_BITS 7
+#define INITIAL_ASID     1
+#define INITIAL_SC_BITS  7
 #define INITIAL_PRIORITY (CONFIG_PRIORITIES - 1)
-#define ROOT_SLOTS BIT(CONFIG_ROOT_CNODE_BITS)
+#define ROOT_SLOTS       BIT(CONFIG_ROOT_CNODE_BITS)
 /* The physical window ends where the kernel's image begins (ABI section 9). */
 #define WINDOW_BYTES (0x8000000000ULL - 0x80000000ULL)
 /* Writes there are interrupts: no memory, whatever the memory map says. */
 #define MSI_HOLE_START 0xfffffff8ULL
-#define MSI_HOLE_END 0x100000000ULL
+#define MSI_HOLE_END   0x100000000ULL
 
 /* Of use only until boot_initial_task returns; too big for the stack. */
 static struct boot_task {
     const struct boot_machine *machine;
     struct elf_image image;
-    struct boot_regions free;   /* RAM that may be taken */
+    struct boot_regions free; /* RAM that may be taken */
     struct boot_regions device;
-    struct slot *slots;         /* of the root CNode */
+    struct slot *slots; /* of the root CNode */
     u64 next_slot;
     u64 *pml4;
     hpa_t image_memory;
@@ -161,7 +161,8 @@ static void make_cnode(void)
 
     task.slots = cnode_slots(cap);
     task.next_slot = seL4_NumInitialCaps;
-    provide_at(seL4_CapInitThreadCNode, cnode_set_guard(cap, seL4_WordBits - CONFIG_ROOT_CNODE_BITS));
+    provide_at(seL4_CapInitThreadCNode,
+               cnode_set_guard(cap, seL4_WordBits - CONFIG_ROOT_CNODE_BITS));
 }
 
 static void make_controls(void)

@@ -19,6 +19,17 @@ struct ready_queue {
     struct tcb *head, *tail;
 };
 
+/*
+ * Ticket locks: cores get a lock in the order in which they asked. The holder alone writes
+ * now_serving, so releasing needs no locked instruction.
+ * Pairing: the release store of now_serving (ticket_release in lock.h, leave_now in entry.S) with
+ * the acquire load in ticket_take.
+ */
+struct ticket_lock {
+    u32 next_ticket;
+    u32 now_serving;
+} __attribute__((aligned(64)));
+
 struct core {
     struct core *self; /* first: what %gs:0 reads */
     u64 kernel_stack;  /* top; the entry stub loads it */
@@ -34,16 +45,17 @@ struct core {
 
     /* Scheduling (kernel/sched). */
     struct tcb *idle;
-    struct tcb *next; /* NULL: go on with current; else switch to it */
-    bool choose_new;  /* pick from the ready queues */
-    bool reprogram;   /* the timer's deadline must be computed again */
-    ticks_t now;      /* time of the last update */
+    struct tcb *next;       /* NULL: go on with current; else switch to it */
+    bool choose_new;        /* pick from the ready queues */
+    bool reprogram;         /* the timer's deadline must be computed again */
+    ticks_t now;            /* time of the last update */
     ticks_t timer_deadline; /* what the timer is set to */
-    ticks_t consumed; /* by current_sc since it was last charged */
-    u64 ready_top;    /* bit i: some queue in ready_words[i] is non-empty */
+    ticks_t consumed;       /* by current_sc since it was last charged */
+    u64 ready_top;          /* bit i: some queue in ready_words[i] is non-empty */
     u64 ready_words[CONFIG_PRIORITIES / 64];
     struct ready_queue ready[CONFIG_PRIORITIES];
-    struct tcb *release_head; /* whose refill comes first; the root of a heap (kernel/sched/release.c) */
+    struct tcb
+        *release_head; /* whose refill comes first; the root of a heap (kernel/sched/release.c) */
     unsigned release_count;
     struct vcpu *halted_vms; /* VCPUs whose thread is in THREAD_HALTED_VM */
 
@@ -53,6 +65,8 @@ struct core {
     bool fpu_trapped;       /* CR0.TS is set */
     bool guest_xcr0_loaded; /* XCR0 is fpu_owner_vcpu's; else the kernel's own value */
     struct vcpu *loaded_vcpu;
+
+    struct ticket_lock lock; /* any core's; a cache line of its own */
 };
 
 extern struct core cores[CONFIG_MAX_CORES];

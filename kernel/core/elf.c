@@ -21,10 +21,10 @@ struct elf_segment {
 };
 _Static_assert(sizeof(struct elf_segment) == 56, "ELF64 program header");
 
-#define ELF_IDENT "\177ELF\2\1\1" /* 64 bits, little endian, version 1 */
+#define ELF_IDENT           "\177ELF\2\1\1" /* 64 bits, little endian, version 1 */
 #define ELF_TYPE_EXECUTABLE 2
-#define ELF_MACHINE_X86_64 62
-#define ELF_SEGMENT_LOAD 1
+#define ELF_MACHINE_X86_64  62
+#define ELF_SEGMENT_LOAD    1
 
 /* The loader may have put the file anywhere: copied out, because of alignment. */
 static struct elf_segment segment_read(const struct elf_image *image, unsigned i)
@@ -85,8 +85,9 @@ const char *elf_check(const u8 *file, u64 size, struct elf_image *image)
     problem = header_check(&header, size);
     if (problem)
         return problem;
-    *image = (struct elf_image){ .file = file, .entry = header.entry, .headers = header.phoff,
-                                 .nr_headers = header.phnum };
+    *image = (struct elf_image){
+        .file = file, .entry = header.entry, .headers = header.phoff, .nr_headers = header.phnum
+    };
     for (unsigned i = 0; i < image->nr_headers; i++) {
         struct elf_segment segment = segment_read(image, i);
 

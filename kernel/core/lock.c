@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/core/lock.h"
 
-struct ticket_lock core_locks[CONFIG_MAX_CORES];
-
 void lock_all_cores(void)
 {
     struct core *core = this_core();
@@ -11,9 +9,9 @@ void lock_all_cores(void)
         return;
     if (core->held_locks == HOLDS_THIS_CORE)
         unlock();
-    ticket_take(&core_locks[0]);
+    ticket_take(&cores[0].lock);
     for (unsigned i = 1; i < nr_cores; i++)
-        ticket_take(&core_locks[i]);
+        ticket_take(&cores[i].lock);
     core->held_locks = HOLDS_ALL_CORES;
 }
 
@@ -24,15 +22,16 @@ void unlock(void)
     switch (core->held_locks) {
     case HOLDS_THIS_CORE:
         core->held_locks = HOLDS_NONE;
-        ticket_release(&core_locks[core->id]);
+        ticket_release(&core->lock);
         break;
     case HOLDS_ALL_CORES:
         core->held_locks = HOLDS_NONE;
         for (unsigned i = nr_cores; i-- > 1;)
-            ticket_release(&core_locks[i]);
-        ticket_release(&core_locks[0]);
+            ticket_release(&cores[i].lock);
+        ticket_release(&cores[0].lock);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

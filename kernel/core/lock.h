@@ -15,18 +15,6 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/types.h"
 
-/*
- * Ticket locks: cores get a lock in the order in which they asked. The holder alone writes
- * now_serving, so releasing needs no locked instruction.
- * Pairing: the release store of now_serving in ticket_release with the acquire load in ticket_take.
- */
-struct ticket_lock {
-    u32 next_ticket;
-    u32 now_serving;
-} __attribute__((aligned(64)));
-
-extern struct ticket_lock core_locks[CONFIG_MAX_CORES];
-
 enum held_locks { HOLDS_NONE, HOLDS_THIS_CORE, HOLDS_ALL_CORES };
 
 static inline void ticket_take(struct ticket_lock *lock)
@@ -48,7 +36,7 @@ static inline void lock_this_core(void)
     struct core *core = this_core();
 
     kernel_assert(core->held_locks == HOLDS_NONE);
-    ticket_take(&core_locks[core->id]);
+    ticket_take(&core->lock);
     core->held_locks = HOLDS_THIS_CORE;
 }
 
@@ -63,7 +51,7 @@ static inline void unlock_this_core(void)
 
     kernel_assert(core->held_locks == HOLDS_THIS_CORE);
     core->held_locks = HOLDS_NONE;
-    ticket_release(&core_locks[core->id]);
+    ticket_release(&core->lock);
 }
 
 /* For assertions. */

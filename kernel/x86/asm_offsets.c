@@ -4,6 +4,7 @@
  * CMakeLists.txt turns into the header kernel/gen/asm_offsets.h.
  */
 #include "kernel/core/core.h"
+#include "kernel/core/lock.h"
 #include "kernel/object/tcb.h"
 
 #define EMIT(name, value)      __asm__ volatile("\n.ascii \"-> " name " %c0\"" : : "i"(value))
@@ -16,6 +17,10 @@ void asm_offsets(void)
     EMIT("CORE_KERNEL_STACK", offsetof(struct core, kernel_stack));
     EMIT("CORE_USER_RSP", offsetof(struct core, user_rsp));
     EMIT("CORE_CURRENT", offsetof(struct core, current));
+    EMIT("CORE_HELD_LOCKS", offsetof(struct core, held_locks));
+    EMIT("CORE_NOW_SERVING", offsetof(struct core, lock.now_serving));
+    EMIT("CORE_HOLDS_THIS_CORE", HOLDS_THIS_CORE);
+    EMIT("CORE_HOLDS_NONE", HOLDS_NONE);
     EMIT("KERNEL_STACK_BYTES", CONFIG_KERNEL_STACK_BYTES);
     EMIT("CORES_BYTES", sizeof(cores));
 

@@ -227,7 +227,12 @@ kernel_leave:
         mov %gs:CORE_KERNEL_STACK, %rsp
         xor %ebp, %ebp
 leave_now:
-        call unlock
+        /* unlock(), the usual case in place. */
+        cmpl $CORE_HOLDS_THIS_CORE, %gs:CORE_HELD_LOCKS
+        jne unlock_others
+        movl $CORE_HOLDS_NONE, %gs:CORE_HELD_LOCKS
+        incl %gs:CORE_NOW_SERVING
+unlocked:
         mov %gs:CORE_CURRENT, %rdi
         mov TCB_STATE(%rdi), %eax
         cmp $TCB_STATE_RUNNING, %eax
@@ -266,6 +271,10 @@ leave_by_iret:
         .globl user_iret
 user_iret:
         iretq
+
+unlock_others:
+        call unlock
+        jmp unlocked
 
 leave_elsewhere:
         cmp $TCB_STATE_RUNNING_VM, %eax

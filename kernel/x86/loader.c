@@ -310,8 +310,12 @@ static void multiboot2_tag(const struct multiboot2_tag *tag, const u8 *content, 
         memcpy(module, content, sizeof(module));
         add_module(module[0], module[1]);
         break;
-    case MULTIBOOT2_MEMORY_MAP: multiboot2_memory_map(content, bytes); break;
-    case MULTIBOOT2_VBE: multiboot2_vbe(content, bytes); break;
+    case MULTIBOOT2_MEMORY_MAP:
+        multiboot2_memory_map(content, bytes);
+        break;
+    case MULTIBOOT2_VBE:
+        multiboot2_vbe(content, bytes);
+        break;
     case MULTIBOOT2_FRAMEBUFFER:
         if (bytes >= sizeof(loader.framebuffer)) {
             memcpy(loader.framebuffer, content, sizeof(loader.framebuffer));
@@ -319,8 +323,11 @@ static void multiboot2_tag(const struct multiboot2_tag *tag, const u8 *content, 
         }
         break;
     case MULTIBOOT2_RSDP_1:
-    case MULTIBOOT2_RSDP_2: multiboot2_rsdp(content, bytes); break;
-    default: break;
+    case MULTIBOOT2_RSDP_2:
+        multiboot2_rsdp(content, bytes);
+        break;
+    default:
+        break;
     }
 }
 

@@ -35,9 +35,14 @@ static void device_not_available(struct tcb *thread)
 static void exception_from_user(unsigned vector, struct tcb *thread)
 {
     switch (vector) {
-    case VECTOR_PF: handle_page_fault(read_cr2(), thread->context.error_code); break;
-    case VECTOR_NM: device_not_available(thread); break;
-    default: handle_user_exception(vector, thread->context.error_code);
+    case VECTOR_PF:
+        handle_page_fault(read_cr2(), thread->context.error_code);
+        break;
+    case VECTOR_NM:
+        device_not_available(thread);
+        break;
+    default:
+        handle_user_exception(vector, thread->context.error_code);
     }
 }
 

@@ -11,8 +11,8 @@
 const struct virt_backend *virt;
 u64 virt_guest_xcr0 = 1;
 
-#define CPUID_XSAVE 13u
-#define XCR0_FOR_GUESTS 0xe7ull /* x87, SSE, AVX, AVX-512 */
+#define CPUID_XSAVE        13u
+#define XCR0_FOR_GUESTS    0xe7ull /* x87, SSE, AVX, AVX-512 */
 #define XSAVE_LEGACY_BYTES 576u
 
 /* The most state components that guests may have: those that XSAVE's standard format can put into

@@ -3,12 +3,12 @@
  * AMD-V: turning it on, the life of a VMCB, and one entry into the guest.
  *
  * What is exchanged when:
- *   at each entry       what VMRUN, VMLOAD and VMSAVE exchange, the general registers (svm_enter.S), CR2
- *   when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first access to one
- *   when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h)
- *   never               the PAT: guest accesses exit. QEMU does not exchange it, so a guest must not
- *                       write the processor's
- * Sources: APM volume 2, 15.5 (VMRUN), 15.16 (TLB control), 15.30 (SVM-related MSRs), 15.25 (nested paging).
+ *   at each entry       what VMRUN, VMLOAD and VMSAVE exchange, the general registers
+ * (svm_enter.S), CR2 when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first
+ * access to one when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h) never the PAT:
+ * guest accesses exit. QEMU does not exchange it, so a guest must not write the processor's
+ * Sources: APM volume 2, 15.5 (VMRUN), 15.16 (TLB control), 15.30 (SVM-related MSRs), 15.25 (nested
+ * paging).
  */
 #include "abi/vmcs.h"
 #include "kernel/core/config.h"
@@ -23,9 +23,9 @@
 #include "kernel/x86/virt/svm/svm_priv.h"
 #include "lib/string.h"
 
-#define DR6_RESET 0xffff0ff0ull
-#define DR7_RESET 0x400ull
-#define PAT_RESET 0x0007040600070406ull
+#define DR6_RESET    0xffff0ff0ull
+#define DR7_RESET    0x400ull
+#define PAT_RESET    0x0007040600070406ull
 #define RFLAGS_RESET 2ull
 
 /* What each core has for its guests. Written by its own core only. */
@@ -53,17 +53,17 @@ static struct svm_core *svm_core(void)
 /* --- boot ------------------------------------------------------------------------------------ */
 
 /*
- * The MSR permission map (15.11): two bits for each MSR, read and write; 0-1fffh, c0000000h-, c0010000h-
- * in 2 KiB each.
+ * The MSR permission map (15.11): two bits for each MSR, read and write; 0-1fffh, c0000000h-,
+ * c0010000h- in 2 KiB each.
  */
 static void msr_allow(u32 msr, bool read, bool write)
 {
     u32 bit = msr < 0x2000 ? 2 * msr : 8 * 2048 + 2 * (msr - 0xc0000000u);
 
     if (read)
-        msr_permissions[bit / 8] &= (u8)~(1u << (bit % 8));
+        msr_permissions[bit / 8] &= (u8) ~(1u << (bit % 8));
     if (write)
-        msr_permissions[bit / 8] &= (u8)~(2u << (bit % 8));
+        msr_permissions[bit / 8] &= (u8) ~(2u << (bit % 8));
 }
 
 /* Guests have those MSRs to themselves that VMLOAD and VMSAVE exchange. TSC_AUX may be read: it is
@@ -71,7 +71,7 @@ static void msr_allow(u32 msr, bool read, bool write)
 static void msr_permissions_init(void)
 {
     static const u32 exchanged[] = {
-        MSR_STAR,         MSR_LSTAR,        MSR_CSTAR,   MSR_SFMASK,   MSR_SYSENTER_CS,
+        MSR_STAR,         MSR_LSTAR,        MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,
         MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
     };
 
@@ -82,7 +82,7 @@ static void msr_permissions_init(void)
         msr_allow(MSR_TSC_AUX, true, false);
 }
 
-#define CPUID_SVM 0x8000000au
+#define CPUID_SVM             0x8000000au
 #define SVM_EDX_NESTED_PAGING BIT(0)
 
 bool svm_probe(void)
@@ -204,8 +204,8 @@ void svm_debug_load(struct vcpu *vcpu)
 }
 
 /*
- * A guest whose breakpoints are enabled needs its own DR0-DR3 from the first instruction on; one that
- * only looks at them gets them when it does.
+ * A guest whose breakpoints are enabled needs its own DR0-DR3 from the first instruction on; one
+ * that only looks at them gets them when it does.
  */
 static void prepare_debug(struct vcpu *vcpu)
 {
@@ -270,9 +270,9 @@ static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualif
 
 /*
  * A refused entry leaves the save area undefined, in emulators with the host's own state in it, so
- * whenever the monitor gave something that the processor might refuse, a copy is kept. What only the
- * guest changed cannot be refused at entry; QEMU then reports INVALID for a MOV to CR3 that should
- * have been #GP, with the guest's state intact.
+ * whenever the monitor gave something that the processor might refuse, a copy is kept. What only
+ * the guest changed cannot be refused at entry; QEMU then reports INVALID for a MOV to CR3 that
+ * should have been #GP, with the guest's state intact.
  */
 static void keep_shadow(struct vcpu *vcpu)
 {
@@ -284,7 +284,8 @@ static bool entry_was_refused(const struct vmcb *vmcb)
     return (vmcb->control.exit_code & MASK(32)) == SVM_EXIT_INVALID;
 }
 
-/* Everything is as it was before the entry, but for the event, which the monitor has to give again. */
+/* Everything is as it was before the entry, but for the event, which the monitor has to give again.
+ */
 static enum guest_outcome invalid_state(struct vcpu *vcpu, bool has_shadow)
 {
     struct vmcb *vmcb = svm_vmcb(vcpu);
@@ -293,6 +294,10 @@ static enum guest_outcome invalid_state(struct vcpu *vcpu, bool has_shadow)
         memcpy(&vmcb->save, svm_state(vcpu)->shadow, SVM_SHADOW_BYTES);
     else
         vcpu->gpr[GPR_RAX] = vmcb->save.rax;
+    /* QEMU has cleared what VMCB offset 60h holds: without V_INTR_MASKING a guest that closes its
+     * interrupts would never be interrupted again. */
+    vmcb->control.v_intr_masking = V_INTR_MASKING;
+    svm_apply_controls(vcpu);
     return refuse_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
 }
 
@@ -315,6 +320,17 @@ static void prepare_entry(struct vcpu *vcpu, hpa_t nested_root)
     this_core()->loaded_vcpu = vcpu;
 }
 
+/*
+ * Long mode enabled, but neither PAE nor paging on: at the exit QEMU takes the guest's CR4 for the
+ * host's, refuses the host's CR0 for want of PAE, and goes on without paging. Such a guest is not
+ * in long mode yet and gets there only by writing CR4, which exits; until then it runs without the
+ * bits.
+ */
+static u64 efer_to_hide(const struct vmcb_save *save)
+{
+    return (save->cr4 & CR4_PAE) || (save->cr0 & CR0_PG) ? 0 : save->efer & (EFER_LME | EFER_LMA);
+}
+
 static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
 {
     struct svm_state *state = svm_state(vcpu);
@@ -329,10 +345,14 @@ static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
         return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull); /* VT-x's VMfail */
     prepare_entry(vcpu, nested_root);
 
+    u64 hidden = efer_to_hide(&vmcb->save);
+
+    vmcb->save.efer &= ~hidden;
     vmcb->save.rax = vcpu->gpr[GPR_RAX];
     write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
     svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, kernel_to_hpa(&host_vmcbs[this_core()->id]).raw);
 
+    vmcb->save.efer |= hidden;
     vmcb->control.event_injection = 0;
     if (has_xsave)
         vcpu->xcr0 = read_xcr0(); /* QEMU has no XSETBV intercept */

@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMX execution controls on AMD-V: which bits exist, and what intercepts they become.
- * Sources: Intel SDM volume 3, 25.6 (VM-execution control fields) and appendix A (allowed settings);
- * AMD APM volume 2, 15.9 to 15.13 (intercepts), 15.20 (event injection).
+ * Sources: Intel SDM volume 3, 25.6 (VM-execution control fields) and appendix A (allowed
+ * settings); AMD APM volume 2, 15.9 to 15.13 (intercepts), 15.20 (event injection).
  */
 #include "abi/vmcs.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
 
 /*
  * Each control word has bits that are always one and bits that may be one, as VT-x reports them by
- * its capability MSRs; the forced ones are those of ABI section 11.3. On AMD-V the loads and stores of
- * CR8 always exit as well: with V_IRQ pending QEMU 7.2 stops at a guest's write (docs/emulators.md,
- * section 3), and no guest of ours needs CR8 to be fast.
+ * its capability MSRs; the forced ones are those of ABI section 11.3. On AMD-V the loads and stores
+ * of CR8 always exit as well: with V_IRQ pending QEMU 7.2 stops at a guest's write
+ * (docs/emulators.md, section 3), and no guest of ours needs CR8 to be fast.
  */
 #define PIN_FORCED 0x3full
 #define PRIMARY_FORCED                                                                             \
     (0x96006172ull | VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_RDPMC |            \
      VMX_PRIMARY_MWAIT | VMX_PRIMARY_MONITOR)
 #define PRIMARY_ALLOWED                                                                            \
-    (PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_TSC_OFFSETTING | VMX_PRIMARY_HLT |    \
-     VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC | VMX_PRIMARY_CR3_LOAD | VMX_PRIMARY_CR3_STORE |       \
-     VMX_PRIMARY_MOV_DR | VMX_PRIMARY_UNCONDITIONAL_IO | VMX_PRIMARY_PAUSE)
+    (PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_TSC_OFFSETTING |                  \
+     VMX_PRIMARY_HLT | VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC | VMX_PRIMARY_CR3_LOAD |             \
+     VMX_PRIMARY_CR3_STORE | VMX_PRIMARY_MOV_DR | VMX_PRIMARY_UNCONDITIONAL_IO |                   \
+     VMX_PRIMARY_PAUSE)
 #define SECONDARY_FORCED (VMX_SECONDARY_EPT | VMX_SECONDARY_VPID)
 #define SECONDARY_ALLOWED                                                                          \
     (SECONDARY_FORCED | VMX_SECONDARY_DESCRIPTOR_TABLE | VMX_SECONDARY_RDTSCP |                    \
      VMX_SECONDARY_WBINVD | VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_INVPCID)
-#define EXIT_FIXED 0x3fffffull
-#define ENTRY_FORCED 0x11fbull
+#define EXIT_FIXED    0x3fffffull
+#define ENTRY_FORCED  0x11fbull
 #define ENTRY_ALLOWED 0xf3ffull
 
 static u64 filter(u64 value, u64 forced, u64 allowed)
@@ -59,15 +60,15 @@ u64 svm_filter_entry(u64 value)
     return filter(value, ENTRY_FORCED, ENTRY_ALLOWED);
 }
 
-#define CR_READ(n) BIT(n)
+#define CR_READ(n)  BIT(n)
 #define CR_WRITE(n) BIT(16 + (n))
-#define DR_ALL 0xffffffffu
+#define DR_ALL      0xffffffffu
 
 /*
  * Intercepted whatever the monitor says.
- *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it must.
- *  #DB, #AC: a guest can make the processor deliver these for ever (CVE-2015-8104, CVE-2015-5307).
- *  INVD is governed by WBINVD's bit in QEMU; both are set.
+ *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it
+ * must. #DB, #AC: a guest can make the processor deliver these for ever (CVE-2015-8104,
+ * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set.
  */
 static const u32 always[6] = {
     [INTERCEPT_CR] = CR_WRITE(4) | CR_WRITE(8) | CR_READ(8),
@@ -78,8 +79,8 @@ static const u32 always[6] = {
     [INTERCEPT_4] = INTERCEPT4_VMRUN | INTERCEPT4_VMMCALL | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
                     INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT | INTERCEPT4_WBINVD |
                     INTERCEPT4_MONITOR | INTERCEPT4_MWAIT | INTERCEPT4_XSETBV | INTERCEPT4_RDPRU,
-    [INTERCEPT_5] = INTERCEPT5_INVLPGB | INTERCEPT5_INVLPGB_ILLEGAL | INTERCEPT5_MCOMMIT |
-                    INTERCEPT5_TLBSYNC,
+    [INTERCEPT_5] =
+        INTERCEPT5_INVLPGB | INTERCEPT5_INVLPGB_ILLEGAL | INTERCEPT5_MCOMMIT | INTERCEPT5_TLBSYNC,
 };
 
 /* One control bit, one group of intercepts. */
@@ -104,7 +105,8 @@ static const struct {
 
 static void apply_interrupt_window(struct vmcb_control *control, bool wanted)
 {
-    /* A virtual interrupt that is never taken: its intercept comes first. TPR is the monitor's matter. */
+    /* A virtual interrupt that is never taken: its intercept comes first. TPR is the monitor's
+     * matter. */
     control->v_irq = wanted ? V_IRQ : 0;
     control->v_intr = wanted ? V_INTR_IGNORE_TPR | 15 : 0;
 }
@@ -133,7 +135,7 @@ void svm_apply_controls(struct vcpu *vcpu)
 
 /* VMX interruption types (SDM volume 3, 25.8.3), the ones that AMD-V counts differently. */
 #define VMX_TYPE_PRIVILEGED_SOFTWARE 5
-#define VMX_TYPE_SOFTWARE_EXCEPTION 6
+#define VMX_TYPE_SOFTWARE_EXCEPTION  6
 
 static bool event_is_acceptable(u64 type, u64 vector)
 {

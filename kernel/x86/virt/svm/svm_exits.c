@@ -19,12 +19,13 @@
 
 /* Exits that need nothing but their reason, and the length of the instruction if that is fixed. */
 #define SIMPLE_FIRST SVM_EXIT_VINTR
-#define SIMPLE_LAST SVM_EXIT_XSETBV
+#define SIMPLE_LAST  SVM_EXIT_XSETBV
 
 static const struct {
     u8 reason, length;
 } simple_exits[SIMPLE_LAST - SIMPLE_FIRST + 1] = {
-#define SIMPLE(code, reason, length) [SVM_EXIT_##code - SIMPLE_FIRST] = { VMX_EXIT_##reason, length }
+#define SIMPLE(code, reason, length)                                                               \
+    [SVM_EXIT_##code - SIMPLE_FIRST] = { VMX_EXIT_##reason, length }
     SIMPLE(CPUID, CPUID, 2),
     SIMPLE(HLT, HLT, 1),
     SIMPLE(VMMCALL, VMCALL, 3),
@@ -44,7 +45,8 @@ static const struct {
 #undef SIMPLE
 };
 
-/* Exits that no intercept of ours asks for: the processor knows more than we do; the monitor decides. */
+/* Exits that no intercept of ours asks for: the processor knows more than we do; the monitor
+ * decides. */
 static enum guest_outcome unknown_exit(struct vcpu *vcpu)
 {
     vcpu->exit.reason = VMX_EXIT_INVALID_GUEST_STATE;
@@ -69,8 +71,8 @@ static void qualified(struct vcpu *vcpu, u64 reason, u64 qualification)
 
 /*
  * The guest gets an event without its monitor. It goes by way of the core's pending interrupts, so
- * that a guest whose every step raises another exception cannot keep them out, and a monitor that is
- * notified meanwhile sees the event in the message.
+ * that a guest whose every step raises another exception cannot keep them out, and a monitor that
+ * is notified meanwhile sees the event in the message.
  */
 static enum guest_outcome give_back(struct vcpu *vcpu, u64 info, u64 error)
 {
@@ -98,8 +100,8 @@ static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
                                               : 0;
 
     qualified(vcpu, VMX_EXIT_EXCEPTION_NMI, qualification);
-    vcpu->exit.interruption_info = EVENT_VALID | (u64)EVENT_EXCEPTION << 8 | vector |
-                                   (has_error ? EVENT_ERROR_VALID : 0);
+    vcpu->exit.interruption_info =
+        EVENT_VALID | (u64)EVENT_EXCEPTION << 8 | vector | (has_error ? EVENT_ERROR_VALID : 0);
     vcpu->exit.interruption_error = has_error ? error : 0;
     return GUEST_EXIT;
 }
@@ -156,14 +158,16 @@ static enum guest_outcome nested_page_fault(struct vcpu *vcpu)
     /* The entry was there: readable and executable, as all of ours are. */
     u64 permissions = info & NPF_PRESENT ? 5u << 3 : 0;
 
-    qualified(vcpu, VMX_EXIT_EPT_VIOLATION, access | permissions | (info & NPF_FINAL ? 1u << 8 : 0));
+    qualified(vcpu, VMX_EXIT_EPT_VIOLATION,
+              access | permissions | (info & NPF_FINAL ? 1u << 8 : 0));
     vcpu->exit.guest_physical = control->exit_info2;
     return GUEST_EXIT;
 }
 
 static enum guest_outcome descriptor_table_exit(struct vcpu *vcpu, u64 code)
 {
-    unsigned which = (unsigned)(code - SVM_EXIT_IDTR_READ); /* IDTR GDTR LDTR TR, reads then writes */
+    unsigned which =
+        (unsigned)(code - SVM_EXIT_IDTR_READ); /* IDTR GDTR LDTR TR, reads then writes */
 
     qualified(vcpu, (which & 3) < 2 ? VMX_EXIT_GDTR_IDTR : VMX_EXIT_LDTR_TR, 0);
     return GUEST_EXIT;
@@ -171,7 +175,8 @@ static enum guest_outcome descriptor_table_exit(struct vcpu *vcpu, u64 code)
 
 /*
  * The event whose delivery the exit interrupted. QEMU reports a virtual interrupt's as an exception
- * with a vector above 31; it is still pending and must not be injected (docs/emulators.md, section 3).
+ * with a vector above 31; it is still pending and must not be injected (docs/emulators.md, section
+ * 3).
  */
 static void record_vectoring(struct vcpu *vcpu)
 {
@@ -188,7 +193,8 @@ static void record_vectoring(struct vcpu *vcpu)
         vmcb->save.rip -= state->entry_length; /* delivery failed: the instruction starts again */
 }
 
-/* For the host: an NMI and the like was taken when GIF was set. What it interrupted is given again. */
+/* For the host: an NMI and the like was taken when GIF was set. What it interrupted is given again.
+ */
 static enum guest_outcome host_event(struct vcpu *vcpu)
 {
     if (vcpu->exit.vectoring_info)

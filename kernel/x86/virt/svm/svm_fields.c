@@ -4,7 +4,8 @@
  * accessed, and how it converts. What has no row is refused; so are the guest/host masks and read
  * shadows of CR0 and CR4, which AMD-V lacks.
  * Sources: ABI sections 11.3 and 11.4; SDM volume 3, appendix B (encodings) and 25.4.1 (access
- * rights); APM volume 2, 4.8 (segment attributes) and 15.5.1 (canonicalisation and consistency checks).
+ * rights); APM volume 2, 4.8 (segment attributes) and 15.5.1 (canonicalisation and consistency
+ * checks).
  */
 #include "abi/vcpu.h"
 #include "abi/vmcs.h"
@@ -20,8 +21,8 @@ enum access { R = 1, W = 2, RW = 3 };
 /* What a value goes through on its way in or out, and what a write entails. */
 enum conversion {
     PLAIN,
-    RIGHTS,      /* VMX access rights and segment attributes */
-    SS_RIGHTS,   /* the same; AMD-V keeps the privilege level apart */
+    RIGHTS,    /* VMX access rights and segment attributes */
+    SS_RIGHTS, /* the same; AMD-V keeps the privilege level apart */
     PIN,
     PRIMARY,
     SECONDARY,
@@ -33,7 +34,7 @@ enum conversion {
     CR3,
     EFER,
     STI_BLOCKING,
-    DEBUG,       /* DR0-DR3: may be in the processor */
+    DEBUG, /* DR0-DR3: may be in the processor */
     XCR0,
     DEADLINE,
     BOOLEAN,
@@ -50,22 +51,30 @@ struct field {
 
 #define MEMBER_WIDTH(type, member) sizeof(((type *)0)->member)
 #define SAVE(encoding, member, access, conversion)                                                 \
-    { encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, save.member), access, conversion,               \
-      offsetof(struct vmcb, save.member) }
+    {                                                                                              \
+        encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, save.member), access, conversion,             \
+            offsetof(struct vmcb, save.member)                                                     \
+    }
 #define CONTROL(encoding, member, access, conversion)                                              \
-    { encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, control.member), access, conversion,            \
-      offsetof(struct vmcb, control.member) }
+    {                                                                                              \
+        encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, control.member), access, conversion,          \
+            offsetof(struct vmcb, control.member)                                                  \
+    }
 #define STATE(encoding, member, access, conversion)                                                \
-    { encoding, IN_STATE, MEMBER_WIDTH(struct svm_state, member), access, conversion,              \
-      offsetof(struct svm_state, member) }
+    {                                                                                              \
+        encoding, IN_STATE, MEMBER_WIDTH(struct svm_state, member), access, conversion,            \
+            offsetof(struct svm_state, member)                                                     \
+    }
 #define VCPU(encoding, member, access, conversion)                                                 \
-    { encoding, IN_VCPU, MEMBER_WIDTH(struct vcpu, member), access, conversion,                    \
-      offsetof(struct vcpu, member) }
+    {                                                                                              \
+        encoding, IN_VCPU, MEMBER_WIDTH(struct vcpu, member), access, conversion,                  \
+            offsetof(struct vcpu, member)                                                          \
+    }
 #define SEGMENT(NAME, member, rights)                                                              \
     SAVE(VMCS_GUEST_##NAME##_SELECTOR, member.selector, RW, PLAIN),                                \
-    SAVE(VMCS_GUEST_##NAME##_LIMIT, member.limit, RW, PLAIN),                                      \
-    SAVE(VMCS_GUEST_##NAME##_ACCESS_RIGHTS, member.attributes, RW, rights),                        \
-    SAVE(VMCS_GUEST_##NAME##_BASE, member.base, RW, PLAIN)
+        SAVE(VMCS_GUEST_##NAME##_LIMIT, member.limit, RW, PLAIN),                                  \
+        SAVE(VMCS_GUEST_##NAME##_ACCESS_RIGHTS, member.attributes, RW, rights),                    \
+        SAVE(VMCS_GUEST_##NAME##_BASE, member.base, RW, PLAIN)
 
 static const struct field fields[] = {
     SEGMENT(ES, es, RIGHTS),
@@ -143,7 +152,7 @@ static void *field_address(struct vcpu *vcpu, const struct field *field)
 
 /* --- segments -------------------------------------------------------------------------------- */
 
-#define RIGHTS_PRESENT 0x80u
+#define RIGHTS_PRESENT  0x80u
 #define RIGHTS_UNUSABLE 0x10000u
 
 static u64 rights_from_attributes(u16 attributes)
@@ -196,13 +205,14 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
 /* --- writing --------------------------------------------------------------------------------- */
 
 #define CR0_WRITABLE 0xe005003full
-/* Without what would give the guest state that nobody switches (PKE, CET, PKS) and 5-level paging. */
-#define CR4_WRITABLE 0x370fffull
+/* Without what would give the guest state that nobody switches (PKE, CET, PKS) and 5-level paging.
+ */
+#define CR4_WRITABLE  0x370fffull
 #define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
-#define XCR0_X87 BIT(0)
-#define XCR0_SSE BIT(1)
-#define XCR0_AVX BIT(2)
-#define XCR0_AVX512 (BIT(5) | BIT(6) | BIT(7))
+#define XCR0_X87      BIT(0)
+#define XCR0_SSE      BIT(1)
+#define XCR0_AVX      BIT(2)
+#define XCR0_AVX512   (BIT(5) | BIT(6) | BIT(7))
 
 /* The combinations that XSETBV accepts (SDM volume 1, 13.3), within what guests may have. */
 static bool xcr0_is_valid(u64 value)
@@ -211,8 +221,7 @@ static bool xcr0_is_valid(u64 value)
         return false;
     if ((value & XCR0_AVX) && !(value & XCR0_SSE))
         return false;
-    return !(value & XCR0_AVX512) ||
-           ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
+    return !(value & XCR0_AVX512) || ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
 }
 
 /* What the processor would make of the value; false if the API refuses it outright. */
@@ -273,7 +282,8 @@ static u64 stored_value(const struct field *field, u64 value)
     }
 }
 
-/* Before the store: state that the processor holds comes back to memory first, lists stay in order. */
+/* Before the store: state that the processor holds comes back to memory first, lists stay in order.
+ */
 static void prepare_write(struct vcpu *vcpu, const struct field *field, u64 value)
 {
     if (field->conversion == DEBUG)

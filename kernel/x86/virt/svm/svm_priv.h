@@ -20,12 +20,12 @@ struct svm_state {
     u64 primary;
     u64 pin, secondary, exit_controls, entry_controls;
     u64 exception_bitmap;
-    u64 entry_info;       /* VMX format, as passed to VMEnter */
+    u64 entry_info; /* VMX format, as passed to VMEnter */
     u64 entry_error;
-    u64 entry_length;     /* of a software event's instruction */
-    u64 exit_rip;         /* rip at the last exit: another one at entry ends an interrupt shadow */
-    u64 asid_generation;  /* 0: needs a fresh ASID */
-    bool dirty;           /* a monitor wrote state since the processor last accepted it */
+    u64 entry_length;    /* of a software event's instruction */
+    u64 exit_rip;        /* rip at the last exit: another one at entry ends an interrupt shadow */
+    u64 asid_generation; /* 0: needs a fresh ASID */
+    bool dirty;          /* a monitor wrote state since the processor last accepted it */
     bool soft_event_advanced; /* rip was moved past the instruction of an injected software event */
     u8 shadow[SVM_SHADOW_BYTES];
 };
@@ -67,7 +67,8 @@ void svm_debug_load(struct vcpu *vcpu);
 void svm_debug_sync(struct vcpu *vcpu);
 bool svm_debug_loaded(const struct vcpu *vcpu);
 
-/* svm_enter.S: one world switch. The general registers but rax and rsp are in gpr (order of enum vcpu_gpr). */
+/* svm_enter.S: one world switch. The general registers but rax and rsp are in gpr (order of enum
+ * vcpu_gpr). */
 void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_vmcb_hpa);
 
 #endif

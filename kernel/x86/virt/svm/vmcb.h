@@ -29,8 +29,8 @@ struct vmcb_control {
     u8 tlb_control;
     u8 reserved_05d[3];
     u8 v_tpr;
-    u8 v_irq; /* bit 0 V_IRQ, bit 1 VGIF */
-    u8 v_intr; /* bits 0-3 priority, bit 4 ignore TPR */
+    u8 v_irq;          /* bit 0 V_IRQ, bit 1 VGIF */
+    u8 v_intr;         /* bits 0-3 priority, bit 4 ignore TPR */
     u8 v_intr_masking; /* bit 0 */
     u8 v_intr_vector;
     u8 reserved_065[3];
@@ -107,46 +107,46 @@ enum vmcb_intercept_word {
 };
 
 /* INTERCEPT_3: exit codes 60h-7fh, bit = code - 60h. */
-#define INTERCEPT3_INTR BIT(0)
-#define INTERCEPT3_NMI BIT(1)
-#define INTERCEPT3_SMI BIT(2)
-#define INTERCEPT3_INIT BIT(3)
-#define INTERCEPT3_VINTR BIT(4)
-#define INTERCEPT3_IDTR_READ BIT(6)
-#define INTERCEPT3_TR_WRITE BIT(13)
-#define INTERCEPT3_RDTSC BIT(14)
-#define INTERCEPT3_RDPMC BIT(15)
-#define INTERCEPT3_CPUID BIT(18)
-#define INTERCEPT3_RSM BIT(19)
-#define INTERCEPT3_INVD BIT(22)
-#define INTERCEPT3_PAUSE BIT(23)
-#define INTERCEPT3_HLT BIT(24)
-#define INTERCEPT3_INVLPG BIT(25)
-#define INTERCEPT3_INVLPGA BIT(26)
-#define INTERCEPT3_IO BIT(27)
-#define INTERCEPT3_MSR BIT(28)
+#define INTERCEPT3_INTR        BIT(0)
+#define INTERCEPT3_NMI         BIT(1)
+#define INTERCEPT3_SMI         BIT(2)
+#define INTERCEPT3_INIT        BIT(3)
+#define INTERCEPT3_VINTR       BIT(4)
+#define INTERCEPT3_IDTR_READ   BIT(6)
+#define INTERCEPT3_TR_WRITE    BIT(13)
+#define INTERCEPT3_RDTSC       BIT(14)
+#define INTERCEPT3_RDPMC       BIT(15)
+#define INTERCEPT3_CPUID       BIT(18)
+#define INTERCEPT3_RSM         BIT(19)
+#define INTERCEPT3_INVD        BIT(22)
+#define INTERCEPT3_PAUSE       BIT(23)
+#define INTERCEPT3_HLT         BIT(24)
+#define INTERCEPT3_INVLPG      BIT(25)
+#define INTERCEPT3_INVLPGA     BIT(26)
+#define INTERCEPT3_IO          BIT(27)
+#define INTERCEPT3_MSR         BIT(28)
 #define INTERCEPT3_TASK_SWITCH BIT(29)
 #define INTERCEPT3_FERR_FREEZE BIT(30)
-#define INTERCEPT3_SHUTDOWN BIT(31)
+#define INTERCEPT3_SHUTDOWN    BIT(31)
 /* INTERCEPT_4: exit codes 80h-9fh, bit = code - 80h. */
-#define INTERCEPT4_VMRUN BIT(0)
+#define INTERCEPT4_VMRUN   BIT(0)
 #define INTERCEPT4_VMMCALL BIT(1)
-#define INTERCEPT4_VMLOAD BIT(2)
-#define INTERCEPT4_VMSAVE BIT(3)
-#define INTERCEPT4_STGI BIT(4)
-#define INTERCEPT4_CLGI BIT(5)
-#define INTERCEPT4_SKINIT BIT(6)
-#define INTERCEPT4_RDTSCP BIT(7)
-#define INTERCEPT4_WBINVD BIT(9)
+#define INTERCEPT4_VMLOAD  BIT(2)
+#define INTERCEPT4_VMSAVE  BIT(3)
+#define INTERCEPT4_STGI    BIT(4)
+#define INTERCEPT4_CLGI    BIT(5)
+#define INTERCEPT4_SKINIT  BIT(6)
+#define INTERCEPT4_RDTSCP  BIT(7)
+#define INTERCEPT4_WBINVD  BIT(9)
 #define INTERCEPT4_MONITOR BIT(10)
-#define INTERCEPT4_MWAIT BIT(11)
-#define INTERCEPT4_XSETBV BIT(13)
-#define INTERCEPT4_RDPRU BIT(14)
+#define INTERCEPT4_MWAIT   BIT(11)
+#define INTERCEPT4_XSETBV  BIT(13)
+#define INTERCEPT4_RDPRU   BIT(14)
 /* INTERCEPT_5: exit codes a0h and up. */
-#define INTERCEPT5_INVLPGB BIT(0)
+#define INTERCEPT5_INVLPGB         BIT(0)
 #define INTERCEPT5_INVLPGB_ILLEGAL BIT(1)
-#define INTERCEPT5_MCOMMIT BIT(3)
-#define INTERCEPT5_TLBSYNC BIT(4)
+#define INTERCEPT5_MCOMMIT         BIT(3)
+#define INTERCEPT5_TLBSYNC         BIT(4)
 
 /* Appendix C. */
 enum svm_exit_code {
@@ -192,13 +192,14 @@ enum svm_exit_code {
     SVM_EXIT_TLBSYNC = 0xa4,
     SVM_EXIT_NESTED_PAGE_FAULT = 0x400,
 };
-#define SVM_EXIT_INVALID 0xffffffffu /* low half; QEMU zeroes the upper half, the manual says all ones */
+#define SVM_EXIT_INVALID                                                                           \
+    0xffffffffu /* low half; QEMU zeroes the upper half, the manual says all ones */
 
 /* Event injection and exit interrupt information (15.20). */
-#define EVENT_VECTOR(info) ((info) & 0xff)
-#define EVENT_TYPE(info) (((info) >> 8) & 7)
-#define EVENT_ERROR_VALID BIT(11)
-#define EVENT_VALID BIT(31)
+#define EVENT_VECTOR(info) ((info)&0xff)
+#define EVENT_TYPE(info)   (((info) >> 8) & 7)
+#define EVENT_ERROR_VALID  BIT(11)
+#define EVENT_VALID        BIT(31)
 
 enum event_type {
     EVENT_INTERRUPT = 0,
@@ -207,18 +208,18 @@ enum event_type {
     EVENT_SOFTWARE = 4,
 };
 
-#define TLB_CONTROL_NOTHING 0
+#define TLB_CONTROL_NOTHING   0
 #define TLB_CONTROL_FLUSH_ALL 1
 
 #define NESTED_CONTROL_NP BIT(0)
-#define V_IRQ BIT(0)
+#define V_IRQ             BIT(0)
 #define V_INTR_IGNORE_TPR BIT(4)
-#define V_INTR_MASKING BIT(0)
+#define V_INTR_MASKING    BIT(0)
 
 /* Nested page fault, EXITINFO1 (15.25.6). */
 #define NPF_PRESENT BIT(0)
-#define NPF_WRITE BIT(1)
-#define NPF_FETCH BIT(4)
-#define NPF_FINAL BIT(32)
+#define NPF_WRITE   BIT(1)
+#define NPF_FETCH   BIT(4)
+#define NPF_FINAL   BIT(32)
 
 #endif
