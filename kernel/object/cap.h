@@ -15,13 +15,11 @@
  *      sched context         0-5 size_bits                          -
  *      sched control         -                                      core
  *      irq handler           -                                      irq (vector number of the API)
- *      io port               -                                      0-15 first, 16-31 last, 32-63 VCPU handle or 0
- *      asid pool             0-2 pool index                         -
- *      frame                 0-1 size, 2 device, 3 write, 4 read,   0-11 ASID, 12-63 mapped address
- *                            5-6 enum frame_map
- *      PT PD PDPT, EPT PT PD PDPT   0 mapped                        0-11 ASID, 12-63 mapped address
- *      PML4, EPT PML4        0 assigned                             0-11 ASID
- *      io space              -                                      the API's capability data
+ *      io port               -                                      0-15 first, 16-31 last, 32-63
+ * VCPU handle or 0 asid pool             0-2 pool index                         - frame 0-1 size, 2
+ * device, 3 write, 4 read,   0-11 ASID, 12-63 mapped address 5-6 enum frame_map PT PD PDPT, EPT PT
+ * PD PDPT   0 mapped                        0-11 ASID, 12-63 mapped address PML4, EPT PML4        0
+ * assigned                             0-11 ASID io space              - the API's capability data
  *      io page table         0 mapped, 1-3 level                    see kernel/x86/iommu
  *      zombie                0-5 radix, or enum zombie_kind         slots not yet emptied
  *
@@ -96,7 +94,10 @@ _Static_assert(sizeof(struct cap) == 16, "a slot has 16 bytes for its capability
 
 static inline struct cap cap_make(enum cap_type type, hpa_t object, unsigned aux, u64 data)
 {
-    return (struct cap){ .type = type & MASK(5), .base = object.raw >> 4 & MASK(44), .aux = aux & 0x7fff, .data = data };
+    return (struct cap){ .type = type & MASK(5),
+                         .base = object.raw >> 4 & MASK(44),
+                         .aux = aux & 0x7fff,
+                         .data = data };
 }
 
 static inline struct cap cap_null(void)
@@ -129,6 +130,8 @@ static inline struct cap cap_aux_set(struct cap cap, unsigned shift, unsigned wi
     return cap;
 }
 
+/* The fields by type: a table, one to a line. */
+/* clang-format off */
 /* zombie */
 static inline unsigned zombie_kind(struct cap cap) { return cap_aux_get(cap, 0, 6); }
 /* untyped */
@@ -151,18 +154,25 @@ static inline u16 io_port_first(struct cap cap) { return (u16)cap.data; }
 static inline u16 io_port_last(struct cap cap) { return (u16)(cap.data >> 16); }
 static inline u32 io_port_vcpu(struct cap cap) { return (u32)(cap.data >> 32); }
 /* frame */
-static inline enum frame_size frame_size(struct cap cap) { return (enum frame_size)cap_aux_get(cap, 0, 2); }
+static inline enum frame_size frame_size(struct cap cap)
+{
+    return (enum frame_size)cap_aux_get(cap, 0, 2);
+}
 static inline unsigned frame_size_bits(struct cap cap) { return PAGE_BITS + 9 * frame_size(cap); }
 static inline bool frame_is_device(struct cap cap) { return cap_aux_get(cap, 2, 1); }
 /* RIGHT_WRITE and RIGHT_READ */
 static inline unsigned frame_rights(struct cap cap) { return cap_aux_get(cap, 3, 2); }
-static inline enum frame_map frame_map(struct cap cap) { return (enum frame_map)cap_aux_get(cap, 5, 2); }
+static inline enum frame_map frame_map(struct cap cap)
+{
+    return (enum frame_map)cap_aux_get(cap, 5, 2);
+}
 /* frames and paging structures: where they are mapped */
 static inline bool table_is_mapped(struct cap cap) { return cap_aux_get(cap, 0, 1); }
 static inline unsigned map_asid(struct cap cap) { return (unsigned)(cap.data & MASK(PAGE_BITS)); }
 static inline u64 map_address(struct cap cap) { return cap.data & ~MASK(PAGE_BITS); }
+/* clang-format on */
 
-/* A slot of a CNode or of a TCB: a capability and its place in the derivation tree (derivation.h). */
+/* A slot of a CNode or of a TCB: a capability and its place in the derivation tree. */
 struct slot {
     struct cap cap;
     u64 prev; /* address of the previous slot in the tree's preorder, or 0 */
@@ -170,7 +180,7 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) == 32, "slot size is published (ABI section 4)");
 
-#define SLOT_REVOCABLE 1ULL    /* an original: what is copied from it becomes its child */
+#define SLOT_REVOCABLE    1ULL /* an original: what is copied from it becomes its child */
 #define SLOT_FIRST_BADGED 2ULL /* the first capability with this badge */
 
 #endif

@@ -68,7 +68,7 @@ struct slot_lookup cnode_lookup_target(struct cap root, u64 index, u64 depth)
         return lookup_failed((struct lookup_failure){ .type = seL4_NoFailure });
     result = cnode_resolve(root, index, (unsigned)depth);
     if (result.slot && result.bits_left > 0)
-        return lookup_failed((struct lookup_failure){ .type = seL4_DepthMismatch,
-                                                      .bits_left = result.bits_left });
+        return lookup_failed(
+            (struct lookup_failure){ .type = seL4_DepthMismatch, .bits_left = result.bits_left });
     return result;
 }

@@ -31,8 +31,8 @@ struct slot_lookup cnode_resolve(struct cap root, u64 address, unsigned depth);
 /* As a system call does: 64 bits from the thread's CSpace root; an early end succeeds. */
 struct slot_lookup cspace_lookup(struct tcb *thread, u64 address);
 /*
- * As CNode operations and Retype do: the walk must use up all bits. A depth that is not in 1..64 fails
- * with the failure seL4_NoFailure, for the API answers it with RangeError.
+ * As CNode operations and Retype do: the walk must use up all bits. A depth that is not in 1..64
+ * fails with the failure seL4_NoFailure, for the API answers it with RangeError.
  */
 struct slot_lookup cnode_lookup_target(struct cap root, u64 index, u64 depth);
 

@@ -8,8 +8,8 @@
  *
  * Two kinds of deletion:
  *  - exposed: somebody asked for this very slot. A zombie in it is worked off to the end.
- *  - inner: the slot belongs to an object that a zombie is working off. If it comes to hold a zombie
- *    itself, then that one changes places with what is in the first slot of its own object: the
+ *  - inner: the slot belongs to an object that a zombie is working off. If it comes to hold a
+ * zombie itself, then that one changes places with what is in the first slot of its own object: the
  *    object now is held by nobody but itself, and what was in its first slot is deleted in its
  *    stead. Depth never exceeds one, whatever the shape. Such a self-held object keeps its memory
  *    until the untyped it was made from is revoked, which finds the zombie as an exposed slot.
@@ -154,8 +154,8 @@ static bool slot_is_parent_of(const struct slot *parent, const struct slot *chil
     if (parent->cap.type != CAP_ENDPOINT && parent->cap.type != CAP_NOTIFICATION)
         return true;
     /* An unbadged original is above all; a badge's first capability above the others with it. */
-    return cap_badge(parent->cap) == 0 || (cap_badge(child->cap) == cap_badge(parent->cap) &&
-                                           !(child->next & SLOT_FIRST_BADGED));
+    return cap_badge(parent->cap) == 0 ||
+           (cap_badge(child->cap) == cap_badge(parent->cap) && !(child->next & SLOT_FIRST_BADGED));
 }
 
 bool slot_has_children(const struct slot *slot)
@@ -222,8 +222,8 @@ static enum status zombie_reduce(struct slot *slot)
     if (status != STATUS_OK)
         return status;
     /*
-     * Meanwhile this zombie may have changed places with another's, if this slot was that one's first;
-     * then there is nothing to count here.
+     * Meanwhile this zombie may have changed places with another's, if this slot was that one's
+     * first; then there is nothing to count here.
      */
     if (slot->cap.type == CAP_ZOMBIE && slot->cap.base == zombie.base &&
         slot->cap.data == zombie.data) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The derivation tree: which capability was made from which, so that revoking one reaches all that
- * came from it. The tree is one list in preorder (slot.prev, slot.next); who is whose parent follows
- * from the capabilities themselves and the two flags of a slot.
+ * came from it. The tree is one list in preorder (slot.prev, slot.next); who is whose parent
+ * follows from the capabilities themselves and the two flags of a slot.
  *
  * Invariants
  *  I1  A slot that holds no capability is in no list; each other slot is in exactly one.
@@ -49,8 +49,8 @@ bool slot_is_final(const struct slot *slot);
 enum status slot_delete(struct slot *slot) MUST_CHECK;
 enum status slot_revoke(struct slot *slot) MUST_CHECK;
 /*
- * Deletes a capability whose end takes bounded time: not one to a CNode, TCB, endpoint or notification, an IRQ
- * handler, or a zombie.
+ * Deletes a capability whose end takes bounded time: not one to a CNode, TCB, endpoint or
+ * notification, an IRQ handler, or a zombie.
  */
 void slot_delete_simple(struct slot *slot);
 

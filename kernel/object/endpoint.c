@@ -15,10 +15,12 @@
 
 static struct thread_queue queue_of(const struct endpoint *endpoint)
 {
-    return (struct thread_queue){ endpoint_head(endpoint), (struct tcb *)(uintptr_t)endpoint->tail };
+    return (struct thread_queue){ endpoint_head(endpoint),
+                                  (struct tcb *)(uintptr_t)endpoint->tail };
 }
 
-static void set_queue(struct endpoint *endpoint, struct thread_queue queue, enum endpoint_state state)
+static void set_queue(struct endpoint *endpoint, struct thread_queue queue,
+                      enum endpoint_state state)
 {
     endpoint->head_state = (u64)(uintptr_t)queue.head | (queue.head ? state : ENDPOINT_IDLE);
     endpoint->tail = (u64)(uintptr_t)queue.tail;
@@ -47,7 +49,8 @@ void endpoint_dequeue(struct endpoint *endpoint, struct tcb *tcb)
     tcb->blocked_on = NULL;
 }
 
-/* A requeued sender may get from behind the place where a search stopped to before it: see below. */
+/* A requeued sender may get from behind the place where a search stopped to before it: see below.
+ */
 static u64 nr_requeues;
 
 void endpoint_requeue(struct endpoint *endpoint, struct tcb *tcb, u8 priority)
@@ -82,8 +85,8 @@ static void wait_to_send(struct endpoint *endpoint, struct tcb *sender, struct s
 }
 
 /* The sender waits for an answer, if there is a way to give one; else it has stopped for good. */
-static void await_answer(struct tcb *sender, struct tcb *receiver, struct reply *reply, bool may_answer,
-                         bool may_donate)
+static void await_answer(struct tcb *sender, struct tcb *receiver, struct reply *reply,
+                         bool may_answer, bool may_donate)
 {
     if (reply && may_answer)
         reply_push(reply, sender, receiver, may_donate);
@@ -136,8 +139,8 @@ static void receive_from(struct endpoint *endpoint, struct tcb *receiver, struct
     if (sender->sched_context)
         sched_context_wake(sender->sched_context);
     if (sender->send_is_call || sender->fault.type != seL4_Fault_NullFault) {
-        await_answer(sender, receiver, reply, sender->send_can_grant || sender->send_can_grant_reply,
-                     !is_timeout);
+        await_answer(sender, receiver, reply,
+                     sender->send_can_grant || sender->send_can_grant_reply, !is_timeout);
     } else {
         thread_set_state(sender, THREAD_RUNNING);
         possible_switch_to(sender);

@@ -3,12 +3,11 @@
  * Endpoint, notification and reply: where threads meet. Sizes are the API's.
  *
  * Invariants
- *  I1  An endpoint's queue holds only senders or only receivers, as its state says; empty when idle.
- *      Order: by priority, first come first served within one (thread_queue.h).
- *  I2  A notification's queue is non-empty exactly when its state is WAITING; its badge counts only
- *      when ACTIVE.
- *  I3  reply->tcb->reply == reply whenever reply->tcb is set. The reply objects of one call chain
- *      form a stack under the scheduling context that travels along it: sc->reply is the newest;
+ *  I1  An endpoint's queue holds only senders or only receivers, as its state says; empty when
+ * idle. Order: by priority, first come first served within one (thread_queue.h). I2  A
+ * notification's queue is non-empty exactly when its state is WAITING; its badge counts only when
+ * ACTIVE. I3  reply->tcb->reply == reply whenever reply->tcb is set. The reply objects of one call
+ * chain form a stack under the scheduling context that travels along it: sc->reply is the newest;
  *      older ones follow by prev.
  * Locking: all cores' locks; fast paths: see kernel/core/lock.h.
  */
@@ -42,9 +41,9 @@ struct notification {
 _Static_assert(sizeof(struct notification) == 64, "published size");
 
 struct reply {
-    struct tcb *tcb;     /* waits for this reply, or receives with this object */
-    struct reply *prev;  /* older call of the chain */
-    struct reply *next;  /* newer call, or NULL */
+    struct tcb *tcb;                     /* waits for this reply, or receives with this object */
+    struct reply *prev;                  /* older call of the chain */
+    struct reply *next;                  /* newer call, or NULL */
     struct sched_context *sched_context; /* set in the newest of a chain: the donated context */
 };
 _Static_assert(sizeof(struct reply) == 32, "published size");
@@ -55,8 +54,8 @@ void notification_finalise(struct notification *notification);
 void reply_finalise(struct reply *reply);
 
 /*
- * Preemptible: sends away all who wait. slot_delete calls them before the last capability goes, so that
- * finalising finds an empty queue; they restart the waiting threads' system calls.
+ * Preemptible: sends away all who wait. slot_delete calls them before the last capability goes, so
+ * that finalising finds an empty queue; they restart the waiting threads' system calls.
  */
 enum status endpoint_drain(struct endpoint *endpoint) MUST_CHECK;
 enum status notification_drain(struct notification *notification) MUST_CHECK;
@@ -79,8 +78,8 @@ struct send_options {
 };
 
 /*
- * Sends sender's message or fault; receives for the current thread with a reply object or NULL. A thread
- * that must wait is queued, or, not blocking, goes on without.
+ * Sends sender's message or fault; receives for the current thread with a reply object or NULL. A
+ * thread that must wait is queued, or, not blocking, goes on without.
  */
 void endpoint_send(struct endpoint *endpoint, struct tcb *sender, struct send_options options);
 void endpoint_receive(struct endpoint *endpoint, struct tcb *receiver, struct reply *reply,
@@ -119,14 +118,16 @@ void reply_await(struct reply *reply, struct tcb *tcb);
 void reply_unlink(struct reply *reply);
 /* caller waits for the answer of callee; its scheduling context goes along if may_donate. */
 void reply_push(struct reply *reply, struct tcb *caller, struct tcb *callee, bool may_donate);
-/* Takes the reply object out of its chain; a context donated along it returns to the caller, which becomes inactive. */
+/* Takes the reply object out of its chain; a context donated along it returns to the caller, which
+ * becomes inactive. */
 void reply_take(struct reply *reply);
 /* The caller stops waiting: the chain breaks here, and nothing is returned. */
 void reply_cancel(struct reply *reply);
 /* Answers whoever waits for reply with replier's message; does nothing if nobody does. */
 void reply_send(struct reply *reply, struct tcb *replier, bool can_grant);
 
-/* Signals: wakes a waiter or a bound thread (also one in its guest), or marks the notification active. */
+/* Signals: wakes a waiter or a bound thread (also one in its guest), or marks the notification
+ * active. */
 void notification_signal(struct notification *notification, u64 badge);
 
 /* Takes the badge of an active notification. Returns false if it is not active. */

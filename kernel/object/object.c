@@ -21,7 +21,8 @@ static const struct object_type {
     u8 size_bits; /* where the caller chooses the size: what his number is added to */
     bool user_sized;
     bool may_be_device;
-    u8 table_cap; /* enum cap_type of the paging structures, which all begin alike: zeroed, unmapped */
+    u8 table_cap; /* enum cap_type of the paging structures, which all begin alike: zeroed, unmapped
+                   */
 } object_types[seL4_ObjectTypeCount] = {
     [seL4_UntypedObject] = { .user_sized = true, .may_be_device = true },
     [seL4_TCBObject] = { .size_bits = seL4_TCBBits },
@@ -36,8 +37,10 @@ static const struct object_type {
     [seL4_X86_4K] = { .size_bits = seL4_PageBits, .may_be_device = true },
     [seL4_X86_LargePageObject] = { .size_bits = seL4_LargePageBits, .may_be_device = true },
     [seL4_X86_PageTableObject] = { .size_bits = seL4_PageTableBits, .table_cap = CAP_PAGE_TABLE },
-    [seL4_X86_PageDirectoryObject] = { .size_bits = seL4_PageDirBits, .table_cap = CAP_PAGE_DIRECTORY },
-    [seL4_X86_IOPageTableObject] = { .size_bits = seL4_IOPageTableBits, .table_cap = CAP_IO_PAGE_TABLE },
+    [seL4_X86_PageDirectoryObject] = { .size_bits = seL4_PageDirBits,
+                                       .table_cap = CAP_PAGE_DIRECTORY },
+    [seL4_X86_IOPageTableObject] = { .size_bits = seL4_IOPageTableBits,
+                                     .table_cap = CAP_IO_PAGE_TABLE },
     [seL4_X86_VCPUObject] = { .size_bits = seL4_X86_VCPUBits },
     [seL4_X86_EPTPML4Object] = { .size_bits = seL4_X86_EPTPML4Bits, .table_cap = CAP_EPT_PML4 },
     [seL4_X86_EPTPDPTObject] = { .size_bits = seL4_X86_EPTPDPTBits, .table_cap = CAP_EPT_PDPT },
@@ -171,7 +174,8 @@ static struct cap zombie(struct cap cap, unsigned kind, u64 nr_slots)
     return cap_make(CAP_ZOMBIE, cap_hpa(cap), kind, nr_slots);
 }
 
-/* Threads that wait are sent away as a zombie's: those who try again then find nothing to wait at. */
+/* Threads that wait are sent away as a zombie's: those who try again then find nothing to wait at.
+ */
 static struct cap endpoint_end(struct cap cap)
 {
     struct endpoint *endpoint = cap_object(cap);

@@ -27,20 +27,23 @@ unsigned cap_size_bits(struct cap cap);
 struct cap cap_mask_rights(struct cap cap, unsigned rights);
 /* The CNode capability with the guard that the API's data word names; null if it does not fit. */
 struct cap cnode_set_guard(struct cap cap, u64 data);
-/* The capability with new API data (badge, guard, IO space); null if the type or state forbids it. */
+/* The capability with new API data (badge, guard, IO space); null if the type or state forbids it.
+ */
 struct cap cap_update_data(struct cap cap, u64 data, bool preserve);
 /*
- * What a copy of the capability in the slot would be: null if it may not be copied. STATUS_ERROR with
- * *error set to a seL4_Error when the API names another answer (RevokeFirst, IllegalOperation).
+ * What a copy of the capability in the slot would be: null if it may not be copied. STATUS_ERROR
+ * with *error set to a seL4_Error when the API names another answer (RevokeFirst,
+ * IllegalOperation).
  */
-enum status cap_derive(struct slot *slot, struct cap cap, struct cap *derived, u64 *error) MUST_CHECK;
+enum status cap_derive(struct slot *slot, struct cap cap, struct cap *derived,
+                       u64 *error) MUST_CHECK;
 
 /* Preemptible: what must be done before object_finalise for a last capability. */
 enum status object_prepare_end(struct cap cap) MUST_CHECK;
 /*
- * Undoes what the capability itself does (a mapping) and, if it is the last one (is_final), takes the
- * object out of use. Returns what must stay in the slot: null, or a zombie that still has slots to
- * empty, or threads that wait (derivation.c).
+ * Undoes what the capability itself does (a mapping) and, if it is the last one (is_final), takes
+ * the object out of use. Returns what must stay in the slot: null, or a zombie that still has slots
+ * to empty, or threads that wait (derivation.c).
  */
 struct cap object_finalise(struct cap cap, bool is_final);
 /*

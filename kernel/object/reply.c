@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reply objects and the chains of calls they form. When a caller lends its scheduling context to the
- * callee, the reply object becomes the newest of the context's chain:
+ * Reply objects and the chains of calls they form. When a caller lends its scheduling context to
+ * the callee, the reply object becomes the newest of the context's chain:
  *
  *      context.reply --> newest --prev--> older --prev--> oldest
  *      context <--sched_context-- newest <--next-- older <--next-- oldest
  *
- * Answering the newest takes the context back to its caller, and the next older one becomes newest. A
- * reply object that is taken out of the middle breaks the chain: the context stays where it gets to.
+ * Answering the newest takes the context back to its caller, and the next older one becomes newest.
+ * A reply object that is taken out of the middle breaks the chain: the context stays where it gets
+ * to.
  */
 #include "abi/faults.h"
 #include "kernel/api/fault_send.h"
@@ -118,7 +119,8 @@ void reply_finalise(struct reply *reply)
     }
 }
 
-/* What the answer says goes to the caller. Afterwards it is runnable or, by a fault's answer, not. */
+/* What the answer says goes to the caller. Afterwards it is runnable or, by a fault's answer, not.
+ */
 static void deliver(struct tcb *caller, struct tcb *replier, bool can_grant)
 {
     bool restart;

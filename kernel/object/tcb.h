@@ -5,11 +5,11 @@
  *
  * Objects    2048 bytes, from an untyped. Dies when its last capability goes.
  * Invariants
- *  I1  in_ready_queue: in exactly one ready queue, of its core and priority; runnable; has an active SC.
- *  I2  in_release_queue: its SC waits for a refill in its core's release queue; not in_ready_queue.
- *  I3  queue_next/queue_prev link it in the endpoint's or notification's queue exactly while its
- *      state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION.
- *  I4  sched_context->tcb == this whenever sched_context is set; the same for notification and vcpu.
+ *  I1  in_ready_queue: in exactly one ready queue, of its core and priority; runnable; has an
+ * active SC. I2  in_release_queue: its SC waits for a refill in its core's release queue; not
+ * in_ready_queue. I3  queue_next/queue_prev link it in the endpoint's or notification's queue
+ * exactly while its state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION. I4
+ * sched_context->tcb == this whenever sched_context is set; the same for notification and vcpu.
  * Locking: all cores' locks, or the lock of the thread's core for what a fast path names.
  */
 #ifndef KERNEL_OBJECT_TCB_H
@@ -84,11 +84,12 @@ struct tcb {
     bool receive_can_grant;
 
     struct tcb *queue_next, *queue_prev; /* endpoint or notification queue */
-    struct tcb *run_next, *run_last;     /* of the first of its priority in the queue (thread_queue.h) */
-    struct tcb *cancel_cursor;           /* where this thread's CancelBadgedSends goes on */
-    struct tcb *cancel_owner;            /* whose cancel_cursor points here */
-    u64 cancel_epoch;                    /* requeues seen when the search began (endpoint.c) */
-    struct tcb *sched_next, *sched_prev; /* ready queue */
+    struct tcb *run_next,
+        *run_last;             /* of the first of its priority in the queue (thread_queue.h) */
+    struct tcb *cancel_cursor; /* where this thread's CancelBadgedSends goes on */
+    struct tcb *cancel_owner;  /* whose cancel_cursor points here */
+    u64 cancel_epoch;          /* requeues seen when the search began (endpoint.c) */
+    struct tcb *sched_next, *sched_prev;     /* ready queue */
     struct tcb *heap_parent, *heap_child[2]; /* release queue */
 
     /* The thread whose SchedContext_YieldTo this one waits for is in yield_to. */
@@ -105,12 +106,14 @@ _Static_assert(sizeof(struct tcb) <= 2048, "TCB size is published (ABI section 4
 
 /* Sets up a thread in zeroed memory: inactive, standard initial registers and FPU state. */
 void tcb_create(struct tcb *tcb);
-/* The last capability has gone: suspends and unbinds everything but the slots, which a zombie empties. */
+/* The last capability has gone: suspends and unbinds everything but the slots, which a zombie
+ * empties. */
 void tcb_finalise(struct tcb *tcb);
 
 /* Cancels whatever the thread waits for; it becomes inactive. */
 void tcb_suspend(struct tcb *tcb);
-/* Ends a wait in an endpoint, notification or reply queue; the thread becomes inactive, queues consistent. */
+/* Ends a wait in an endpoint, notification or reply queue; the thread becomes inactive, queues
+ * consistent. */
 void tcb_cancel_ipc(struct tcb *tcb);
 /* Makes an inactive or blocked thread repeat or go on; does nothing if it is runnable. */
 void tcb_restart(struct tcb *tcb);
@@ -118,7 +121,8 @@ void tcb_restart(struct tcb *tcb);
 /* The thread waits for somebody else. */
 static inline bool thread_is_blocked(const struct tcb *tcb)
 {
-    return (tcb->state >= THREAD_BLOCKED_ON_RECEIVE && tcb->state <= THREAD_BLOCKED_ON_NOTIFICATION) ||
+    return (tcb->state >= THREAD_BLOCKED_ON_RECEIVE &&
+            tcb->state <= THREAD_BLOCKED_ON_NOTIFICATION) ||
            tcb->state == THREAD_HALTED_VM;
 }
 
@@ -128,7 +132,8 @@ static inline bool thread_is_stopped(const struct tcb *tcb)
     return tcb->state == THREAD_INACTIVE || thread_is_blocked(tcb);
 }
 
-/* Where the thread is for others: at the system call that it has not finished, else the next instruction. */
+/* Where the thread is for others: at the system call that it has not finished, else the next
+ * instruction. */
 static inline u64 tcb_fault_ip(const struct tcb *tcb)
 {
     const struct user_context *c = &tcb->context;
@@ -152,8 +157,9 @@ static inline bool tcb_has_timeout_handler(const struct tcb *tcb)
  * again before it goes on. */
 void tcb_settle_registers(struct tcb *tcb);
 
-/* The thread's IPC buffer in the physical window if it has one with the rights asked for, or NULL. A
- * device frame is never installed (TCB_SetIPCBuffer); by its alignment the buffer lies in one frame. */
+/* The thread's IPC buffer in the physical window if it has one with the rights asked for, or NULL.
+ * A device frame is never installed (TCB_SetIPCBuffer); by its alignment the buffer lies in one
+ * frame. */
 static inline u64 *tcb_buffer(const struct tcb *tcb, unsigned rights)
 {
     struct cap frame = tcb->slots[TCB_IPC_BUFFER].cap;

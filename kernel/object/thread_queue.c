@@ -16,7 +16,8 @@ static struct tcb *runs_above(const struct thread_queue *queue, u8 priority, str
     return above;
 }
 
-static void link_between(struct thread_queue *queue, struct tcb *prev, struct tcb *tcb, struct tcb *next)
+static void link_between(struct thread_queue *queue, struct tcb *prev, struct tcb *tcb,
+                         struct tcb *next)
 {
     tcb->queue_prev = prev;
     tcb->queue_next = next;

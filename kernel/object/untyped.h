@@ -25,7 +25,8 @@ static inline u64 untyped_free_offset(struct cap untyped)
     return untyped.data;
 }
 
-static inline struct cap untyped_cap(hpa_t base, unsigned size_bits, bool is_device, u64 free_offset)
+static inline struct cap untyped_cap(hpa_t base, unsigned size_bits, bool is_device,
+                                     u64 free_offset)
 {
     return cap_make(CAP_UNTYPED, base, size_bits | (unsigned)is_device << 6, free_offset);
 }

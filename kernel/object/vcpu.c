@@ -47,7 +47,8 @@ void vcpu_unbind(struct vcpu *vcpu)
 
     if (!tcb)
         return;
-    /* A thread in its guest cannot go on without it: as after a suspend, it would repeat VMEnter. */
+    /* A thread in its guest cannot go on without it: as after a suspend, it would repeat VMEnter.
+     */
     if (tcb->state == THREAD_RUNNING_VM || tcb->state == THREAD_HALTED_VM)
         tcb_suspend(tcb);
     tcb->vcpu = NULL;
@@ -212,7 +213,8 @@ static void read_extended_words(struct vcpu *vcpu, const u64 *words)
 #pragma GCC unroll 15
     for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
         vcpu->gpr[i] = __atomic_load_n(&words[VMENTER_MR_RAX + i], __ATOMIC_RELAXED);
-    vcpu->activity = __atomic_load_n(&words[VMENTER_MR_ACTIVITY], __ATOMIC_RELAXED) == VCPU_ACTIVITY_HLT;
+    vcpu->activity =
+        __atomic_load_n(&words[VMENTER_MR_ACTIVITY], __ATOMIC_RELAXED) == VCPU_ACTIVITY_HLT;
     vcpu->deadline = __atomic_load_n(&words[VMENTER_MR_DEADLINE], __ATOMIC_RELAXED);
 }
 
@@ -252,7 +254,8 @@ void vcpu_enter(void)
     if (vcpu->extended)
         read_extended_words(vcpu, message_words(buffer));
 
-    /* A timer set too early finds nothing to do and is set anew; that is cheaper than always setting it. */
+    /* A timer set too early finds nothing to do and is set anew; that is cheaper than always
+     * setting it. */
     if (vcpu->deadline < this_core()->timer_deadline)
         this_core()->reprogram = true;
     if (vcpu->activity == VCPU_ACTIVITY_HLT)
@@ -310,9 +313,10 @@ void vcpu_timers_expire(ticks_t now)
 /* --- I/O ports ------------------------------------------------------------------------------- */
 
 /*
- * An I/O port capability names the VCPU it is mapped to by a handle, not by address: the VCPU may be
- * gone, and its memory somebody's, when the capability goes. Handles have a generation; when all
- * are taken the oldest is, and its VCPU's ports are intercepted again (as on seL4, ABI section 11.1).
+ * An I/O port capability names the VCPU it is mapped to by a handle, not by address: the VCPU may
+ * be gone, and its memory somebody's, when the capability goes. Handles have a generation; when all
+ * are taken the oldest is, and its VCPU's ports are intercepted again (as on seL4, ABI
+ * section 11.1).
  */
 #define IO_HANDLES 1024
 
@@ -326,7 +330,8 @@ static struct vcpu *io_handle_find(u32 handle)
 {
     unsigned index = handle % IO_HANDLES;
 
-    return handle && io_handles[index].generation == handle / IO_HANDLES ? io_handles[index].vcpu : NULL;
+    return handle && io_handles[index].generation == handle / IO_HANDLES ? io_handles[index].vcpu
+                                                                         : NULL;
 }
 
 static void io_handle_free(struct vcpu *vcpu)
@@ -359,7 +364,7 @@ u32 vcpu_map_io_ports(struct vcpu *vcpu, u16 first, u16 last)
     u8 *bitmap = vcpu_io_bitmap(vcpu);
 
     for (unsigned port = first; port <= last; port++)
-        bitmap[port / 8] &= (u8)~(1u << (port % 8));
+        bitmap[port / 8] &= (u8) ~(1u << (port % 8));
     return io_handle_of(vcpu);
 }
 

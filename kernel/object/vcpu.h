@@ -12,12 +12,11 @@
  * Objects    16 KiB from an untyped. Bound to one thread at a time; dies with its last capability.
  * Invariants
  *  I1  vcpu->tcb->vcpu == vcpu whenever vcpu->tcb is set.
- *  I2  A clear bit in the I/O bitmap belongs to an I/O port capability that holds this VCPU's handle.
- *  I3  A VCPU is in the list of halted VMs of core halted_core exactly while its thread is in
- *      THREAD_HALTED_VM. The list is ordered by deadline.
- *  I4  The guest's general registers are in gpr whenever the kernel runs.
- * Locking: the lock of the thread's core on entry and exit; all cores' locks for the rest.
- * Sources: ABI section 11; abi/vcpu.h for Bulkhead's extensions.
+ *  I2  A clear bit in the I/O bitmap belongs to an I/O port capability that holds this VCPU's
+ * handle. I3  A VCPU is in the list of halted VMs of core halted_core exactly while its thread is
+ * in THREAD_HALTED_VM. The list is ordered by deadline. I4  The guest's general registers are in
+ * gpr whenever the kernel runs. Locking: the lock of the thread's core on entry and exit; all
+ * cores' locks for the rest. Sources: ABI section 11; abi/vcpu.h for Bulkhead's extensions.
  */
 #ifndef KERNEL_OBJECT_VCPU_H
 #define KERNEL_OBJECT_VCPU_H
@@ -26,23 +25,37 @@
 
 struct tcb;
 
-#define VCPU_SIZE_BITS 14
+#define VCPU_SIZE_BITS        14
 #define VCPU_IO_BITMAP_OFFSET 4096
-#define VCPU_IO_BITMAP_BYTES 8192
-#define VCPU_GUARD_BYTES 64
-#define VCPU_STATE_OFFSET (VCPU_IO_BITMAP_OFFSET + VCPU_IO_BITMAP_BYTES + VCPU_GUARD_BYTES)
+#define VCPU_IO_BITMAP_BYTES  8192
+#define VCPU_GUARD_BYTES      64
+#define VCPU_STATE_OFFSET     (VCPU_IO_BITMAP_OFFSET + VCPU_IO_BITMAP_BYTES + VCPU_GUARD_BYTES)
 
-#define VCPU_FPU_AREA_BYTES 2752  /* XSAVE standard format up to AVX-512 and PKRU */
-#define VCPU_BACKEND_BYTES 816    /* the backend's own state */
-#define VCPU_GPR_COUNT 15
+#define VCPU_FPU_AREA_BYTES 2752 /* XSAVE standard format up to AVX-512 and PKRU */
+#define VCPU_BACKEND_BYTES  816  /* the backend's own state */
+#define VCPU_GPR_COUNT      15
 
 /* Guest general registers, in the order of the API's messages. */
 enum vcpu_gpr {
-    GPR_RAX, GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI, GPR_RBP,
-    GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+    GPR_RAX,
+    GPR_RBX,
+    GPR_RCX,
+    GPR_RDX,
+    GPR_RSI,
+    GPR_RDI,
+    GPR_RBP,
+    GPR_R8,
+    GPR_R9,
+    GPR_R10,
+    GPR_R11,
+    GPR_R12,
+    GPR_R13,
+    GPR_R14,
+    GPR_R15,
 };
 
-/* Why the guest stopped, in VMX terms: the backend fills it at each exit that goes to the monitor. */
+/* Why the guest stopped, in VMX terms: the backend fills it at each exit that goes to the monitor.
+ */
 struct vcpu_exit {
     u64 reason;
     u64 qualification;
@@ -52,7 +65,8 @@ struct vcpu_exit {
     u64 interruption_error;
     u64 vectoring_info;
     u64 vectoring_error;
-    bool decode_state; /* the reason has a qualification: an extended message carries CPU modes too */
+    bool decode_state; /* the reason has a qualification: an extended message carries CPU modes too
+                        */
 };
 
 /* An exit of which nothing is known yet. An error code counts only with its information word. */
@@ -72,10 +86,10 @@ struct vcpu {
     struct vcpu *halted_next, *halted_prev; /* its core's halted VMs, by deadline */
     unsigned halted_core;
     ticks_t deadline;
-    u32 io_handle;    /* names this VCPU in I/O port capabilities; 0: none yet */
-    u32 activity;     /* 0 active, 1 HLT */
-    bool extended;    /* the last entry was an extended one: answers are, too */
-    bool fpu_valid;   /* fpu_area holds a state (or the CPU does) */
+    u32 io_handle;  /* names this VCPU in I/O port capabilities; 0: none yet */
+    u32 activity;   /* 0 active, 1 HLT */
+    bool extended;  /* the last entry was an extended one: answers are, too */
+    bool fpu_valid; /* fpu_area holds a state (or the CPU does) */
     u64 xcr0;
     u64 tsc_aux;
     u64 dr[4];
@@ -129,7 +143,8 @@ void vcpu_notify(struct tcb *thread, u64 badge);
 void vcpu_stop(struct tcb *thread);
 /* When the guest's run or sleep is to end, at the latest. */
 void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline);
-/* The earliest deadline of this core's halted VMs and of the current thread's guest, or all ones. */
+/* The earliest deadline of this core's halted VMs and of the current thread's guest, or all ones.
+ */
 ticks_t vcpu_next_deadline(void);
 /* Ends the sleep or the run of the VMs of this core whose deadline has passed. */
 void vcpu_timers_expire(ticks_t now);

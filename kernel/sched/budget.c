@@ -30,8 +30,8 @@ void budget_charge(void)
 }
 
 /*
- * The head refill is spent. Round robin: its turn comes again after the others of its priority. Else
- * the thread tells its timeout handler, or waits for the next refill if that is not due.
+ * The head refill is spent. Round robin: its turn comes again after the others of its priority.
+ * Else the thread tells its timeout handler, or waits for the next refill if that is not due.
  */
 static void end_of_budget(struct core *core, bool may_fault)
 {

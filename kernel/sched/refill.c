@@ -68,9 +68,14 @@ static ticks_t later_by(ticks_t time, ticks_t delay)
  */
 static void append(struct sched_context *sc, struct refill refill)
 {
-    struct refill *tail = sc->refill_count ? refill_tail(sc) : NULL;
+    struct refill *tail;
 
-    if (tail && end_of(tail) >= refill.time) {
+    if (sc->refill_count == 0) {
+        push(sc, refill);
+        return;
+    }
+    tail = refill_tail(sc);
+    if (end_of(tail) >= refill.time) {
         tail->amount += refill.amount;
     } else if (sc->refill_count < sc->refill_max) {
         push(sc, refill);
@@ -93,7 +98,8 @@ static void restore_minimum(struct sched_context *sc)
 
 /* --- operations ------------------------------------------------------------------------------ */
 
-void refill_new(struct sched_context *sc, unsigned max_refills, ticks_t budget, ticks_t period, ticks_t now)
+void refill_new(struct sched_context *sc, unsigned max_refills, ticks_t budget, ticks_t period,
+                ticks_t now)
 {
     kernel_assert(max_refills >= REFILLS_MIN);
     sc->period = period;
@@ -102,7 +108,8 @@ void refill_new(struct sched_context *sc, unsigned max_refills, ticks_t budget, 
     set_only(sc, (struct refill){ now, budget });
 }
 
-void refill_update(struct sched_context *sc, unsigned max_refills, ticks_t budget, ticks_t period, ticks_t now)
+void refill_update(struct sched_context *sc, unsigned max_refills, ticks_t budget, ticks_t period,
+                   ticks_t now)
 {
     struct refill head = *refill_head(sc);
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The release queue: threads that wait for a refill, as a binary heap by the time of that refill. The
- * heap is a complete tree of the threads themselves, so that every operation takes a number of steps
- * that is logarithmic in their number, whatever the order of times.
+ * The release queue: threads that wait for a refill, as a binary heap by the time of that refill.
+ * The heap is a complete tree of the threads themselves, so that every operation takes a number of
+ * steps that is logarithmic in their number, whatever the order of times.
  *
  * Invariants
- *  I1  Node 1 is the root, core->release_head; the children of node n are nodes 2n and 2n + 1; nodes
- *      1 to core->release_count exist.
- *  I2  A thread's refill does not come before that of its parent.
- * Locking: the core's lock.
+ *  I1  Node 1 is the root, core->release_head; the children of node n are nodes 2n and 2n + 1;
+ * nodes 1 to core->release_count exist. I2  A thread's refill does not come before that of its
+ * parent. Locking: the core's lock.
  */
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"

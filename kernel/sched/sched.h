@@ -4,9 +4,10 @@
  *
  * Invariants
  *  I1  current is in no ready queue while it runs.
- *  I2  A ready queue's bit in ready_words is set exactly when it is non-empty; the same for ready_top.
- *  I3  The release queue (a heap, release.c) gives the thread with the earliest head refill first.
- * Locking: the lock of the core concerned; threads of other cores need all cores' locks.
+ *  I2  A ready queue's bit in ready_words is set exactly when it is non-empty; the same for
+ * ready_top. I3  The release queue (a heap, release.c) gives the thread with the earliest head
+ * refill first. Locking: the lock of the core concerned; threads of other cores need all cores'
+ * locks.
  */
 #ifndef KERNEL_SCHED_SCHED_H
 #define KERNEL_SCHED_SCHED_H
@@ -18,7 +19,8 @@ bool thread_is_runnable(const struct tcb *tcb);
 /* Runnable, and has a configured scheduling context that is ready and not waiting for release. */
 bool thread_is_schedulable(const struct tcb *tcb);
 
-/* Sets the state; a runnable thread that stops being so leaves the queues, and a new choice is made. */
+/* Sets the state; a runnable thread that stops being so leaves the queues, and a new choice is
+ * made. */
 void thread_set_state(struct tcb *tcb, enum thread_state state);
 void thread_set_priority(struct tcb *tcb, u8 priority);
 void thread_set_core(struct tcb *tcb, unsigned core);
@@ -29,7 +31,8 @@ void ready_queue_remove(struct tcb *tcb);  /* no-op if not in one */
 void release_queue_insert(struct tcb *tcb);
 void release_queue_remove(struct tcb *tcb);
 
-/* tcb has become runnable: run it now if it is schedulable and of higher priority, else queue it. */
+/* tcb has become runnable: run it now if it is schedulable and of higher priority, else queue it.
+ */
 void possible_switch_to(struct tcb *tcb);
 /* The choice of the running thread must be made again before the kernel is left. */
 void reschedule_required(void);
@@ -41,7 +44,8 @@ void time_update(void);
  * the thread waits for its refill or faults (timeout), and the system call is repeated later.
  */
 bool budget_check(void);
-/* As above for the restart of a system call: sets current to THREAD_RESTART when there is no budget. */
+/* As above for the restart of a system call: sets current to THREAD_RESTART when there is no
+ * budget. */
 bool budget_check_restart(void);
 /* Charges consumed time to current_sc and starts counting anew. */
 void budget_charge(void);
@@ -51,10 +55,12 @@ void budget_yield(void);
 /* Before the kernel is left: makes the choice, wakes what is due, sets the timer. After it,
  * this_core()->current is what runs. */
 void schedule(void);
-/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), and the pending YieldTo result. */
+/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), and the pending YieldTo
+ * result. */
 void activate_current(void);
 
-/* tcb's context changed hands or is about to go: it is no candidate for the next switch any more. */
+/* tcb's context changed hands or is about to go: it is no candidate for the next switch any more.
+ */
 void sched_forget(struct tcb *tcb);
 /* tcb is runnable and has an active context that gives no time now: it waits for the refill. */
 void sched_postpone(struct tcb *tcb);
@@ -64,7 +70,8 @@ void sched_resume(struct tcb *tcb);
 /* Boot: the first thread of this core. schedule() and activate_current() must follow. */
 void sched_start(struct tcb *initial);
 
-/* Platform hooks, called when the running thread changes (kernel/x86/switch.c; host tests fake them). */
+/* Platform hooks, called when the running thread changes (kernel/x86/switch.c; host tests fake
+ * them). */
 void arch_switch_to_thread(struct tcb *tcb);
 void arch_switch_to_idle(struct tcb *idle);
 
