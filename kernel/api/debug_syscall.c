@@ -38,12 +38,13 @@ static void dump_scheduler(const struct core *core)
 static void name_thread(struct tcb *caller, struct cap target)
 {
     const u64 *buffer = tcb_buffer_for_send(caller);
-    const char *from = (const char *)(buffer + 1);
+    const char *from;
     char *to;
     size_t i = 0;
 
     if (target.type != CAP_TCB || !buffer)
         panic("DebugNameThread: no TCB, or no IPC buffer");
+    from = (const char *)(buffer + 1);
     to = cap_tcb(target)->name;
     do {
         if (i == sizeof(((struct tcb *)0)->name))

@@ -34,7 +34,8 @@ static bool is_refused_in_combined_send(struct cap cap)
 enum status invocation_dispatch(struct request *request)
 {
     u64 type = request->cap.type;
-    const struct method *method = &methods[request->label < ARRAY_LENGTH(methods) ? request->label : 0];
+    const struct method *method =
+        &methods[request->label < ARRAY_LENGTH(methods) ? request->label : 0];
 
     if (type == CAP_NULL || type == CAP_ZOMBIE)
         return error_capability(request, 0);

@@ -18,7 +18,8 @@ static inline bool is_short(u64 info)
     return ipc_info_extra_caps(info) == 0 && ipc_info_length(info) <= seL4_FastMessageRegisters;
 }
 
-/* The capability at an address of a CSpace of one level; null if it has more, or the guard differs. */
+/* The capability at an address of a CSpace of one level; null if it has more, or the guard differs.
+ */
 static inline struct cap find(const struct tcb *tcb, u64 address)
 {
     struct cap root = tcb->slots[TCB_CSPACE].cap;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The short way for the IPC that matters most: a Call of a passive server that waits, and its
- * ReplyRecv. Both hand the caller's scheduling context over, so that budgets, timer and ready queues
- * stay as they are; nothing else of the kernel's state changes either.
+ * ReplyRecv. Both hand the caller's scheduling context over, so that budgets, timer and ready
+ * queues stay as they are; nothing else of the kernel's state changes either.
  *
  * Everything else is left to the general path, which gives the same results (tests/unit/kernel
  * compares the two).

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CNode invocations (ABI section 5.1). All begin by looking up the target slot in message words 0 and
- * 1, below the invoked CNode; the copying ones then check the target empty and look up a source in
- * words 2 and 3, below the first extra capability.
+ * CNode invocations (ABI section 5.1). All begin by looking up the target slot in message words 0
+ * and 1, below the invoked CNode; the copying ones then check the target empty and look up a source
+ * in words 2 and 3, below the first extra capability.
  */
 #include "abi/types.h"
 #include "kernel/api/request.h"
@@ -18,9 +18,9 @@ static enum status target_slot(struct request *request, struct slot **target)
 
 static enum status error_missing(struct request *request, bool source, u64 depth)
 {
-    return error_lookup(request, source,
-                        (struct lookup_failure){ .type = seL4_MissingCapability,
-                                                 .bits_left = depth });
+    return error_lookup(
+        request, source,
+        (struct lookup_failure){ .type = seL4_MissingCapability, .bits_left = depth });
 }
 
 /* --- one slot -------------------------------------------------------------------------------- */
@@ -103,8 +103,7 @@ enum status invoke_cnode_copy(struct request *request)
     if (status != STATUS_OK)
         return status;
     return insert_derived(
-        request, slots,
-        cap_mask_rights(slots.source->cap, request_word(request, 4) & RIGHTS_ALL));
+        request, slots, cap_mask_rights(slots.source->cap, request_word(request, 4) & RIGHTS_ALL));
 }
 
 enum status invoke_cnode_mint(struct request *request)

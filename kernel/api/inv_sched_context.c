@@ -117,7 +117,8 @@ enum status invoke_sched_context_yield_to(struct request *request)
         if (target->core == caller->core && target->priority >= caller->priority &&
             caller->sched_context) {
             yield_to(caller, sc);
-            reply_word(request, 0); /* known when the caller runs again: sched_context_complete_yield */
+            reply_word(request,
+                       0); /* known when the caller runs again: sched_context_complete_yield */
             return STATUS_OK;
         }
         ready_queue_remove(target);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Methods of TCBs (ABI sections 5 and 5.1). dispatch.c has checked lengths, but for WriteRegisters. */
+/* Methods of TCBs (ABI sections 5 and 5.1). dispatch.c has checked lengths, but for WriteRegisters.
+ */
 #include "abi/types.h"
 #include "kernel/api/ipc.h"
 #include "kernel/api/request.h"
@@ -23,15 +24,16 @@ static struct tcb *invoked(const struct request *request)
 static u64 *context_word(struct user_context *c, unsigned i)
 {
     u64 *const words[seL4_UserContextWords] = {
-        NULL,    &c->rsp, &c->rflags, &c->rax, &c->rbx, &c->rcx, &c->rdx, &c->rsi,     &c->rdi,     &c->rbp,
-        &c->r8,  &c->r9,  &c->r10,    &c->r11, &c->r12, &c->r13, &c->r14, &c->r15,     &c->fs_base, &c->gs_base,
+        NULL,    &c->rsp, &c->rflags, &c->rax, &c->rbx,     &c->rcx,     &c->rdx,
+        &c->rsi, &c->rdi, &c->rbp,    &c->r8,  &c->r9,      &c->r10,     &c->r11,
+        &c->r12, &c->r13, &c->r14,    &c->r15, &c->fs_base, &c->gs_base,
     };
 
     return words[i];
 }
 
-#define CONTEXT_RIP 0
-#define CONTEXT_RFLAGS 2
+#define CONTEXT_RIP     0
+#define CONTEXT_RFLAGS  2
 #define CONTEXT_FS_BASE 18
 #define CONTEXT_GS_BASE 19
 
@@ -194,7 +196,8 @@ static enum status check_buffer(struct request *request, u64 address, struct slo
     return STATUS_OK;
 }
 
-/* Replacing it would delete a CNode or a thread: that could take long, and the caller must do it first. */
+/* Replacing it would delete a CNode or a thread: that could take long, and the caller must do it
+ * first. */
 static bool deletion_is_long(const struct slot *slot)
 {
     switch (slot->cap.type) {
@@ -243,7 +246,8 @@ static enum status check_space(struct request *request, struct slot *cspace, u64
     return STATUS_OK;
 }
 
-static enum status check_handler(struct request *request, unsigned number, struct installation *handler)
+static enum status check_handler(struct request *request, unsigned number,
+                                 struct installation *handler)
 {
     struct slot *source = request->extra[number - 1];
     unsigned rights = cap_rights(source->cap);
@@ -258,8 +262,8 @@ static enum status check_handler(struct request *request, unsigned number, struc
 }
 
 /*
- * Deleting the old capability never takes long (deletion_is_long, or by its type), and never empties
- * the source: what it might delete with it is no CNode.
+ * Deleting the old capability never takes long (deletion_is_long, or by its type), and never
+ * empties the source: what it might delete with it is no CNode.
  */
 static enum status install(struct tcb *tcb, enum tcb_slot index, struct installation what)
 {
@@ -302,8 +306,8 @@ enum status invoke_tcb_configure(struct request *request)
     enum status status = check_buffer(request, address, request->extra[2], &buffer);
 
     if (status == STATUS_OK)
-        status = check_space(request, request->extra[0], cspace_data, request->extra[1], vspace_data,
-                             &space);
+        status = check_space(request, request->extra[0], cspace_data, request->extra[1],
+                             vspace_data, &space);
     if (status != STATUS_OK)
         return status;
     status = install_space(tcb, space);

@@ -51,9 +51,9 @@ static enum status retype_find_cnode(struct request *request, struct cap *cnode)
     }
     if (cnode->type == CAP_CNODE)
         return STATUS_OK;
-    return error_lookup(request, false,
-                        (struct lookup_failure){ .type = seL4_MissingCapability,
-                                                 .bits_left = depth });
+    return error_lookup(
+        request, false,
+        (struct lookup_failure){ .type = seL4_MissingCapability, .bits_left = depth });
 }
 
 static enum status retype_check_slots(struct request *request, struct cap cnode,

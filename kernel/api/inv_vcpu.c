@@ -67,9 +67,8 @@ enum status invoke_vcpu_write_vmcs(struct request *request)
 {
     u64 written;
 
-    if (!is_usable(request, 2) ||
-        !virt->write_field(invoked(request), request_word(request, 0), request_word(request, 1),
-                           &written))
+    if (!is_usable(request, 2) || !virt->write_field(invoked(request), request_word(request, 0),
+                                                     request_word(request, 1), &written))
         return error_code(request, seL4_IllegalOperation);
     reply_word(request, written);
     return STATUS_OK;
@@ -113,8 +112,8 @@ enum status invoke_vcpu_enable_io_port(struct request *request)
         return error_argument(request, 0);
 
     vcpu_unmap_io_ports(slot->cap);
-    slot->cap.data = (slot->cap.data & MASK(32)) |
-                     (u64)vcpu_map_io_ports(invoked(request), low, high) << 32;
+    slot->cap.data =
+        (slot->cap.data & MASK(32)) | (u64)vcpu_map_io_ports(invoked(request), low, high) << 32;
     return STATUS_OK;
 }
 

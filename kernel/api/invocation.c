@@ -101,8 +101,8 @@ static enum status invoke_reply(struct request *request)
 /* --- kernel objects -------------------------------------------------------------------------- */
 
 /*
- * Meanwhile the caller is in THREAD_RESTART: if it is stopped by what it does, or preempted, it will
- * begin again. It is answered if it still is there afterwards.
+ * Meanwhile the caller is in THREAD_RESTART: if it is stopped by what it does, or preempted, it
+ * will begin again. It is answered if it still is there afterwards.
  */
 static enum status invoke_object(struct request *request)
 {
@@ -145,13 +145,13 @@ static enum status invoke(struct request *request, struct invocation_kind kind)
 
 static void capability_fault(struct tcb *thread, u64 cptr, struct lookup_failure failure)
 {
-    thread->fault = (struct fault){
-        .type = seL4_Fault_CapFault, .word = { cptr, false }, .lookup = failure
-    };
+    thread->fault =
+        (struct fault){ .type = seL4_Fault_CapFault, .word = { cptr, false }, .lookup = failure };
     fault_send(thread);
 }
 
-/* Looks up what the request is about. A capability that is not found is a fault, if the call may block. */
+/* Looks up what the request is about. A capability that is not found is a fault, if the call may
+ * block. */
 static bool find_capabilities(struct request *request, u64 cptr, u64 info)
 {
     struct tcb *caller = request->caller;

@@ -31,14 +31,15 @@ bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc
 /* Where receiver wants a capability: an empty slot, or NULL. */
 static struct slot *receive_slot(struct tcb *receiver, const u64 *buffer)
 {
-    struct slot_lookup root = cspace_lookup(receiver,
-                                            ipc_buffer_read(buffer, IPC_BUFFER_WORD(receiveCNode)));
+    struct slot_lookup root =
+        cspace_lookup(receiver, ipc_buffer_read(buffer, IPC_BUFFER_WORD(receiveCNode)));
     struct slot_lookup target;
 
     if (!root.slot)
         return NULL;
-    target = cnode_lookup_target(root.slot->cap, ipc_buffer_read(buffer, IPC_BUFFER_WORD(receiveIndex)),
-                                 ipc_buffer_read(buffer, IPC_BUFFER_WORD(receiveDepth)));
+    target =
+        cnode_lookup_target(root.slot->cap, ipc_buffer_read(buffer, IPC_BUFFER_WORD(receiveIndex)),
+                            ipc_buffer_read(buffer, IPC_BUFFER_WORD(receiveDepth)));
     return target.slot && slot_is_empty(target.slot) ? target.slot : NULL;
 }
 

@@ -69,7 +69,8 @@ static inline u64 ipc_word(struct tcb *tcb, const u64 *buffer, unsigned i)
     return i < seL4_FastMessageRegisters ? *ipc_register(tcb, i) : ipc_buffer_read(buffer, i + 1);
 }
 
-/* Sets word i of the thread's incoming message; returns the length so far, which ends at four without buffer. */
+/* Sets word i of the thread's incoming message; returns the length so far, which ends at four
+ * without buffer. */
 static inline unsigned ipc_set_word(struct tcb *tcb, u64 *buffer, unsigned i, u64 value)
 {
     if (i < seL4_FastMessageRegisters)
@@ -90,11 +91,13 @@ struct ipc_caps {
     u64 failed_address; /* of the one that was not found */
 };
 
-/* Looks up the sender's extra capabilities. Returns false when one is not found: *failure says why. */
+/* Looks up the sender's extra capabilities. Returns false when one is not found: *failure says why.
+ */
 bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc_caps *caps,
                      struct lookup_failure *failure);
 
-/* Sender's message, or its fault if it has one, becomes receiver's. endpoint: the one it goes through, or NULL. */
+/* Sender's message, or its fault if it has one, becomes receiver's. endpoint: the one it goes
+ * through, or NULL. */
 void ipc_transfer(struct tcb *sender, struct endpoint *endpoint, u64 badge, bool can_grant,
                   struct tcb *receiver);
 

@@ -4,8 +4,8 @@
 #include "abi/types.h"
 #include "kernel/object/derivation.h"
 
-enum status request_slot(struct request *request, struct cap root, u64 index, u64 depth, bool source,
-                         struct slot **slot)
+enum status request_slot(struct request *request, struct cap root, u64 index, u64 depth,
+                         bool source, struct slot **slot)
 {
     struct slot_lookup lookup = cnode_lookup_target(root, index, depth);
 

@@ -14,8 +14,9 @@
 
 /* What a failed invocation reports (ABI section 6). */
 struct api_error {
-    u64 code;                     /* seL4_Error */
-    u64 word[2];                  /* argument number, or minimum and maximum, or bytes available, or 1 if a lookup of the source failed */
+    u64 code;    /* seL4_Error */
+    u64 word[2]; /* argument number, or minimum and maximum, or bytes available, or 1 if a lookup of
+                    the source failed */
     struct lookup_failure lookup; /* for seL4_FailedLookup */
 };
 
@@ -24,16 +25,16 @@ struct request {
     struct slot *slot; /* holds the invoked capability */
     struct cap cap;    /* its copy */
     u64 label;
-    u64 length;              /* message words; at most 4 if there is no buffer */
-    struct slot *extra[3];   /* looked up; NULL beyond nr_extra */
+    u64 length;            /* message words; at most 4 if there is no buffer */
+    struct slot *extra[3]; /* looked up; NULL beyond nr_extra */
     unsigned nr_extra;
-    const u64 *buffer;       /* sender's IPC buffer in the physical window, or NULL */
-    bool is_call;            /* the caller waits for an answer */
-    bool is_blocking;        /* Call and Send; not the non-blocking variants */
-    bool is_combined_send;   /* the send phase of ReplyRecv, NBSendRecv, NBSendWait */
+    const u64 *buffer;     /* sender's IPC buffer in the physical window, or NULL */
+    bool is_call;          /* the caller waits for an answer */
+    bool is_blocking;      /* Call and Send; not the non-blocking variants */
+    bool is_combined_send; /* the send phase of ReplyRecv, NBSendRecv, NBSendWait */
     struct api_error error;
-    unsigned reply_length;   /* words of an answer */
-    u64 reply[4];            /* the first four; longer answers are written to the buffer by the handler */
+    unsigned reply_length; /* words of an answer */
+    u64 reply[4]; /* the first four; longer answers are written to the buffer by the handler */
 };
 
 /* Message word i; the caller has checked i < length. */
@@ -55,7 +56,8 @@ static inline u64 request_word(const struct request *request, unsigned i)
     }
 }
 
-/* Each records the error and returns STATUS_ERROR, so that a check reads `return error_range(...)`. */
+/* Each records the error and returns STATUS_ERROR, so that a check reads `return error_range(...)`.
+ */
 static inline enum status error_code(struct request *request, u64 code)
 {
     request->error.code = code;
@@ -81,7 +83,8 @@ static inline enum status error_range(struct request *request, u64 min, u64 max)
     return error_code(request, seL4_RangeError);
 }
 
-static inline enum status error_lookup(struct request *request, bool source, struct lookup_failure failure)
+static inline enum status error_lookup(struct request *request, bool source,
+                                       struct lookup_failure failure)
 {
     request->error.word[0] = source;
     request->error.lookup = failure;
@@ -94,8 +97,8 @@ static inline void reply_word(struct request *request, u64 value)
 }
 
 /*
- * The handler of a method: kernel/api/inv_*.c. dispatch.c has the table, from abi/invocations.def. It
- * has checked that the message has as many words and capabilities as that asks for.
+ * The handler of a method: kernel/api/inv_*.c. dispatch.c has the table, from abi/invocations.def.
+ * It has checked that the message has as many words and capabilities as that asks for.
  */
 typedef enum status (*invocation_handler)(struct request *request);
 
@@ -103,14 +106,15 @@ typedef enum status (*invocation_handler)(struct request *request);
     enum status invoke_##handler(struct request *request) MUST_CHECK;
 #include "abi/invocations.def"
 
-/* Finds and runs the handler of request->cap and label. Unknown: IllegalOperation / InvalidCapability. */
+/* Finds and runs the handler of request->cap and label. Unknown: IllegalOperation /
+ * InvalidCapability. */
 enum status invocation_dispatch(struct request *request) MUST_CHECK;
 
 /* What several methods check in the same way; each sets the request's error. */
 
 /* The slot at an address of full depth below root; source goes into the error. */
-enum status request_slot(struct request *request, struct cap root, u64 index, u64 depth, bool source,
-                         struct slot **slot) MUST_CHECK;
+enum status request_slot(struct request *request, struct cap root, u64 index, u64 depth,
+                         bool source, struct slot **slot) MUST_CHECK;
 /* The same for an empty slot that is to take a new capability (root in extra[n]). */
 enum status request_empty_slot(struct request *request, struct cap root, u64 index, u64 depth,
                                struct slot **slot) MUST_CHECK;

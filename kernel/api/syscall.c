@@ -48,14 +48,15 @@ static void send_fault(struct fault fault)
 
 static void receive_fault(u64 cptr, struct lookup_failure failure)
 {
-    send_fault((struct fault){
-        .type = seL4_Fault_CapFault, .word = { cptr, true }, .lookup = failure });
+    send_fault(
+        (struct fault){ .type = seL4_Fault_CapFault, .word = { cptr, true }, .lookup = failure });
 }
 
 static const struct lookup_failure missing = { .type = seL4_MissingCapability };
 
 /* Receives on an endpoint. A reply capability is asked for where the system call has one. */
-static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool takes_reply, bool blocking)
+static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool takes_reply,
+                             bool blocking)
 {
     struct reply *reply = NULL;
 
@@ -114,8 +115,8 @@ static void handle_receive(bool takes_reply, bool blocking)
 /* Sends, does not block, and then receives. A preempted first half is repeated with the second. */
 static enum status send_and_receive(u64 send_cptr, bool takes_reply)
 {
-    enum status status = handle_invocation(send_cptr, (struct invocation_kind){
-                                                          .can_donate = true, .is_combined_send = true });
+    enum status status = handle_invocation(
+        send_cptr, (struct invocation_kind){ .can_donate = true, .is_combined_send = true });
 
     if (status == STATUS_OK)
         handle_receive(takes_reply, true);
@@ -128,9 +129,9 @@ static void unknown_syscall(s64 number)
 }
 
 /*
- * Enters the guest. Touches nothing but this core's, so its lock is enough, and the time is not read
- * (ABI section 2.3): what the monitor used is charged with what the guest will use. A guest that
- * sleeps in HLT leaves the core to others.
+ * Enters the guest. Touches nothing but this core's, so its lock is enough, and the time is not
+ * read (ABI section 2.3): what the monitor used is charged with what the guest will use. A guest
+ * that sleeps in HLT leaves the core to others.
  */
 static void vm_enter(struct core *core)
 {
@@ -153,9 +154,9 @@ static enum status dispatch(s64 number, struct user_context *context)
 {
     switch (number) {
     case seL4_SysCall:
-        return handle_invocation(context->rdi,
-                                 (struct invocation_kind){
-                                     .is_call = true, .is_blocking = true, .can_donate = true });
+        return handle_invocation(
+            context->rdi,
+            (struct invocation_kind){ .is_call = true, .is_blocking = true, .can_donate = true });
     case seL4_SysReplyRecv:
         return send_and_receive(context->r12, true);
     case seL4_SysNBSendRecv:
@@ -251,7 +252,8 @@ void handle_user_exception(unsigned vector, u64 error_code)
 {
     enter_kernel();
     if (budget_check_restart())
-        send_fault((struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
+        send_fault(
+            (struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
     choose_who_leaves();
 }
 
@@ -261,8 +263,9 @@ void handle_page_fault(u64 address, u64 error_code)
 {
     enter_kernel();
     if (budget_check_restart())
-        send_fault((struct fault){ .type = seL4_Fault_VMFault,
-                                   .word = { address, (error_code & PAGE_FAULT_FETCH) != 0, error_code } });
+        send_fault((struct fault){
+            .type = seL4_Fault_VMFault,
+            .word = { address, (error_code & PAGE_FAULT_FETCH) != 0, error_code } });
     choose_who_leaves();
 }
 

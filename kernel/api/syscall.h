@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the entry stubs call, once registers are saved in the current thread's context, and what
- * user code sees of it. Each takes the locks, works, schedules, and returns to the stub, which leaves
- * the kernel by kernel_leave (kernel/x86/entry.h).
+ * user code sees of it. Each takes the locks, works, schedules, and returns to the stub, which
+ * leaves the kernel by kernel_leave (kernel/x86/entry.h).
  */
 #ifndef KERNEL_API_SYSCALL_H
 #define KERNEL_API_SYSCALL_H
@@ -19,7 +19,8 @@ void handle_unknown_syscall(s64 number);
 void handle_user_exception(unsigned vector, u64 error_code);
 /* A page fault of user code. */
 void handle_page_fault(u64 address, u64 error_code);
-/* An interrupt of a device, by the API's irq number (vector - 0x30 + 16 - 16: see kernel/object/irq.h). */
+/* An interrupt of a device, by the API's irq number (vector - 0x30 + 16 - 16: see
+ * kernel/object/irq.h). */
 void handle_interrupt(unsigned irq);
 /* The core's timer fired. */
 void handle_timer(void);
