@@ -44,12 +44,12 @@ typedef enum {
 } seL4_LookupFailureType;
 
 /* bitsLeft of the MissingCapability failure that names a missing paging structure. */
-#define SEL4_MAPPING_LOOKUP_LEVEL 2 /* the message word that holds it */
-#define SEL4_MAPPING_LOOKUP_NO_PT 21
-#define SEL4_MAPPING_LOOKUP_NO_PD 30
-#define SEL4_MAPPING_LOOKUP_NO_PDPT 39
-#define SEL4_MAPPING_LOOKUP_NO_EPTPT 21
-#define SEL4_MAPPING_LOOKUP_NO_EPTPD 30
+#define SEL4_MAPPING_LOOKUP_LEVEL      2 /* the message word that holds it */
+#define SEL4_MAPPING_LOOKUP_NO_PT      21
+#define SEL4_MAPPING_LOOKUP_NO_PD      30
+#define SEL4_MAPPING_LOOKUP_NO_PDPT    39
+#define SEL4_MAPPING_LOOKUP_NO_EPTPT   21
+#define SEL4_MAPPING_LOOKUP_NO_EPTPD   30
 #define SEL4_MAPPING_LOOKUP_NO_EPTPDPT 39
 
 #endif

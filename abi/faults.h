@@ -107,10 +107,11 @@ typedef enum {
     seL4_VMFault_Length,
 } seL4_VMFault_Msg;
 
-#define seL4_DataFault 0
+#define seL4_DataFault        0
 #define seL4_InstructionFault 1
 
 _Static_assert(seL4_UnknownSyscall_Length == 19 && seL4_UserException_Length == 5 &&
-               seL4_TimeoutReply_Length == 19 && seL4_VMFault_Length == 4, "published lengths");
+                   seL4_TimeoutReply_Length == 19 && seL4_VMFault_Length == 4,
+               "published lengths");
 
 #endif

@@ -28,20 +28,23 @@ typedef enum {
     seL4_SysNBWait = -10,
     seL4_SysYield = -11,
     /* Only in debug builds of the kernel. */
-    seL4_SysDebugPutChar = -12,         /* rdi = character */
+    seL4_SysDebugPutChar = -12, /* rdi = character */
     seL4_SysDebugDumpScheduler = -13,
     seL4_SysDebugHalt = -14,
-    seL4_SysDebugCapIdentify = -15,     /* rdi = cptr; answers rdi = the capability's tag */
+    seL4_SysDebugCapIdentify = -15, /* rdi = cptr; answers rdi = the capability's tag */
     seL4_SysDebugSnapshot = -16,
-    seL4_SysDebugNameThread = -17,      /* rdi = TCB cptr; name in the IPC buffer from word 0 */
-    seL4_SysDebugSendIPI = -18,         /* other architectures */
+    seL4_SysDebugNameThread = -17,        /* rdi = TCB cptr; name in the IPC buffer from word 0 */
+    seL4_SysDebugSendIPI = -18,           /* other architectures */
     seL4_SysDebugGetThreadAffinity = -19, /* rdi = TCB cptr; answers rdi = core */
     seL4_SysVMEnter = -32,
 } seL4_Syscall_ID;
 
-/* Numbers that other configurations use are unknown system calls here; nothing else may take them. */
-#define seL4_SysReservedFirst (-20) /* DebugRun; Benchmark* follow */
-#define seL4_SysReservedLast (-31)
+/*
+ * Numbers that other configurations use are unknown system calls here; nothing else may take
+ * them. /
+ */
+#define seL4_SysReservedFirst      (-20) /* DebugRun; Benchmark* follow */
+#define seL4_SysReservedLast       (-31)
 #define seL4_SysSetTLSBaseReserved (-33)
 
 #endif

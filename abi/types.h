@@ -33,7 +33,7 @@ typedef seL4_Word seL4_PAddr;
 typedef seL4_Word seL4_Domain;
 typedef seL4_Uint64 seL4_Time; /* microseconds */
 
-#define seL4_True 1
+#define seL4_True  1
 #define seL4_False 0
 
 /* One name for each kind of capability, for the reader; to the compiler all are addresses. */
@@ -66,9 +66,9 @@ typedef seL4_CPtr seL4_X86_VCPU;
 
 /* --- configuration that user programs may ask about ------------------------------------------ */
 
-#define CONFIG_NUM_PRIORITIES 256
+#define CONFIG_NUM_PRIORITIES                256
 #define CONFIG_MAX_NUM_BOOTINFO_UNTYPED_CAPS 230
-#define CONFIG_NUM_DOMAINS 1
+#define CONFIG_NUM_DOMAINS                   1
 
 enum {
     seL4_InvalidPrio = -1,
@@ -113,62 +113,63 @@ typedef enum {
 #define seL4_VSpaceObject seL4_X64_PML4Object
 
 _Static_assert(seL4_X86_PDPTObject == 7 && seL4_X86_4K == 10 && seL4_X86_PageTableObject == 12 &&
-               seL4_X86_VCPUObject == 15 && seL4_ObjectTypeCount == 20, "published object types");
+                   seL4_X86_VCPUObject == 15 && seL4_ObjectTypeCount == 20,
+               "published object types");
 
 /* --- sizes (log2 of bytes) and limits -------------------------------------------------------- */
 
-#define seL4_WordBits 64
-#define seL4_WordSizeBits 3
-#define seL4_ByteBits 8
-#define seL4_SlotBits 5
-#define seL4_TCBBits 11
-#define seL4_EndpointBits 4
-#define seL4_NotificationBits 6
-#define seL4_ReplyBits 5
-#define seL4_PageBits 12
-#define seL4_LargePageBits 21
-#define seL4_HugePageBits 30
-#define seL4_PageTableBits 12
-#define seL4_PageTableEntryBits 3
-#define seL4_PageTableIndexBits 9
-#define seL4_PageDirBits 12
-#define seL4_PageDirEntryBits 3
-#define seL4_PageDirIndexBits 9
-#define seL4_PDPTBits 12
-#define seL4_PDPTEntryBits 3
-#define seL4_PDPTIndexBits 9
-#define seL4_PML4Bits 12
-#define seL4_PML4EntryBits 3
-#define seL4_PML4IndexBits 9
-#define seL4_VSpaceBits seL4_PML4Bits
-#define seL4_VSpaceIndexBits seL4_PML4IndexBits
-#define seL4_IOPageTableBits 12
-#define seL4_NumASIDPoolsBits 3
-#define seL4_ASIDPoolBits 12
-#define seL4_ASIDPoolIndexBits 9
-#define seL4_X86_VCPUBits 14
-#define seL4_X86_EPTPML4Bits 12
+#define seL4_WordBits             64
+#define seL4_WordSizeBits         3
+#define seL4_ByteBits             8
+#define seL4_SlotBits             5
+#define seL4_TCBBits              11
+#define seL4_EndpointBits         4
+#define seL4_NotificationBits     6
+#define seL4_ReplyBits            5
+#define seL4_PageBits             12
+#define seL4_LargePageBits        21
+#define seL4_HugePageBits         30
+#define seL4_PageTableBits        12
+#define seL4_PageTableEntryBits   3
+#define seL4_PageTableIndexBits   9
+#define seL4_PageDirBits          12
+#define seL4_PageDirEntryBits     3
+#define seL4_PageDirIndexBits     9
+#define seL4_PDPTBits             12
+#define seL4_PDPTEntryBits        3
+#define seL4_PDPTIndexBits        9
+#define seL4_PML4Bits             12
+#define seL4_PML4EntryBits        3
+#define seL4_PML4IndexBits        9
+#define seL4_VSpaceBits           seL4_PML4Bits
+#define seL4_VSpaceIndexBits      seL4_PML4IndexBits
+#define seL4_IOPageTableBits      12
+#define seL4_NumASIDPoolsBits     3
+#define seL4_ASIDPoolBits         12
+#define seL4_ASIDPoolIndexBits    9
+#define seL4_X86_VCPUBits         14
+#define seL4_X86_EPTPML4Bits      12
 #define seL4_X86_EPTPML4EntryBits 3
 #define seL4_X86_EPTPML4IndexBits 9
-#define seL4_X86_EPTPDPTBits 12
+#define seL4_X86_EPTPDPTBits      12
 #define seL4_X86_EPTPDPTEntryBits 3
 #define seL4_X86_EPTPDPTIndexBits 9
-#define seL4_X86_EPTPDBits 12
-#define seL4_X86_EPTPDEntryBits 3
-#define seL4_X86_EPTPDIndexBits 9
-#define seL4_X86_EPTPTBits 12
-#define seL4_X86_EPTPTEntryBits 3
-#define seL4_X86_EPTPTIndexBits 9
-#define seL4_IPCBufferSizeBits 10
-#define seL4_BootInfoFrameBits 12
-#define seL4_BootInfoFrameSize 4096
-#define seL4_MinUntypedBits 4
-#define seL4_MaxUntypedBits 47
+#define seL4_X86_EPTPDBits        12
+#define seL4_X86_EPTPDEntryBits   3
+#define seL4_X86_EPTPDIndexBits   9
+#define seL4_X86_EPTPTBits        12
+#define seL4_X86_EPTPTEntryBits   3
+#define seL4_X86_EPTPTIndexBits   9
+#define seL4_IPCBufferSizeBits    10
+#define seL4_BootInfoFrameBits    12
+#define seL4_BootInfoFrameSize    4096
+#define seL4_MinUntypedBits       4
+#define seL4_MaxUntypedBits       47
 
 /* A scheduling context of 2^n bytes holds two refills and seL4_MaxExtraRefills(n) more. */
-#define seL4_MinSchedContextBits 7
+#define seL4_MinSchedContextBits   7
 #define seL4_CoreSchedContextBytes 128
-#define seL4_RefillSizeBytes 16
+#define seL4_RefillSizeBytes       16
 
 static inline seL4_Word seL4_MaxExtraRefills(seL4_Word size_bits)
 {
@@ -176,7 +177,7 @@ static inline seL4_Word seL4_MaxExtraRefills(seL4_Word size_bits)
 }
 
 /* User addresses are below seL4_UserTop. */
-#define seL4_UserTop 0x00007ffffffff000
+#define seL4_UserTop       0x00007ffffffff000
 #define seL4_UserVSpaceTop (seL4_UserTop - 1)
 
 /* Interrupt numbers for IRQControl_GetIOAPIC and _GetMSI: vector 0 .. VECTOR_MAX. */
@@ -188,7 +189,7 @@ enum {
     seL4_MsgExtraCapBits = 2,
     seL4_MsgMaxLength = 120,
 };
-#define seL4_MsgMaxExtraCaps ((1 << seL4_MsgExtraCapBits) - 1)
+#define seL4_MsgMaxExtraCaps      ((1 << seL4_MsgExtraCapBits) - 1)
 #define seL4_FastMessageRegisters 4
 
 /* SchedControl_ConfigureFlags, TCB_SetFlags */
@@ -222,7 +223,10 @@ typedef enum {
     seL4_X86_CacheDisabled = 2,
     seL4_X86_Uncacheable = 3,
     seL4_X86_WriteCombining = 4,
-    /* Bulkhead, if extension BULKHEAD_EXT_EXECUTE_NEVER is announced; may be or-ed to the others. */
+    /*
+     * Bulkhead, if extension BULKHEAD_EXT_EXECUTE_NEVER is announced; may be or-ed to the others.
+     * /
+     */
     bulkhead_X86_ExecuteNever = 8,
 } seL4_X86_VMAttributes;
 
@@ -236,7 +240,7 @@ typedef enum {
     seL4_X86_EPT_Uncached_VMAttributes = 6, /* the published value */
 } seL4_X86_EPT_VMAttributes;
 
-/* --- message information: 0-6 length, 7-8 extra caps, 9-11 unwrapped, 12-63 label ------------- */
+/* --- message information: 0-6 length, 7-8 extra caps, 9-11 unwrapped, 12-63 label ------------ */
 
 struct seL4_MessageInfo {
     seL4_Uint64 words[1];
@@ -296,7 +300,7 @@ static inline seL4_MessageInfo_t seL4_MessageInfo_set_length(seL4_MessageInfo_t 
     return info;
 }
 
-/* --- capability rights: 0 write, 1 read, 2 grant, 3 grant reply ------------------------------- */
+/* --- capability rights: 0 write, 1 read, 2 grant, 3 grant reply ------------------------------ */
 
 struct seL4_CapRights {
     seL4_Uint64 words[1];
@@ -331,17 +335,17 @@ static inline seL4_Uint64 seL4_CapRights_get_capAllowGrantReply(seL4_CapRights_t
     return (rights.words[0] >> 3) & 1;
 }
 
-#define seL4_NoRights seL4_CapRights_new(0, 0, 0, 0)
-#define seL4_CanWrite seL4_CapRights_new(0, 0, 0, 1)
-#define seL4_CanRead seL4_CapRights_new(0, 0, 1, 0)
-#define seL4_CanGrant seL4_CapRights_new(0, 1, 0, 0)
+#define seL4_NoRights      seL4_CapRights_new(0, 0, 0, 0)
+#define seL4_CanWrite      seL4_CapRights_new(0, 0, 0, 1)
+#define seL4_CanRead       seL4_CapRights_new(0, 0, 1, 0)
+#define seL4_CanGrant      seL4_CapRights_new(0, 1, 0, 0)
 #define seL4_CanGrantReply seL4_CapRights_new(1, 0, 0, 0)
-#define seL4_ReadWrite seL4_CapRights_new(0, 0, 1, 1)
-#define seL4_NoWrite seL4_CapRights_new(1, 1, 1, 0)
-#define seL4_NoRead seL4_CapRights_new(1, 1, 0, 1)
-#define seL4_AllRights seL4_CapRights_new(1, 1, 1, 1)
+#define seL4_ReadWrite     seL4_CapRights_new(0, 0, 1, 1)
+#define seL4_NoWrite       seL4_CapRights_new(1, 1, 1, 0)
+#define seL4_NoRead        seL4_CapRights_new(1, 1, 0, 1)
+#define seL4_AllRights     seL4_CapRights_new(1, 1, 1, 1)
 
-/* --- CNode capability data: 0-5 guard size, 6-63 guard ---------------------------------------- */
+/* --- CNode capability data: 0-5 guard size, 6-63 guard --------------------------------------- */
 
 struct seL4_CNode_CapData {
     seL4_Uint64 words[1];
@@ -367,14 +371,16 @@ static inline seL4_Uint64 seL4_CNode_CapData_get_guardSize(seL4_CNode_CapData_t 
 static inline seL4_Word seL4_X86_IOSpace_CapData(seL4_Word domain, seL4_Word bus, seL4_Word device,
                                                  seL4_Word function)
 {
-    return ((domain & 0xffff) << 16) | ((bus & 0xff) << 8) | ((device & 0x1f) << 3) | (function & 7);
+    return ((domain & 0xffff) << 16) | ((bus & 0xff) << 8) | ((device & 0x1f) << 3) |
+           (function & 7);
 }
 
 /* --- IPC buffer ------------------------------------------------------------------------------ */
 
 /*
  * 1024 bytes, aligned to their size, in a frame that is not device memory. The kernel reads and
- * writes message words 4 and up; words 0 to 3 travel in registers and the user library mirrors them.
+ * writes message words 4 and up; words 0 to 3 travel in registers and the user library mirrors
+ * them.
  */
 typedef struct seL4_IPCBuffer_ {
     seL4_MessageInfo_t tag; /* not used by the kernel */
@@ -410,7 +416,7 @@ typedef struct seL4_UserContext_ {
     seL4_Word gs_base;
 } seL4_UserContext;
 
-#define seL4_UserContextWords 20
+#define seL4_UserContextWords      20
 #define seL4_UserContextFrameWords 18
 _Static_assert(sizeof(seL4_UserContext) == seL4_UserContextWords * 8, "published size");
 _Static_assert(offsetof(seL4_UserContext, rbp) == 9 * 8, "published order");

@@ -3,19 +3,19 @@
  * The messages of VMEnter, and what Bulkhead's VCPU object offers beyond seL4's. VMEnter takes no
  * capability: it runs the guest of the calling thread's own VCPU.
  *
- *      in       MR0 rip, MR1 primary processor-based controls, MR2 VM-entry interruption information
- *      answer   rsi 0: a notification, badge in rdi, MR0..2 as above
- *               rsi 1: a VM exit, MR0..24; rsi counts nothing, whatever its name says
+ *      in       MR0 rip, MR1 primary processor-based controls, MR2 VM-entry interruption
+ * information answer   rsi 0: a notification, badge in rdi, MR0..2 as above rsi 1: a VM exit,
+ * MR0..24; rsi counts nothing, whatever its name says
  *
  * An entry that the processor refuses is an exit with reason VMX_EXIT_ENTRY_REFUSED and a
  * qualification of all ones; guest state that it refuses is reason 33.
  *
  * Extended VMEnter (BULKHEAD_EXT_VMENTER): the length in rsi is VMENTER_EXTENDED_LENGTH at entry.
  * The message is then the last answer, sent back with the monitor's changes: MR10..MR24 are loaded
- * into the guest's registers, MR25 is its activity state, MR26 the VCPU timer's deadline. The answer
- * to it carries MR27..MR34, too, if the exit reason is one that has a qualification. After a
- * notification the words of MR3..MR26 are written as well (MR3 without meaning), so that they can be
- * sent back as they are.
+ * into the guest's registers, MR25 is its activity state, MR26 the VCPU timer's deadline. The
+ * answer to it carries MR27..MR34, too, if the exit reason is one that has a qualification. After a
+ * notification the words of MR3..MR26 are written as well (MR3 without meaning), so that they can
+ * be sent back as they are.
  *
  * Units      deadlines are absolute TSC values of the host
  */
@@ -66,50 +66,51 @@ enum vmenter_word {
 };
 
 #define VMENTER_NOTIFICATION_LENGTH 3
-#define VMENTER_EXIT_LENGTH 25
-#define VMENTER_EXTENDED_LENGTH 27
+#define VMENTER_EXIT_LENGTH         25
+#define VMENTER_EXTENDED_LENGTH     27
 
 _Static_assert((int)VMENTER_MR_END <= (int)seL4_MsgMaxLength, "an exit fits a message");
 
 #define VCPU_ACTIVITY_ACTIVE 0
-#define VCPU_ACTIVITY_HLT 1
-#define VCPU_DEADLINE_OFF 0xffffffffffffffffULL
+#define VCPU_ACTIVITY_HLT    1
+#define VCPU_DEADLINE_OFF    0xffffffffffffffffULL
 
 /* The published names. */
-#define SEL4_VMENTER_CALL_EIP_MR 0
-#define SEL4_VMENTER_CALL_CONTROL_PPC_MR 1
-#define SEL4_VMENTER_CALL_CONTROL_ENTRY_MR 2
-#define SEL4_VMENTER_FAULT_REASON_MR 3
-#define SEL4_VMENTER_FAULT_QUALIFICATION_MR 4
+#define SEL4_VMENTER_CALL_EIP_MR              0
+#define SEL4_VMENTER_CALL_CONTROL_PPC_MR      1
+#define SEL4_VMENTER_CALL_CONTROL_ENTRY_MR    2
+#define SEL4_VMENTER_FAULT_REASON_MR          3
+#define SEL4_VMENTER_FAULT_QUALIFICATION_MR   4
 #define SEL4_VMENTER_FAULT_INSTRUCTION_LEN_MR 5
-#define SEL4_VMENTER_FAULT_GUEST_PHYSICAL_MR 6
-#define SEL4_VMENTER_FAULT_RFLAGS_MR 7
-#define SEL4_VMENTER_FAULT_GUEST_INT_MR 8
-#define SEL4_VMENTER_FAULT_CR3_MR 9
-#define SEL4_VMENTER_FAULT_EAX 10
-#define SEL4_VMENTER_FAULT_EBX 11
-#define SEL4_VMENTER_FAULT_ECX 12
-#define SEL4_VMENTER_FAULT_EDX 13
-#define SEL4_VMENTER_FAULT_ESI 14
-#define SEL4_VMENTER_FAULT_EDI 15
-#define SEL4_VMENTER_FAULT_EBP 16
-#define SEL4_VMENTER_FAULT_R8 17
-#define SEL4_VMENTER_FAULT_R9 18
-#define SEL4_VMENTER_FAULT_R10 19
-#define SEL4_VMENTER_FAULT_R11 20
-#define SEL4_VMENTER_FAULT_R12 21
-#define SEL4_VMENTER_FAULT_R13 22
-#define SEL4_VMENTER_FAULT_R14 23
-#define SEL4_VMENTER_FAULT_R15 24
-#define SEL4_VMENTER_RESULT_NOTIF 0
-#define SEL4_VMENTER_RESULT_FAULT 1
-#define SEL4_VMENTER_RESULT_NOTIF_LEN VMENTER_NOTIFICATION_LENGTH
-#define SEL4_VMENTER_RESULT_FAULT_LEN VMENTER_EXIT_LENGTH
+#define SEL4_VMENTER_FAULT_GUEST_PHYSICAL_MR  6
+#define SEL4_VMENTER_FAULT_RFLAGS_MR          7
+#define SEL4_VMENTER_FAULT_GUEST_INT_MR       8
+#define SEL4_VMENTER_FAULT_CR3_MR             9
+#define SEL4_VMENTER_FAULT_EAX                10
+#define SEL4_VMENTER_FAULT_EBX                11
+#define SEL4_VMENTER_FAULT_ECX                12
+#define SEL4_VMENTER_FAULT_EDX                13
+#define SEL4_VMENTER_FAULT_ESI                14
+#define SEL4_VMENTER_FAULT_EDI                15
+#define SEL4_VMENTER_FAULT_EBP                16
+#define SEL4_VMENTER_FAULT_R8                 17
+#define SEL4_VMENTER_FAULT_R9                 18
+#define SEL4_VMENTER_FAULT_R10                19
+#define SEL4_VMENTER_FAULT_R11                20
+#define SEL4_VMENTER_FAULT_R12                21
+#define SEL4_VMENTER_FAULT_R13                22
+#define SEL4_VMENTER_FAULT_R14                23
+#define SEL4_VMENTER_FAULT_R15                24
+#define SEL4_VMENTER_RESULT_NOTIF             0
+#define SEL4_VMENTER_RESULT_FAULT             1
+#define SEL4_VMENTER_RESULT_NOTIF_LEN         VMENTER_NOTIFICATION_LENGTH
+#define SEL4_VMENTER_RESULT_FAULT_LEN         VMENTER_EXIT_LENGTH
 
 /*
  * Fields that ReadVMCS and WriteVMCS take beyond the published ones (BULKHEAD_EXT_VCPU_STATE and
- * BULKHEAD_EXT_VCPU_TIMER). VMCS_TSC_OFFSET and VMCS_ENTRY_INSTRUCTION_LENGTH (abi/vmcs.h) keep their
- * architectural encodings; these are not fields of any VMCS: bit 31 is reserved in an encoding.
+ * BULKHEAD_EXT_VCPU_TIMER). VMCS_TSC_OFFSET and VMCS_ENTRY_INSTRUCTION_LENGTH (abi/vmcs.h) keep
+ * their architectural encodings; these are not fields of any VMCS: bit 31 is reserved in an
+ * encoding.
  */
 enum vcpu_private_field {
     VCPU_FIELD_DEADLINE = 0x80000000,

@@ -4,13 +4,13 @@
  * names of a VCPU's fields, exit reasons and qualifications are VMX's, and so are the bits of the
  * control fields. On AMD-V the kernel translates.
  *
- * Sources: Intel SDM volume 3, chapter 25 (VMCS), chapter 28 (VM exits), appendix B (field encodings)
- * and appendix C (basic exit reasons).
+ * Sources: Intel SDM volume 3, chapter 25 (VMCS), chapter 28 (VM exits), appendix B (field
+ * encodings) and appendix C (basic exit reasons).
  */
 #ifndef ABI_VMCS_H
 #define ABI_VMCS_H
 
-/* --- field encodings (appendix B) ------------------------------------------------------------- */
+/* --- field encodings (appendix B) ------------------------------------------------------------ */
 
 enum vmcs_field {
     /* 16-bit, control (not accessible by the API) */
@@ -73,7 +73,7 @@ enum vmcs_field {
     VMCS_ENTRY_CONTROLS = 0x4012,
     VMCS_ENTRY_MSR_LOAD_COUNT = 0x4014,
     VMCS_ENTRY_INTERRUPTION_INFO = 0x4016,
-    VMCS_ENTRY_EXCEPTION_ERROR = 0x4018, /* write only */
+    VMCS_ENTRY_EXCEPTION_ERROR = 0x4018,    /* write only */
     VMCS_ENTRY_INSTRUCTION_LENGTH = 0x401a, /* Bulkhead: accessible (BULKHEAD_EXT_VCPU_STATE) */
     VMCS_TPR_THRESHOLD = 0x401c,
     VMCS_SECONDARY_CONTROLS = 0x401e,
@@ -172,116 +172,116 @@ enum vmcs_segment {
     VMCS_SEGMENT_TR,
     VMCS_SEGMENT_COUNT,
 };
-#define VMCS_GUEST_SELECTOR(segment) (VMCS_GUEST_ES_SELECTOR + 2 * (segment))
-#define VMCS_GUEST_LIMIT(segment) (VMCS_GUEST_ES_LIMIT + 2 * (segment))
+#define VMCS_GUEST_SELECTOR(segment)      (VMCS_GUEST_ES_SELECTOR + 2 * (segment))
+#define VMCS_GUEST_LIMIT(segment)         (VMCS_GUEST_ES_LIMIT + 2 * (segment))
 #define VMCS_GUEST_ACCESS_RIGHTS(segment) (VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * (segment))
-#define VMCS_GUEST_BASE(segment) (VMCS_GUEST_ES_BASE + 2 * (segment))
+#define VMCS_GUEST_BASE(segment)          (VMCS_GUEST_ES_BASE + 2 * (segment))
 
-/* --- access rights (section 25.4.1): descriptor bits 40-47 and 52-55 in 0-7 and 12-15 --------- */
+/* --- access rights (section 25.4.1): descriptor bits 40-47 and 52-55 in 0-7 and 12-15 -------- */
 
 #define VMX_AR_TYPE_MASK 0x000fu
-#define VMX_AR_S 0x0010u /* code or data */
+#define VMX_AR_S         0x0010u /* code or data */
 #define VMX_AR_DPL_SHIFT 5
-#define VMX_AR_DPL_MASK 0x0060u
-#define VMX_AR_P 0x0080u
-#define VMX_AR_AVL 0x1000u
-#define VMX_AR_L 0x2000u
-#define VMX_AR_DB 0x4000u
-#define VMX_AR_G 0x8000u
-#define VMX_AR_UNUSABLE 0x10000u
+#define VMX_AR_DPL_MASK  0x0060u
+#define VMX_AR_P         0x0080u
+#define VMX_AR_AVL       0x1000u
+#define VMX_AR_L         0x2000u
+#define VMX_AR_DB        0x4000u
+#define VMX_AR_G         0x8000u
+#define VMX_AR_UNUSABLE  0x10000u
 
-/* --- control bits (sections 25.6 to 25.8) ------------------------------------------------------ */
+/* --- control bits (sections 25.6 to 25.8) ---------------------------------------------------- */
 
 /* pin-based */
 #define VMX_PIN_EXTERNAL_INTERRUPT (1u << 0)
-#define VMX_PIN_NMI (1u << 3)
-#define VMX_PIN_VIRTUAL_NMI (1u << 5)
-#define VMX_PIN_PREEMPTION_TIMER (1u << 6)
-#define VMX_PIN_POSTED_INTERRUPTS (1u << 7)
+#define VMX_PIN_NMI                (1u << 3)
+#define VMX_PIN_VIRTUAL_NMI        (1u << 5)
+#define VMX_PIN_PREEMPTION_TIMER   (1u << 6)
+#define VMX_PIN_POSTED_INTERRUPTS  (1u << 7)
 
 /* primary processor-based */
 #define VMX_PRIMARY_INTERRUPT_WINDOW (1u << 2)
-#define VMX_PRIMARY_TSC_OFFSETTING (1u << 3)
-#define VMX_PRIMARY_HLT (1u << 7)
-#define VMX_PRIMARY_INVLPG (1u << 9)
-#define VMX_PRIMARY_MWAIT (1u << 10)
-#define VMX_PRIMARY_RDPMC (1u << 11)
-#define VMX_PRIMARY_RDTSC (1u << 12)
-#define VMX_PRIMARY_CR3_LOAD (1u << 15)
-#define VMX_PRIMARY_CR3_STORE (1u << 16)
-#define VMX_PRIMARY_CR8_LOAD (1u << 19)
-#define VMX_PRIMARY_CR8_STORE (1u << 20)
-#define VMX_PRIMARY_TPR_SHADOW (1u << 21)
-#define VMX_PRIMARY_NMI_WINDOW (1u << 22)
-#define VMX_PRIMARY_MOV_DR (1u << 23)
+#define VMX_PRIMARY_TSC_OFFSETTING   (1u << 3)
+#define VMX_PRIMARY_HLT              (1u << 7)
+#define VMX_PRIMARY_INVLPG           (1u << 9)
+#define VMX_PRIMARY_MWAIT            (1u << 10)
+#define VMX_PRIMARY_RDPMC            (1u << 11)
+#define VMX_PRIMARY_RDTSC            (1u << 12)
+#define VMX_PRIMARY_CR3_LOAD         (1u << 15)
+#define VMX_PRIMARY_CR3_STORE        (1u << 16)
+#define VMX_PRIMARY_CR8_LOAD         (1u << 19)
+#define VMX_PRIMARY_CR8_STORE        (1u << 20)
+#define VMX_PRIMARY_TPR_SHADOW       (1u << 21)
+#define VMX_PRIMARY_NMI_WINDOW       (1u << 22)
+#define VMX_PRIMARY_MOV_DR           (1u << 23)
 #define VMX_PRIMARY_UNCONDITIONAL_IO (1u << 24)
-#define VMX_PRIMARY_IO_BITMAPS (1u << 25)
-#define VMX_PRIMARY_MONITOR_TRAP (1u << 27)
-#define VMX_PRIMARY_MSR_BITMAPS (1u << 28)
-#define VMX_PRIMARY_MONITOR (1u << 29)
-#define VMX_PRIMARY_PAUSE (1u << 30)
-#define VMX_PRIMARY_SECONDARY (1u << 31)
+#define VMX_PRIMARY_IO_BITMAPS       (1u << 25)
+#define VMX_PRIMARY_MONITOR_TRAP     (1u << 27)
+#define VMX_PRIMARY_MSR_BITMAPS      (1u << 28)
+#define VMX_PRIMARY_MONITOR          (1u << 29)
+#define VMX_PRIMARY_PAUSE            (1u << 30)
+#define VMX_PRIMARY_SECONDARY        (1u << 31)
 
 /* secondary processor-based */
-#define VMX_SECONDARY_APIC_ACCESS (1u << 0)
-#define VMX_SECONDARY_EPT (1u << 1)
-#define VMX_SECONDARY_DESCRIPTOR_TABLE (1u << 2)
-#define VMX_SECONDARY_RDTSCP (1u << 3)
-#define VMX_SECONDARY_X2APIC (1u << 4)
-#define VMX_SECONDARY_VPID (1u << 5)
-#define VMX_SECONDARY_WBINVD (1u << 6)
+#define VMX_SECONDARY_APIC_ACCESS        (1u << 0)
+#define VMX_SECONDARY_EPT                (1u << 1)
+#define VMX_SECONDARY_DESCRIPTOR_TABLE   (1u << 2)
+#define VMX_SECONDARY_RDTSCP             (1u << 3)
+#define VMX_SECONDARY_X2APIC             (1u << 4)
+#define VMX_SECONDARY_VPID               (1u << 5)
+#define VMX_SECONDARY_WBINVD             (1u << 6)
 #define VMX_SECONDARY_UNRESTRICTED_GUEST (1u << 7)
-#define VMX_SECONDARY_PAUSE_LOOP (1u << 10)
-#define VMX_SECONDARY_INVPCID (1u << 12)
-#define VMX_SECONDARY_XSAVES (1u << 20)
+#define VMX_SECONDARY_PAUSE_LOOP         (1u << 10)
+#define VMX_SECONDARY_INVPCID            (1u << 12)
+#define VMX_SECONDARY_XSAVES             (1u << 20)
 
 /* VM exit */
-#define VMX_EXIT_CTL_SAVE_DEBUG (1u << 2)
-#define VMX_EXIT_CTL_HOST_64 (1u << 9)
-#define VMX_EXIT_CTL_LOAD_PERF (1u << 12)
+#define VMX_EXIT_CTL_SAVE_DEBUG    (1u << 2)
+#define VMX_EXIT_CTL_HOST_64       (1u << 9)
+#define VMX_EXIT_CTL_LOAD_PERF     (1u << 12)
 #define VMX_EXIT_CTL_ACK_INTERRUPT (1u << 15)
-#define VMX_EXIT_CTL_SAVE_PAT (1u << 18)
-#define VMX_EXIT_CTL_LOAD_PAT (1u << 19)
-#define VMX_EXIT_CTL_SAVE_EFER (1u << 20)
-#define VMX_EXIT_CTL_LOAD_EFER (1u << 21)
-#define VMX_EXIT_CTL_SAVE_TIMER (1u << 22)
+#define VMX_EXIT_CTL_SAVE_PAT      (1u << 18)
+#define VMX_EXIT_CTL_LOAD_PAT      (1u << 19)
+#define VMX_EXIT_CTL_SAVE_EFER     (1u << 20)
+#define VMX_EXIT_CTL_LOAD_EFER     (1u << 21)
+#define VMX_EXIT_CTL_SAVE_TIMER    (1u << 22)
 
 /* VM entry */
 #define VMX_ENTRY_CTL_LOAD_DEBUG (1u << 2)
-#define VMX_ENTRY_CTL_GUEST_64 (1u << 9)
-#define VMX_ENTRY_CTL_LOAD_PERF (1u << 13)
-#define VMX_ENTRY_CTL_LOAD_PAT (1u << 14)
-#define VMX_ENTRY_CTL_LOAD_EFER (1u << 15)
+#define VMX_ENTRY_CTL_GUEST_64   (1u << 9)
+#define VMX_ENTRY_CTL_LOAD_PERF  (1u << 13)
+#define VMX_ENTRY_CTL_LOAD_PAT   (1u << 14)
+#define VMX_ENTRY_CTL_LOAD_EFER  (1u << 15)
 
-/* --- events (sections 25.8.3, 25.9.2, 25.9.3): vector, type, error code, valid ---------------- */
+/* --- events (sections 25.8.3, 25.9.2, 25.9.3): vector, type, error code, valid --------------- */
 
-#define VMX_EVENT_VECTOR_MASK 0x000000ffu
-#define VMX_EVENT_TYPE_SHIFT 8
-#define VMX_EVENT_TYPE_MASK 0x00000700u
-#define VMX_EVENT_EXTERNAL 0x00000000u
-#define VMX_EVENT_NMI 0x00000200u
-#define VMX_EVENT_EXCEPTION 0x00000300u
-#define VMX_EVENT_SOFTWARE_INTERRUPT 0x00000400u
+#define VMX_EVENT_VECTOR_MASK          0x000000ffu
+#define VMX_EVENT_TYPE_SHIFT           8
+#define VMX_EVENT_TYPE_MASK            0x00000700u
+#define VMX_EVENT_EXTERNAL             0x00000000u
+#define VMX_EVENT_NMI                  0x00000200u
+#define VMX_EVENT_EXCEPTION            0x00000300u
+#define VMX_EVENT_SOFTWARE_INTERRUPT   0x00000400u
 #define VMX_EVENT_PRIVILEGED_EXCEPTION 0x00000500u
-#define VMX_EVENT_SOFTWARE_EXCEPTION 0x00000600u
-#define VMX_EVENT_OTHER 0x00000700u
-#define VMX_EVENT_ERROR_CODE 0x00000800u
-#define VMX_EVENT_NMI_UNBLOCKING 0x00001000u /* exits only */
-#define VMX_EVENT_VALID 0x80000000u
+#define VMX_EVENT_SOFTWARE_EXCEPTION   0x00000600u
+#define VMX_EVENT_OTHER                0x00000700u
+#define VMX_EVENT_ERROR_CODE           0x00000800u
+#define VMX_EVENT_NMI_UNBLOCKING       0x00001000u /* exits only */
+#define VMX_EVENT_VALID                0x80000000u
 
 /* Interruptibility state (section 25.4.2). */
-#define VMX_INTERRUPTIBILITY_STI 1u
+#define VMX_INTERRUPTIBILITY_STI    1u
 #define VMX_INTERRUPTIBILITY_MOV_SS 2u
-#define VMX_INTERRUPTIBILITY_SMI 4u
-#define VMX_INTERRUPTIBILITY_NMI 8u
+#define VMX_INTERRUPTIBILITY_SMI    4u
+#define VMX_INTERRUPTIBILITY_NMI    8u
 
 /* Activity state (section 25.4.2). */
-#define VMX_ACTIVITY_ACTIVE 0u
-#define VMX_ACTIVITY_HLT 1u
-#define VMX_ACTIVITY_SHUTDOWN 2u
+#define VMX_ACTIVITY_ACTIVE        0u
+#define VMX_ACTIVITY_HLT           1u
+#define VMX_ACTIVITY_SHUTDOWN      2u
 #define VMX_ACTIVITY_WAIT_FOR_SIPI 3u
 
-/* --- basic exit reasons (appendix C) ---------------------------------------------------------- */
+/* --- basic exit reasons (appendix C) --------------------------------------------------------- */
 
 enum vmx_exit_reason {
     VMX_EXIT_EXCEPTION_NMI = 0,
@@ -347,40 +347,41 @@ enum vmx_exit_reason {
 /* The processor refused to enter at all; qualification all ones. */
 #define VMX_EXIT_ENTRY_REFUSED 0xffffffffULL
 
-/* --- exit qualifications (section 28.2.1) ------------------------------------------------------ */
+/* --- exit qualifications (section 28.2.1) ---------------------------------------------------- */
 
 /* I/O instruction (table 28-5) */
-#define VMX_IO_SIZE_MASK 7u /* bytes minus one */
-#define VMX_IO_IN (1u << 3)
-#define VMX_IO_STRING (1u << 4)
-#define VMX_IO_REP (1u << 5)
-#define VMX_IO_IMMEDIATE (1u << 6)
+#define VMX_IO_SIZE_MASK  7u /* bytes minus one */
+#define VMX_IO_IN         (1u << 3)
+#define VMX_IO_STRING     (1u << 4)
+#define VMX_IO_REP        (1u << 5)
+#define VMX_IO_IMMEDIATE  (1u << 6)
 #define VMX_IO_PORT_SHIFT 16
 
 /* Control register access (table 28-3) */
 #define VMX_CR_NUMBER_MASK 0xfu
-#define VMX_CR_TYPE_SHIFT 4
-#define VMX_CR_TYPE_MASK 3u
-#define VMX_CR_TYPE_WRITE 0u
-#define VMX_CR_TYPE_READ 1u
-#define VMX_CR_TYPE_CLTS 2u
-#define VMX_CR_TYPE_LMSW 3u
-#define VMX_CR_GPR_SHIFT 8 /* in the instruction set's numbering: 0 rax 1 rcx 2 rdx 3 rbx 4 rsp ... */
+#define VMX_CR_TYPE_SHIFT  4
+#define VMX_CR_TYPE_MASK   3u
+#define VMX_CR_TYPE_WRITE  0u
+#define VMX_CR_TYPE_READ   1u
+#define VMX_CR_TYPE_CLTS   2u
+#define VMX_CR_TYPE_LMSW   3u
+#define VMX_CR_GPR_SHIFT                                                                           \
+    8 /* in the instruction set's numbering: 0 rax 1 rcx 2 rdx 3 rbx 4 rsp ... */
 #define VMX_CR_GPR_MASK 0xfu
 
 /* MOV DR (table 28-4) */
 #define VMX_DR_NUMBER_MASK 7u
-#define VMX_DR_READ (1u << 4)
-#define VMX_DR_GPR_SHIFT 8
+#define VMX_DR_READ        (1u << 4)
+#define VMX_DR_GPR_SHIFT   8
 
 /* EPT violation (table 28-7) */
-#define VMX_EPT_READ (1u << 0)
-#define VMX_EPT_WRITE (1u << 1)
-#define VMX_EPT_FETCH (1u << 2)
-#define VMX_EPT_READABLE (1u << 3)
-#define VMX_EPT_WRITABLE (1u << 4)
-#define VMX_EPT_EXECUTABLE (1u << 5)
+#define VMX_EPT_READ         (1u << 0)
+#define VMX_EPT_WRITE        (1u << 1)
+#define VMX_EPT_FETCH        (1u << 2)
+#define VMX_EPT_READABLE     (1u << 3)
+#define VMX_EPT_WRITABLE     (1u << 4)
+#define VMX_EPT_EXECUTABLE   (1u << 5)
 #define VMX_EPT_LINEAR_VALID (1u << 7)
-#define VMX_EPT_TRANSLATED (1u << 8) /* else an access to a guest paging structure */
+#define VMX_EPT_TRANSLATED   (1u << 8) /* else an access to a guest paging structure */
 
 #endif

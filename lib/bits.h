@@ -82,7 +82,7 @@ static inline unsigned block_bits(uint64_t start, uint64_t end)
     return fits < aligned ? fits : aligned;
 }
 
-/* --- bit maps: arrays of 64-bit words --------------------------------------------------------- */
+/* --- bit maps: arrays of 64-bit words -------------------------------------------------------- */
 
 #define BITMAP_WORDS(bits) (((bits) + 63) / 64)
 

@@ -100,7 +100,9 @@ static void convert_unsigned(struct output *out, struct conversion *c, uint64_t 
     int prefix_length = hexadecimal && c->alternate && value ? 2 : 0;
 
     convert_number(out, c, value, prefix, prefix_length,
-                   hexadecimal ? 16 : c->letter == 'o' ? 8 : 10);
+                   hexadecimal        ? 16
+                   : c->letter == 'o' ? 8
+                                      : 10);
 }
 
 static void convert_string(struct output *out, struct conversion *c, const char *text)

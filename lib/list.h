@@ -4,8 +4,8 @@
  *
  * Objects    struct list_link is a member of an element, and is also the list itself. Nothing is
  *            allocated; an element is in one list for each link it has.
- * Invariants I1  link->next->prev == link and link->prev->next == link, for the list and each member.
- *            I2  A link outside any list points at itself, after list_init or list_remove.
+ * Invariants I1  link->next->prev == link and link->prev->next == link, for the list and each
+ * member. I2  A link outside any list points at itself, after list_init or list_remove.
  */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
@@ -19,15 +19,14 @@ struct list_link {
 };
 
 /* The element of the type given whose member is the link. */
-#define list_element(link, type, member) \
-    ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define list_element(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
-#define list_for_each(link, list) \
+#define list_for_each(link, list)                                                                  \
     for (struct list_link *link = (list)->next; link != (list); link = link->next)
 
 /* Lets the body remove the link. */
-#define list_for_each_safe(link, list)                                                   \
-    for (struct list_link *link = (list)->next, *link##_next = link->next; link != (list); \
+#define list_for_each_safe(link, list)                                                             \
+    for (struct list_link *link = (list)->next, *link##_next = link->next; link != (list);         \
          link = link##_next, link##_next = link->next)
 
 static inline void list_init(struct list_link *list)

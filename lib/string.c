@@ -21,7 +21,10 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
 
 void *memmove(void *to, const void *from, size_t bytes)
 {
-    /* Unsigned: true exactly when the target does not begin inside the source. Forwards is right then. */
+    /*
+     * Unsigned: true exactly when the target does not begin inside the source. Forwards is right
+     * then.
+     */
     if ((uintptr_t)to - (uintptr_t)from >= bytes)
         return memcpy(to, from, bytes);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * abigen: from abi/invocations.def to generated headers and documentation. The table is compiled in,
- * its lists as text; parse.c takes them apart, write.c writes each kind of output.
+ * abigen: from abi/invocations.def to generated headers and documentation. The table is compiled
+ * in, its lists as text; parse.c takes them apart, write.c writes each kind of output.
  *
  * Objects    everything is made at start and lives until the program ends
  * Errors     a table that cannot be understood, or a file that cannot be written, ends the program
@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #define MAX_PARAMETERS 12
-#define MAX_RESULTS 4
+#define MAX_RESULTS    4
 
 /* A row of the table as it stands. */
 struct row {
@@ -35,9 +35,9 @@ struct row {
 enum parameter_kind {
     PARAMETER_CAP,
     PARAMETER_WORD,
-    PARAMETER_PACK,  /* shares a message word with its neighbours; at bit `number` */
-    PARAMETER_REGS,  /* `number` words from a structure */
-    PARAMETER_READ,  /* `number` words of the answer to a structure */
+    PARAMETER_PACK, /* shares a message word with its neighbours; at bit `number` */
+    PARAMETER_REGS, /* `number` words from a structure */
+    PARAMETER_READ, /* `number` words of the answer to a structure */
 };
 
 struct parameter {

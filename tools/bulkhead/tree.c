@@ -55,7 +55,7 @@ static struct tree *convert_list(struct parse *parse, struct tree *tree, const y
     size_t count = (size_t)(node->data.sequence.items.top - item);
 
     tree->kind = TREE_LIST;
-    tree->items = arena_take(parse->report->arena, count * sizeof(*tree->items));
+    tree->items = arena_take(parse->report->arena, count * sizeof(struct tree *));
     for (size_t i = 0; i < count; i++) {
         struct tree *child = convert(parse, item[i], depth + 1);
 
@@ -101,8 +101,8 @@ static struct tree *convert_map(struct parse *parse, struct tree *tree, const ya
     size_t count = (size_t)(node->data.mapping.pairs.top - pair);
 
     tree->kind = TREE_MAP;
-    tree->items = arena_take(parse->report->arena, count * sizeof(*tree->items));
-    tree->keys = arena_take(parse->report->arena, count * sizeof(*tree->keys));
+    tree->items = arena_take(parse->report->arena, count * sizeof(struct tree *));
+    tree->keys = arena_take(parse->report->arena, count * sizeof(struct tree *));
     for (size_t i = 0; i < count; i++) {
         struct tree *key = convert(parse, pair[i].key, depth + 1);
         struct tree *value = convert(parse, pair[i].value, depth + 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Interrupt bindings, scheduling contexts and threads. */
+#include "lib/string.h"
 #include "user/init/boot.h"
 #include "user/init/failure.h"
 
@@ -73,14 +74,14 @@ static void configure_guest(const struct boot *boot, const struct plan_thread *t
 
 static void set_registers(const struct boot *boot, const struct plan_thread *thread)
 {
-    seL4_UserContext context = {
-        .rip = thread->rip,
-        .rsp = thread->rsp,
-        .rflags = RFLAGS_INTERRUPTS,
-        .rdi = thread->rdi,
-        .rsi = thread->rsi,
-    };
+    seL4_UserContext context;
 
+    memset(&context, 0, sizeof(context));
+    context.rip = thread->rip;
+    context.rsp = thread->rsp;
+    context.rflags = RFLAGS_INTERRUPTS;
+    context.rdi = thread->rdi;
+    context.rsi = thread->rsi;
     require(
         seL4_TCB_WriteRegisters(boot_cap(boot, thread->tcb), 0, 0, seL4_UserContextWords, &context),
         "set the registers of", plan_name(&boot->plan, thread->name), 0);

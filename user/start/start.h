@@ -2,10 +2,10 @@
 /*
  * What every program starts with: a stack, a way to say something, a way to give up.
  *
- * The entry point sets up a stack of START_STACK_BYTES and calls main with what was in rdi: the address
- * of the boot information in an initial task, whatever its creator chose in any other program.
- * initial_task_begin then makes it known to the user library. When main returns, or after a panic, the
- * program raises an invalid-opcode exception for whoever handles its faults.
+ * The entry point sets up a stack of START_STACK_BYTES and calls main with what was in rdi: the
+ * address of the boot information in an initial task, whatever its creator chose in any other
+ * program. initial_task_begin then makes it known to the user library. When main returns, or after
+ * a panic, the program raises an invalid-opcode exception for whoever handles its faults.
  *
  * Links with lib/string.c and lib/format.c.
  */
@@ -33,10 +33,10 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What we ourselves guarantee; never about what others send. */
-#define ASSERT(condition)                                                           \
-    do {                                                                            \
-        if (__builtin_expect(!(condition), 0))                                      \
-            panic("%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
+#define ASSERT(condition)                                                                          \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0))                                                     \
+            panic("%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition);                \
     } while (0)
 
 #endif

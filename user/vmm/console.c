@@ -14,7 +14,7 @@ enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
 #define PORT_FIFO    16u
 
 /* A port that never gets ready (absent: reads as ff, says data for ever) must not hold us up. */
-#define FLUSH_ROUNDS 100000000u
+#define FLUSH_ROUNDS 10000000u
 
 void console_init(struct console *console)
 {

@@ -202,8 +202,8 @@ static struct cpuid_entry *entry_of(const struct cpuid_table *table, uint32_t le
     return NULL;
 }
 
-const struct cpuid_registers *cpuid_query_subleaf(const struct cpuid_table *table, uint32_t leaf,
-                                                  uint32_t subleaf)
+const struct cpuid_registers *cpuid_query(const struct cpuid_table *table, uint32_t leaf,
+                                          uint32_t subleaf)
 {
     static const struct cpuid_registers absent;
     const struct cpuid_entry *entry = entry_of(table, leaf, subleaf);

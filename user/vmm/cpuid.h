@@ -26,9 +26,12 @@ struct cpuid_registers {
 
 struct cpuid_entry {
     uint32_t leaf, subleaf;
-    bool by_subleaf; /* the subleaf counts; entries of one leaf follow each other */
+    uint32_t by_subleaf; /* the subleaf counts; entries of one leaf follow each other */
+    uint32_t unused;     /* 32 bytes: an index becomes an address by a shift */
     struct cpuid_registers value;
 };
+
+_Static_assert(sizeof(struct cpuid_entry) == 32, "see above");
 
 #define CPUID_MAX_ENTRIES 64u
 #define CPUID_LEAVES      0x40u /* of each range */
@@ -62,23 +65,22 @@ void cpuid_init(struct cpuid_table *table, cpuid_source *source,
 void cpuid_set_cr4(struct cpuid_table *table, uint64_t cr4);
 void cpuid_set_xcr0(struct cpuid_table *table, uint64_t xcr0);
 
-/* A leaf whose entries are told apart by subleaf, or that is absent. */
-const struct cpuid_registers *cpuid_query_subleaf(const struct cpuid_table *table, uint32_t leaf,
-                                                  uint32_t subleaf);
+/* Any leaf, also one that is absent. */
+const struct cpuid_registers *cpuid_query(const struct cpuid_table *table, uint32_t leaf,
+                                          uint32_t subleaf);
 
-static inline const struct cpuid_registers *cpuid_query(const struct cpuid_table *table,
-                                                        uint32_t leaf, uint32_t subleaf)
+/* The quick way: the answer for a leaf that is there and has no subleaves, otherwise null. */
+static inline const struct cpuid_registers *cpuid_query_plain(const struct cpuid_table *table,
+                                                              uint32_t leaf)
 {
     uint32_t range = leaf >> 30, within = leaf & 0x3fffffff;
+    const struct cpuid_entry *entry;
 
-    if (range < 3 && within < CPUID_LEAVES) {
-        uint8_t first = table->first[range][within];
-
-        if (first != 0 && !table->entries[first - 1].by_subleaf) {
-            return &table->entries[first - 1].value;
-        }
+    if (range >= 3 || within >= CPUID_LEAVES || table->first[range][within] == 0) {
+        return NULL;
     }
-    return cpuid_query_subleaf(table, leaf, subleaf);
+    entry = &table->entries[table->first[range][within] - 1u];
+    return entry->by_subleaf != 0 ? NULL : &entry->value;
 }
 
 #define CPUID_LEAF_XSTATE 0xdu /* depends on XCR0, which guests may change unseen */

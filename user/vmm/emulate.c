@@ -59,43 +59,89 @@ static unsigned fetch(struct vcpu *vcpu, const struct guest_paging *paging, uint
     return done;
 }
 
-/* The decoded instruction at rip, from the cache if the very same bytes were decoded before. */
-static const struct insn *decode(struct vcpu *vcpu, const struct guest_paging *paging)
+static struct decode_cache *cache_of(struct vcpu *vcpu)
+{
+    return &vcpu->decodes[vcpu->message->rip / 2 % VCPU_NR_DECODES];
+}
+
+static bool cache_holds(const struct decode_cache *cache, const struct vcpu_message *message)
+{
+    return cache->code != NULL && cache->rip == message->rip && cache->cr3 == message->cr3 &&
+           cache->cs_rights == message->cs_rights && cache->cr0 == message->cr0 &&
+           cache->cr4 == message->cr4 && cache->efer == message->efer &&
+           cache->code[0].value == cache->words[0] && cache->code[1].value == cache->words[1] &&
+           walk_trace_holds(&cache->trace);
+}
+
+/* Remembers insn if it lies in one page; its bytes are compared by words of eight. */
+static void cache_fill(struct vcpu *vcpu, const struct guest_paging *paging, uint64_t at,
+                       const struct insn *insn)
+{
+    struct decode_cache *cache = cache_of(vcpu);
+    const struct vcpu_message *message = vcpu->message;
+    uint32_t error_code;
+    gpa_t address;
+
+    cache->insn = *insn;
+    cache->code = NULL;
+    if (at % PAGE > PAGE - 16 ||
+        guest_walk_traced(&vcpu->vm->ram, paging, gva(at), WALK_FETCH, &address, &error_code,
+                          &cache->trace) != WALK_OK) {
+        return;
+    }
+    cache->code = guest_ram_at(&vcpu->vm->ram, address, 16);
+    if (cache->code == NULL) {
+        return;
+    }
+    cache->words[0] = cache->code[0].value;
+    cache->words[1] = cache->code[1].value;
+    cache->rip = message->rip;
+    cache->cr0 = message->cr0;
+    cache->cr3 = message->cr3;
+    cache->cr4 = message->cr4;
+    cache->efer = message->efer;
+    cache->cs_rights = message->cs_rights;
+}
+
+static const struct insn *decode_anew(struct vcpu *vcpu)
 {
     struct vcpu_message *message = vcpu->message;
-    struct decode_cache *cache = &vcpu->decodes[message->rip / 2 % VCPU_NR_DECODES];
     enum insn_mode mode = mode_of(message);
-    union {
-        uint8_t bytes[16];
-        uint64_t words[2];
-    } code = { .words = { 0, 0 } };
     uint64_t base = mode == INSN_MODE_64 ? 0 : vcpu_read_field(vcpu, VMCS_GUEST_CS_BASE);
-    unsigned nr = fetch(vcpu, paging, base + message->rip, code.bytes);
+    struct guest_paging paging;
+    uint8_t bytes[16];
+    struct insn insn;
+    unsigned nr;
 
-    if (cache->valid && cache->rip == message->rip && cache->mode == mode &&
-        cache->bytes[0] == code.words[0] && cache->bytes[1] == code.words[1]) {
-        message->length = cache->insn.length;
-        return &cache->insn;
-    }
-    cache->valid = insn_decode(code.bytes, nr, mode, &cache->insn) == INSN_DECODED;
-    if (!cache->valid) {
+    paging_of(message, &paging);
+    nr = fetch(vcpu, &paging, base + message->rip, bytes);
+    if (insn_decode(bytes, nr, mode, &insn) != INSN_DECODED) {
         return NULL;
     }
-    cache->rip = message->rip;
-    cache->mode = (uint8_t)mode;
-    cache->bytes[0] = code.words[0];
-    cache->bytes[1] = code.words[1];
-    message->length = cache->insn.length;
+    cache_fill(vcpu, &paging, base + message->rip, &insn);
+    if (base != 0) {
+        cache_of(vcpu)->code = NULL; /* the base is not among the things compared */
+    }
+    message->length = insn.length;
+    return &cache_of(vcpu)->insn;
+}
+
+/* The decoded instruction at rip, or null; sets the message's length. */
+static inline const struct insn *decode(struct vcpu *vcpu)
+{
+    const struct decode_cache *cache = cache_of(vcpu);
+
+    if (!cache_holds(cache, vcpu->message)) {
+        return decode_anew(vcpu);
+    }
+    vcpu->message->length = cache->insn.length;
     return &cache->insn;
 }
 
 bool emulate_decode(struct vcpu *vcpu, struct insn *insn)
 {
-    struct guest_paging paging;
-    const struct insn *decoded;
+    const struct insn *decoded = decode(vcpu);
 
-    paging_of(vcpu->message, &paging);
-    decoded = decode(vcpu, &paging);
     if (decoded == NULL) {
         return false;
     }
@@ -257,7 +303,7 @@ static void string_end(struct vcpu *vcpu, const struct string *string)
         write_back(&message->gpr[MESSAGE_RCX], string->count, string->insn);
     }
     if (string->count == 0) {
-        vcpu_advance(vcpu);
+        vcpu_done(vcpu);
     }
 }
 
@@ -350,24 +396,14 @@ enum vcpu_stop emulate_string_io(struct vcpu *vcpu, uint16_t port)
 
 /* --- device registers --- */
 
-enum vcpu_stop emulate_mmio(struct vcpu *vcpu, const struct mmio_device *device)
+/* Anything but a plain load or store. */
+static void execute(struct vcpu *vcpu, const struct mmio_device *device, gpa_t address,
+                    const struct insn *insn)
 {
     struct vcpu_message *message = vcpu->message;
-    gpa_t address = gpa(message->gpa);
-    struct guest_paging paging;
     struct insn_result result;
-    const struct insn *insn;
     uint64_t memory = 0, reg = 0;
 
-    paging_of(message, &paging);
-    insn = decode(vcpu, &paging);
-    if (insn == NULL || insn->form == INSN_CONTROL) {
-        return vm_crash(vcpu->vm, VMM_CAUSE_EMULATE, message->gpa,
-                        "instruction on device registers that is not emulated");
-    }
-    if (insn->form == INSN_STRING) {
-        return emulate_string(vcpu, insn, 0);
-    }
     if (insn_reads_memory(insn)) {
         memory = mmio_read(vcpu, device, address, insn->memory_bytes);
     }
@@ -385,6 +421,42 @@ enum vcpu_stop emulate_mmio(struct vcpu *vcpu, const struct mmio_device *device)
         vcpu_write_field(vcpu, VMCS_GUEST_RFLAGS, result.rflags);
         message->rflags = result.rflags;
     }
-    vcpu_advance(vcpu);
+}
+
+/* What nearly all accesses are: MOV of 32 bits between a register and memory. */
+static bool execute_plain_move(struct vcpu *vcpu, const struct mmio_device *device, gpa_t address,
+                               const struct insn *insn)
+{
+    if (insn->op != INSN_MOV || insn->memory_bytes != 4 || insn->reg == VCPU_RSP) {
+        return false;
+    }
+    if (insn->form == INSN_REG_MEM) {
+        *vcpu_gpr(vcpu, insn->reg) = (uint32_t)mmio_read(vcpu, device, address, 4);
+    } else {
+        uint64_t value =
+            insn->form == INSN_MEM_IMM ? (uint64_t)insn->immediate : *vcpu_gpr(vcpu, insn->reg);
+
+        mmio_write(vcpu, device, address, 4, (uint32_t)value);
+    }
+    return true;
+}
+
+enum vcpu_stop emulate_mmio(struct vcpu *vcpu, const struct mmio_device *device)
+{
+    struct vcpu_message *message = vcpu->message;
+    gpa_t address = gpa(message->gpa);
+    const struct insn *insn = decode(vcpu);
+
+    if (insn == NULL || insn->form == INSN_CONTROL) {
+        return vm_crash(vcpu->vm, VMM_CAUSE_EMULATE, message->gpa,
+                        "instruction on device registers that is not emulated");
+    }
+    if (insn->form == INSN_STRING) {
+        return emulate_string(vcpu, insn, 0);
+    }
+    if (!execute_plain_move(vcpu, device, address, insn)) {
+        execute(vcpu, device, address, insn);
+    }
+    vcpu_done(vcpu);
     return vcpu->vm->stop.report != 0 ? VCPU_STOPS : VCPU_RUNS;
 }

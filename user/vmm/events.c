@@ -79,7 +79,7 @@ void vcpu_sync_deadline(struct vcpu *vcpu)
     vcpu->message->deadline = deadline - vcpu->tsc_offset;
 }
 
-void vcpu_advance_slowly(struct vcpu *vcpu)
+enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu)
 {
     struct vcpu_message *message = vcpu->message;
 
@@ -93,6 +93,7 @@ void vcpu_advance_slowly(struct vcpu *vcpu)
         vcpu_write_field(vcpu, VCPU_FIELD_DR6, dr6 | DR6_SINGLE_STEP);
         vcpu_raise(vcpu, VECTOR_DB);
     }
+    return VCPU_RUNS;
 }
 
 /* Injects an event that is not to be held up. */

@@ -31,23 +31,48 @@ static enum vcpu_stop resume(struct vcpu *vcpu)
 
 /* --- instructions --- */
 
-static enum vcpu_stop exit_cpuid(struct vcpu *vcpu)
+static enum vcpu_stop cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *value)
 {
     struct vcpu_message *message = vcpu->message;
-    uint32_t leaf = (uint32_t)message->gpr[MESSAGE_RAX];
-    const struct cpuid_registers *value;
 
-    if (leaf == CPUID_LEAF_XSTATE) {
-        cpuid_set_xcr0(&vcpu->cpuid, vcpu_read_field(vcpu, VCPU_FIELD_XCR0));
-    }
-    value = cpuid_query(&vcpu->cpuid, leaf, (uint32_t)message->gpr[MESSAGE_RCX]);
     message->gpr[MESSAGE_RAX] = value->eax;
     message->gpr[MESSAGE_RBX] = value->ebx;
     message->gpr[MESSAGE_RCX] = value->ecx;
     message->gpr[MESSAGE_RDX] = value->edx;
     set_length(vcpu, 2);
-    vcpu_advance(vcpu);
+    return vcpu_done(vcpu);
+}
+
+/* A leaf with subleaves, or one that is not there. */
+static RARE enum vcpu_stop cpuid_search(struct vcpu *vcpu)
+{
+    uint32_t leaf = (uint32_t)vcpu->message->gpr[MESSAGE_RAX];
+
+    if (leaf == CPUID_LEAF_XSTATE) {
+        cpuid_set_xcr0(&vcpu->cpuid, vcpu_read_field(vcpu, VCPU_FIELD_XCR0));
+    }
+    return cpuid_answer(vcpu,
+                        cpuid_query(&vcpu->cpuid, leaf, (uint32_t)vcpu->message->gpr[MESSAGE_RCX]));
+}
+
+static enum vcpu_stop exit_cpuid(struct vcpu *vcpu)
+{
+    const struct cpuid_registers *value =
+        cpuid_query_plain(&vcpu->cpuid, (uint32_t)vcpu->message->gpr[MESSAGE_RAX]);
+
+    return value != NULL ? cpuid_answer(vcpu, value) : cpuid_search(vcpu);
+}
+
+static RARE enum vcpu_stop general_protection(struct vcpu *vcpu)
+{
+    vcpu_raise(vcpu, VECTOR_GP);
     return VCPU_RUNS;
+}
+
+static RARE enum vcpu_stop refuse_msr(struct vcpu *vcpu)
+{
+    vcpu->msrs.last_unknown = (uint32_t)vcpu->message->gpr[MESSAGE_RCX];
+    return general_protection(vcpu);
 }
 
 static enum vcpu_stop exit_rdmsr(struct vcpu *vcpu)
@@ -56,14 +81,13 @@ static enum vcpu_stop exit_rdmsr(struct vcpu *vcpu)
     uint64_t value;
 
     if (!msr_read(vcpu, (uint32_t)message->gpr[MESSAGE_RCX], &value)) {
-        vcpu_raise(vcpu, VECTOR_GP);
-        return VCPU_RUNS;
+        vcpu->msrs.unknown_reads++;
+        return refuse_msr(vcpu);
     }
     message->gpr[MESSAGE_RAX] = low32(value);
     message->gpr[MESSAGE_RDX] = value >> 32;
     set_length(vcpu, 2);
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 static enum vcpu_stop exit_wrmsr(struct vcpu *vcpu)
@@ -72,18 +96,17 @@ static enum vcpu_stop exit_wrmsr(struct vcpu *vcpu)
     uint64_t value = low32(message->gpr[MESSAGE_RAX]) | message->gpr[MESSAGE_RDX] << 32;
 
     if (!msr_write(vcpu, (uint32_t)message->gpr[MESSAGE_RCX], value)) {
-        vcpu_raise(vcpu, VECTOR_GP);
-        return VCPU_RUNS;
+        vcpu->msrs.unknown_writes++;
+        return refuse_msr(vcpu);
     }
     set_length(vcpu, 2);
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 static enum vcpu_stop exit_hlt(struct vcpu *vcpu)
 {
     set_length(vcpu, 1);
-    vcpu_advance(vcpu);
+    vcpu_done(vcpu);
     vcpu->sleeping = true;
     vcpu->attention = true;
     return VCPU_RUNS;
@@ -109,7 +132,7 @@ static enum vcpu_stop exit_io(struct vcpu *vcpu)
     } else {
         port_write(vcpu->vm, port, size, (uint32_t)*rax);
     }
-    vcpu_advance(vcpu);
+    vcpu_done(vcpu);
     return resume(vcpu);
 }
 
@@ -117,16 +140,14 @@ static enum vcpu_stop exit_io(struct vcpu *vcpu)
 static enum vcpu_stop exit_cache_flush(struct vcpu *vcpu)
 {
     set_length(vcpu, 2);
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 static enum vcpu_stop exit_vmcall(struct vcpu *vcpu)
 {
     vcpu->message->gpr[MESSAGE_RAX] = HYPERCALL_UNKNOWN;
     set_length(vcpu, 3);
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 static enum vcpu_stop exit_xsetbv(struct vcpu *vcpu)
@@ -142,8 +163,7 @@ static enum vcpu_stop exit_xsetbv(struct vcpu *vcpu)
         return VCPU_RUNS;
     }
     set_length(vcpu, 3);
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 /* Instructions that the guest has not been told of. */
@@ -153,17 +173,10 @@ static enum vcpu_stop exit_undefined(struct vcpu *vcpu)
     return VCPU_RUNS;
 }
 
-static enum vcpu_stop exit_refused(struct vcpu *vcpu)
-{
-    vcpu_raise(vcpu, VECTOR_GP);
-    return VCPU_RUNS;
-}
-
 static enum vcpu_stop exit_pause(struct vcpu *vcpu)
 {
     set_length(vcpu, 2);
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 /* --- control registers --- */
@@ -246,8 +259,7 @@ static enum vcpu_stop exit_cr_access(struct vcpu *vcpu)
         vcpu_raise(vcpu, VECTOR_GP);
         return VCPU_RUNS;
     }
-    vcpu_advance(vcpu);
-    return VCPU_RUNS;
+    return vcpu_done(vcpu);
 }
 
 /* --- events --- */
@@ -338,7 +350,7 @@ static exit_handler *const handlers[VCPU_NR_REASONS] = {
     [VMX_EXIT_GETSEC]              = exit_undefined,
     [VMX_EXIT_HLT]                 = exit_hlt,
     [VMX_EXIT_INVD]                = exit_cache_flush,
-    [VMX_EXIT_RDPMC]               = exit_refused,
+    [VMX_EXIT_RDPMC]               = general_protection,
     [VMX_EXIT_VMCALL]              = exit_vmcall,
     [VMX_EXIT_VMCLEAR]             = exit_undefined,
     [VMX_EXIT_VMLAUNCH]            = exit_undefined,

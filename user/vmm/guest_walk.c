@@ -110,9 +110,18 @@ static bool entry_reserved(const struct walk_form *form, uint64_t entry, uint8_t
     return level == 4 && (entry & ENTRY_LARGE) != 0;
 }
 
-enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_paging *paging,
-                            gva_t address, enum walk_access access, gpa_t *result,
-                            uint32_t *error_code)
+static void trace_add(struct walk_trace *trace, const struct walk_form *form, const void *slot,
+                      uint64_t entry)
+{
+    if (form->entry_bytes == 8) {
+        trace->slots[trace->nr] = slot;
+        trace->entries[trace->nr++] = entry;
+    }
+}
+
+enum walk_result guest_walk_traced(const struct guest_ram *ram, const struct guest_paging *paging,
+                                   gva_t address, enum walk_access access, gpa_t *result,
+                                   uint32_t *error_code, struct walk_trace *trace)
 {
     const struct walk_form form = walk_form(paging);
     uint64_t linear = form.levels == 4 ? address.raw : (uint32_t)address.raw;
@@ -120,6 +129,7 @@ enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_pagi
     uint64_t rights = ENTRY_WRITE | ENTRY_USER;
     bool nx = false;
 
+    trace->nr = 0;
     if (form.levels == 0) {
         *result = gpa(linear);
         return WALK_OK;
@@ -130,7 +140,7 @@ enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_pagi
         uint64_t index = linear >> shift & ((1u << form.index_bits) - 1);
         void *slot = guest_ram_at(ram, gpa(table + index * form.entry_bytes), form.entry_bytes);
         bool pdpte = form.levels == 3 && level == 3; /* has neither rights nor accessed bit */
-        uint64_t entry;
+        uint64_t entry, marks = pdpte ? 0 : ENTRY_ACCESSED;
         bool leaf;
 
         if (slot == NULL) {
@@ -150,23 +160,32 @@ enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_pagi
             nx |= form.entry_bytes == 8 && (entry & ENTRY_NX) != 0;
         }
         if (leaf) {
-            uint64_t page_bytes = 1ull << shift;
-            uint64_t marks = ENTRY_ACCESSED | (access == WALK_WRITE ? ENTRY_DIRTY : 0);
-
             if (!access_allowed(paging, access, rights, nx)) {
                 *error_code |= PAGE_FAULT_PRESENT;
                 return WALK_FAULT;
             }
-            if ((entry & marks) != marks) {
-                entry_set(slot, form.entry_bytes, marks);
-            }
+            marks |= access == WALK_WRITE ? ENTRY_DIRTY : 0;
+        }
+        if ((entry & marks) != marks) {
+            entry_set(slot, form.entry_bytes, marks);
+        }
+        trace_add(trace, &form, slot, entry | marks);
+        if (leaf) {
+            uint64_t page_bytes = 1ull << shift;
+
             *result = gpa(leaf_base(&form, entry, page_bytes) | (linear & (page_bytes - 1)));
             return WALK_OK;
-        }
-        if (!pdpte && (entry & ENTRY_ACCESSED) == 0) {
-            entry_set(slot, form.entry_bytes, ENTRY_ACCESSED);
         }
         table = entry & ENTRY_ADDRESS;
     }
     return WALK_NOWHERE;
+}
+
+enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_paging *paging,
+                            gva_t address, enum walk_access access, gpa_t *result,
+                            uint32_t *error_code)
+{
+    struct walk_trace trace;
+
+    return guest_walk_traced(ram, paging, address, access, result, error_code, &trace);
 }

@@ -42,6 +42,32 @@ enum walk_result {
 #define PAGE_FAULT_RESERVED 0x08u
 #define PAGE_FAULT_FETCH    0x10u
 
+/*
+ * What a walk has read. While all these entries are still the same, and so are the registers, the
+ * walk would lead to the same place: processors may keep translations for longer, so nothing is
+ * wrong with keeping them that long. Only for the forms with 8-byte entries; nr is 0 otherwise.
+ */
+struct walk_trace {
+    unsigned nr;
+    const uint64_t *slots[4];
+    uint64_t entries[4];
+};
+
+static inline bool walk_trace_holds(const struct walk_trace *trace)
+{
+    for (unsigned i = 0; i < trace->nr; i++) {
+        if (__atomic_load_n(trace->slots[i], __ATOMIC_RELAXED) != trace->entries[i]) {
+            return false;
+        }
+    }
+    return trace->nr != 0;
+}
+
+/* Like guest_walk(), and says what it has read. */
+enum walk_result guest_walk_traced(const struct guest_ram *ram, const struct guest_paging *paging,
+                                   gva_t address, enum walk_access access, gpa_t *result,
+                                   uint32_t *error_code, struct walk_trace *trace);
+
 enum walk_result guest_walk(const struct guest_ram *ram, const struct guest_paging *paging,
                             gva_t address, enum walk_access access, gpa_t *result,
                             uint32_t *error_code);

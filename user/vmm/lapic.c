@@ -189,7 +189,10 @@ static unsigned divide_shift(const struct lapic *lapic)
 
 static uint64_t timer_period(const struct lapic *lapic)
 {
-    return (uint64_t)lapic->timer_initial << divide_shift(lapic);
+    uint64_t period = (uint64_t)lapic->timer_initial << divide_shift(lapic);
+    bool periodic = timer_mode(lapic) == TIMER_PERIODIC;
+
+    return periodic && period < LAPIC_MIN_PERIOD ? LAPIC_MIN_PERIOD : period;
 }
 
 static uint64_t after(uint64_t start, uint64_t ticks)
@@ -214,7 +217,9 @@ static uint32_t timer_count(const struct lapic *lapic, uint64_t now)
         now >= lapic->deadline) {
         return 0;
     }
-    return (uint32_t)((lapic->deadline - now) >> divide_shift(lapic));
+    uint64_t count = (lapic->deadline - now) >> divide_shift(lapic);
+
+    return count < lapic->timer_initial ? (uint32_t)count : lapic->timer_initial;
 }
 
 /* The divisor changes while counting: what is left is counted on at the new speed. */
@@ -239,7 +244,7 @@ void lapic_timer_expire(struct lapic *lapic, uint64_t now)
     if ((lapic->lvt[0] & LVT_MASKED) == 0) {
         lapic_set_irr(lapic, (uint8_t)lapic->lvt[0], false);
     }
-    if (timer_mode(lapic) == TIMER_PERIODIC && period != 0) {
+    if (timer_mode(lapic) == TIMER_PERIODIC && lapic->timer_initial != 0) {
         /* Late by more than a period: the missed ones are lost, as with real interrupts. */
         uint64_t missed = (now - lapic->deadline) / period;
 

@@ -25,11 +25,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LAPIC_NEVER   (~0ull)
-#define LAPIC_NONE    (-1)
-#define LAPIC_BASE    0xfee00000ull
-#define LAPIC_BYTES   0x1000ull
-#define LAPIC_VERSION 0x00050014u /* integrated APIC, six local vectors */
+#define LAPIC_NEVER (~0ull)
+/* A periodic timer is not served more often (TSC ticks): between two exits the guest must get on.
+ */
+#define LAPIC_MIN_PERIOD (1ull << 17)
+#define LAPIC_NONE       (-1)
+#define LAPIC_BASE       0xfee00000ull
+#define LAPIC_BYTES      0x1000ull
+#define LAPIC_VERSION    0x00050014u /* integrated APIC, six local vectors */
 
 #define APIC_BASE_BSP    (1ull << 8)
 #define APIC_BASE_X2APIC (1ull << 10)

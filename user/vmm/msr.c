@@ -44,6 +44,7 @@ enum {
     MSR_AMD_SYSCFG = 0xc0010010,
     MSR_AMD_HWCR = 0xc0010015,
     MSR_AMD_NB_CFG = 0xc001001f,
+    MSR_AMD_INT_PENDING = 0xc0010055, /* C1E: never entered here */
     MSR_AMD_DE_CFG = 0xc0011029,
 };
 
@@ -64,8 +65,8 @@ typedef bool msr_writer(struct vcpu *vcpu, const struct msr_row *row, uint32_t m
 
 struct msr_row {
     uint32_t first, last;
-    msr_reader *read;  /* null: #GP */
-    msr_writer *write; /* null: #GP */
+    msr_reader *read;  /* false: #GP */
+    msr_writer *write; /* false: #GP */
     uint64_t argument; /* constant, VMCS field, or offset in struct vcpu_msrs */
 };
 
@@ -92,6 +93,15 @@ static bool ignore_write(struct vcpu *vcpu, const struct msr_row *row, uint32_t 
     (void)msr;
     (void)value;
     return true;
+}
+
+static bool refuse_write(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t value)
+{
+    (void)vcpu;
+    (void)row;
+    (void)msr;
+    (void)value;
+    return false;
 }
 
 static uint64_t *stored(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr)
@@ -159,6 +169,28 @@ static bool read_tsc(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
     return true;
 }
 
+/* A TSC of tsc_adjust is the moment the VM was started. */
+static bool publish_time(struct vcpu *vcpu)
+{
+    struct vcpu_msrs *msrs = &vcpu->msrs;
+
+    if ((msrs->system_time & PVCLOCK_ENABLE) == 0) {
+        return true;
+    }
+    msrs->time_version += 2;
+    return pvclock_write_time(&vcpu->vm->ram, gpa(msrs->system_time & ~PVCLOCK_ENABLE),
+                              vcpu->vm->tsc_khz, msrs->tsc_adjust, msrs->time_version);
+}
+
+static bool write_system_time(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
+                              uint64_t value)
+{
+    (void)row;
+    (void)msr;
+    vcpu->msrs.system_time = value;
+    return publish_time(vcpu);
+}
+
 static bool shift_tsc(struct vcpu *vcpu, uint64_t by)
 {
     vcpu->tsc_offset += by;
@@ -166,6 +198,7 @@ static bool shift_tsc(struct vcpu *vcpu, uint64_t by)
     if (!vcpu_write_field(vcpu, VMCS_TSC_OFFSET, vcpu->tsc_offset)) {
         return false;
     }
+    publish_time(vcpu); /* the guest vouched for the address when it named it */
     vcpu_sync_deadline(vcpu);
     return true;
 }
@@ -299,18 +332,6 @@ static bool write_efer(struct vcpu *vcpu, const struct msr_row *row, uint32_t ms
     return vcpu_write_field(vcpu, VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
 }
 
-static bool write_system_time(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
-                              uint64_t value)
-{
-    (void)row;
-    (void)msr;
-    vcpu->msrs.system_time = value;
-    if ((value & PVCLOCK_ENABLE) == 0) {
-        return true;
-    }
-    return pvclock_write_time(&vcpu->vm->ram, gpa(value & ~PVCLOCK_ENABLE), vcpu->vm->tsc_khz);
-}
-
 static bool write_wall_clock(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
                              uint64_t value)
 {
@@ -332,17 +353,17 @@ static const struct msr_row rows[] = {
     { ONE(MSR_TSC),                 read_tsc,          write_tsc,           0 },
     { ONE(MSR_KVM_WALL_CLOCK_OLD),  read_stored,       write_wall_clock,    KEPT(wall_clock) },
     { ONE(MSR_KVM_SYSTEM_TIME_OLD), read_stored,       write_system_time,   KEPT(system_time) },
-    { ONE(MSR_PLATFORM_ID),         read_constant,     NULL,                0 },
+    { ONE(MSR_PLATFORM_ID),         read_constant,     refuse_write,        0 },
     { ONE(MSR_APIC_BASE),           read_apic_base,    write_apic_base,     0 },
-    { ONE(MSR_FEATURE_CONTROL),     read_constant,     NULL,                FEATURE_LOCKED },
+    { ONE(MSR_FEATURE_CONTROL),     read_constant,     refuse_write,        FEATURE_LOCKED },
     { ONE(MSR_TSC_ADJUST),          read_stored,       write_tsc_adjust,    KEPT(tsc_adjust) },
     { ONE(MSR_UPDATE_SIGNATURE),    read_constant,     ignore_write,        UPDATE_SIGNATURE },
-    { ONE(MSR_MTRR_CAP),            read_constant,     NULL,                MTRR_CAP },
+    { ONE(MSR_MTRR_CAP),            read_constant,     refuse_write,        MTRR_CAP },
     { ONE(MSR_SYSENTER_CS),         read_field,        write_field,         FIELD(SYSENTER_CS) },
     { ONE(MSR_SYSENTER_ESP),        read_field,        write_address_field, FIELD(SYSENTER_ESP) },
     { ONE(MSR_SYSENTER_EIP),        read_field,        write_address_field, FIELD(SYSENTER_EIP) },
     /* machine checks: no banks */
-    { ONE(MSR_MCG_CAP),             read_constant,     NULL,                0 },
+    { ONE(MSR_MCG_CAP),             read_constant,     refuse_write,        0 },
     { ONE(MSR_MCG_STATUS),          read_stored,       write_stored,        KEPT(mcg_status) },
     { ONE(MSR_MISC_ENABLE),         read_constant,     ignore_write,        MISC_FAST_STRINGS },
     /* no branch records: reads zero, as a processor does that has none */
@@ -370,6 +391,7 @@ static const struct msr_row rows[] = {
     { ONE(MSR_AMD_SYSCFG),          read_constant,     ignore_write,        0 },
     { ONE(MSR_AMD_HWCR),            read_constant,     ignore_write,        HWCR_TSC_P0 },
     { ONE(MSR_AMD_NB_CFG),          read_stored,       write_stored,        KEPT(nb_cfg) },
+    { ONE(MSR_AMD_INT_PENDING),     read_constant,     ignore_write,        0 },
     { ONE(MSR_AMD_DE_CFG),          read_constant,     ignore_write,        DE_CFG_LFENCE },
 };
 /* clang-format on */
@@ -394,16 +416,23 @@ static const struct msr_row *row_search(uint32_t msr)
     return NULL;
 }
 
-/* A guest uses few registers again and again: their rows are remembered. */
-static const struct msr_row *row_of(struct vcpu *vcpu, uint32_t msr)
+static const struct msr_row **remembered_row(struct vcpu *vcpu, uint32_t msr)
 {
-    const struct msr_row **remembered = &vcpu->msr_rows[(msr ^ msr >> 5) % VCPU_NR_MSR_ROWS];
-    const struct msr_row *row = *remembered;
+    return &vcpu->msr_rows[(msr ^ msr >> 5) % VCPU_NR_MSR_ROWS];
+}
 
-    if (row == NULL || msr - row->first > row->last - row->first) {
-        row = row_search(msr);
-        *remembered = row;
-    }
+/* No row is remembered, or one whose registers are others. */
+static bool is_other_row(const struct msr_row *row, uint32_t msr)
+{
+    return row == NULL || msr - row->first > row->last - row->first;
+}
+
+/* Searches the table and remembers what is found: a guest uses few registers again and again. */
+static const struct msr_row *row_find(struct vcpu *vcpu, uint32_t msr)
+{
+    const struct msr_row *row = row_search(msr);
+
+    *remembered_row(vcpu, msr) = row;
     return row;
 }
 
@@ -422,26 +451,36 @@ void msrs_reset(struct vcpu *vcpu)
     }
 }
 
+static RARE bool read_found(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    const struct msr_row *row = row_find(vcpu, msr);
+
+    return row != NULL && row->read(vcpu, row, msr, value);
+}
+
 bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
-    const struct msr_row *row = row_of(vcpu, msr);
+    const struct msr_row *row = *remembered_row(vcpu, msr);
 
-    if (row != NULL && row->read != NULL && row->read(vcpu, row, msr, value)) {
-        return true;
+    if (is_other_row(row, msr)) {
+        return read_found(vcpu, msr, value);
     }
-    vcpu->msrs.unknown_reads++;
-    vcpu->msrs.last_unknown = msr;
-    return false;
+    return row->read(vcpu, row, msr, value);
+}
+
+static RARE bool write_found(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    const struct msr_row *row = row_find(vcpu, msr);
+
+    return row != NULL && row->write(vcpu, row, msr, value);
 }
 
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-    const struct msr_row *row = row_of(vcpu, msr);
+    const struct msr_row *row = *remembered_row(vcpu, msr);
 
-    if (row != NULL && row->write != NULL && row->write(vcpu, row, msr, value)) {
-        return true;
+    if (is_other_row(row, msr)) {
+        return write_found(vcpu, msr, value);
     }
-    vcpu->msrs.unknown_writes++;
-    vcpu->msrs.last_unknown = msr;
-    return false;
+    return row->write(vcpu, row, msr, value);
 }

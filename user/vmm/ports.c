@@ -17,7 +17,9 @@ static uint32_t serial_read(struct vm *vm, unsigned offset, unsigned size)
     uint8_t value = uart_read(&vm->uart, offset);
 
     (void)size;
-    serial_sync(vm);
+    if (vm->uart.changed) {
+        serial_sync(vm);
+    }
     return value;
 }
 
@@ -30,7 +32,9 @@ static void serial_write(struct vm *vm, unsigned offset, unsigned size, uint32_t
         console_put(&vm->console, byte);
         console_pump(&vm->console);
     }
-    serial_sync(vm);
+    if (vm->uart.changed) {
+        serial_sync(vm);
+    }
 }
 
 static uint32_t pic_1_read(struct vm *vm, unsigned offset, unsigned size)
@@ -149,9 +153,9 @@ static const struct port_device devices[] = {
 
 void ports_init(struct vm *vm)
 {
-    for (uint8_t i = 1; i < NR_DEVICES; i++) {
+    for (unsigned i = 1; i < NR_DEVICES; i++) {
         for (unsigned port = devices[i].first; port <= devices[i].last; port++) {
-            vm->port_device[port] = i;
+            vm->port_device[port] = (uint8_t)i;
         }
     }
 }
@@ -161,19 +165,20 @@ static const struct port_device *device_at(const struct vm *vm, unsigned port)
     return &devices[port < VM_NR_PORTS ? vm->port_device[port] : 0];
 }
 
-/* Whether the device takes this access as it is. */
-static bool takes_whole(const struct port_device *device, unsigned port, unsigned size)
+/* An access wider than the device's registers: byte by byte, each to whoever is there. */
+static bool is_split(const struct port_device *device, unsigned port, unsigned size)
 {
-    return size == 1 || device == &devices[0] || (device->wide && port + size - 1 <= device->last);
+    return device != &devices[0] && !(device->wide && port + size - 1 <= device->last);
 }
 
-uint32_t port_read(struct vm *vm, uint16_t port, unsigned size)
+/* Several bytes: to a device that takes them whole, or one by one. */
+static RARE uint32_t read_wide(struct vm *vm, unsigned port, unsigned size)
 {
     const struct port_device *device = device_at(vm, port);
     uint32_t value = 0;
 
-    if (takes_whole(device, port, size)) {
-        return device->read(vm, (unsigned)port - device->first, size);
+    if (!is_split(device, port, size)) {
+        return device->read(vm, port - device->first, size);
     }
     for (unsigned i = 0; i < size; i++) {
         device = device_at(vm, port + i);
@@ -182,16 +187,37 @@ uint32_t port_read(struct vm *vm, uint16_t port, unsigned size)
     return value;
 }
 
-void port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value)
+uint32_t port_read(struct vm *vm, uint16_t port, unsigned size)
 {
     const struct port_device *device = device_at(vm, port);
 
-    if (takes_whole(device, port, size)) {
-        device->write(vm, (unsigned)port - device->first, size, value);
+    if (size != 1) {
+        return read_wide(vm, port, size);
+    }
+    return device->read(vm, (unsigned)port - device->first, 1);
+}
+
+static RARE void write_wide(struct vm *vm, unsigned port, unsigned size, uint32_t value)
+{
+    const struct port_device *device = device_at(vm, port);
+
+    if (!is_split(device, port, size)) {
+        device->write(vm, port - device->first, size, value);
         return;
     }
     for (unsigned i = 0; i < size; i++) {
         device = device_at(vm, port + i);
         device->write(vm, port + i - device->first, 1, value >> (8 * i) & 0xff);
     }
+}
+
+void port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value)
+{
+    const struct port_device *device = device_at(vm, port);
+
+    if (size != 1) {
+        write_wide(vm, port, size, value);
+        return;
+    }
+    device->write(vm, (unsigned)port - device->first, 1, value & 0xff);
 }

@@ -21,9 +21,12 @@ void pvclock_scale(uint32_t tsc_khz, uint32_t *multiplier, int8_t *shift)
     *multiplier = (uint32_t)((NANOSECONDS << 32) / frequency);
 }
 
-bool pvclock_write_time(const struct guest_ram *ram, gpa_t address, uint32_t tsc_khz)
+bool pvclock_write_time(const struct guest_ram *ram, gpa_t address, uint32_t tsc_khz,
+                        uint64_t tsc_at_zero, uint32_t version)
 {
-    struct pvclock_time time = { .version = 2, .flags = FLAG_TSC_STABLE };
+    struct pvclock_time time = { .version = version,
+                                 .tsc_timestamp = tsc_at_zero,
+                                 .flags = FLAG_TSC_STABLE };
 
     pvclock_scale(tsc_khz, &time.tsc_to_system_mul, &time.tsc_shift);
     return guest_ram_write(ram, address, &time, sizeof(time));

@@ -12,6 +12,7 @@ void serial_sync(struct vm *vm)
     bool line;
     uint8_t byte;
 
+    vm->uart.changed = false;
     while (room != 0 && console_get(&vm->console, &byte)) {
         uart_receive(&vm->uart, byte);
         room--;

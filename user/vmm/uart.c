@@ -38,7 +38,7 @@ enum { RBR_THR = 0, IER = 1, IIR_FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SC
 
 void uart_reset(struct uart *uart)
 {
-    *uart = (struct uart){ .dll = 1, .room = true };
+    *uart = (struct uart){ .dll = 1, .room = true, .changed = true };
 }
 
 static unsigned rx_capacity(const struct uart *uart)
@@ -81,6 +81,7 @@ static uint8_t rx_take(struct uart *uart)
     }
     uart->rx_first = (uint8_t)((uart->rx_first + 1) % UART_FIFO);
     uart->rx_count--;
+    uart->changed = true;
     return byte;
 }
 
@@ -141,6 +142,7 @@ static uint8_t read_iir(struct uart *uart)
 
     if (id == IIR_THRE) {
         uart->thre_latched = false;
+        uart->changed = true;
     }
     return (uint8_t)(id | ((uart->fcr & FCR_ENABLE) != 0 ? IIR_FIFOS : 0));
 }
@@ -151,6 +153,7 @@ static uint8_t read_lsr(struct uart *uart)
         (uint8_t)((uart->rx_count != 0 ? LSR_DATA : 0) | (uart->overrun ? LSR_OVERRUN : 0) |
                   (uart->room ? LSR_THRE | LSR_TEMT : 0));
 
+    uart->changed |= uart->overrun;
     uart->overrun = false;
     return value;
 }
@@ -159,6 +162,7 @@ static uint8_t read_msr(struct uart *uart)
 {
     uint8_t value = (uint8_t)(modem_lines(uart) | uart->modem_delta);
 
+    uart->changed |= uart->modem_delta != 0;
     uart->modem_delta = 0;
     return value;
 }
@@ -236,6 +240,7 @@ bool uart_write(struct uart *uart, unsigned reg, uint8_t value, uint8_t *out)
 {
     bool divisor = (uart->lcr & LCR_DLAB) != 0;
 
+    uart->changed |= reg <= MCR && reg != LCR;
     switch (reg) {
     case RBR_THR:
         if (!divisor) {

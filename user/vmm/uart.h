@@ -25,6 +25,7 @@ struct uart {
     bool overrun;
     bool room;         /* whoever takes the bytes has room for at least a FIFO of them */
     bool thre_latched; /* the "transmitter empty" interrupt is pending */
+    bool changed;      /* line or room for input may have changed: for the caller to clear */
     uint8_t rx[UART_FIFO];
     uint8_t rx_first, rx_count;
 };

@@ -19,12 +19,19 @@
 #include "abi/vcpu.h"
 #include "abi/vmcs.h"
 #include "user/vmm/cpuid.h"
+#include "user/vmm/guest_walk.h"
 #include "user/vmm/insn.h"
 #include "user/vmm/lapic.h"
 #include "user/vmm/x86.h"
 
 struct vm;
 struct msr_row;
+
+/*
+ * The rare half of a function on the way of every exit: kept apart, so that the common half needs
+ * no stack frame for it.
+ */
+#define RARE __attribute__((noinline, cold))
 
 /* The words of an exit message, by name. The order of gpr[] is the message's: see vcpu_gpr(). */
 struct vcpu_message {
@@ -85,12 +92,21 @@ struct vcpu_events {
     bool nmi;
 };
 
-/* The last decoded device-register instruction; valid while its bytes are still the same. */
+/* Instructions lie at any address. */
+struct code_word {
+    uint64_t value;
+} __attribute__((packed, may_alias));
+
+/*
+ * A decoded instruction, and what has to be as it was for it to be used again: registers, the page
+ * table entries that lead to it, its bytes. code is null if there is none.
+ */
 struct decode_cache {
     uint64_t rip;
-    uint64_t bytes[2];
-    uint8_t mode;
-    bool valid;
+    uint64_t cr0, cr3, cr4, efer, cs_rights;
+    struct walk_trace trace;
+    const struct code_word *code; /* its bytes in guest RAM: two words, in one page */
+    uint64_t words[2];
     struct insn insn;
 };
 
@@ -110,6 +126,7 @@ struct vcpu_msrs {
     uint64_t mcg_status;
     uint64_t nb_cfg;
     uint64_t system_time, wall_clock;
+    uint32_t time_version;                  /* of the paravirtual clock's record */
     uint64_t unknown_reads, unknown_writes; /* answered with #GP */
     uint32_t last_unknown;
 };
@@ -200,17 +217,19 @@ void vcpu_note_vectoring(struct vcpu *vcpu);
 void vcpu_note_not_entered(struct vcpu *vcpu);
 /* I1 after the APIC timer or the TSC offset has changed. */
 void vcpu_sync_deadline(struct vcpu *vcpu);
-void vcpu_advance_slowly(struct vcpu *vcpu);
+/* What single-stepping and the interrupt shadow ask for after an instruction. */
+enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu);
 
-/* The present instruction is done. */
-static inline void vcpu_advance(struct vcpu *vcpu)
+/* The present instruction is done: the guest goes on after it. */
+static inline enum vcpu_stop vcpu_done(struct vcpu *vcpu)
 {
     struct vcpu_message *message = vcpu->message;
 
     message->rip += message->length;
     if (((message->rflags & RFLAGS_TF) | (message->interruptibility & BLOCKED_SHADOW)) != 0) {
-        vcpu_advance_slowly(vcpu);
+        return vcpu_finish_step(vcpu);
     }
+    return VCPU_RUNS;
 }
 
 /* --- exits.c --- */

@@ -177,7 +177,7 @@ static bool vcpu_reset(struct vcpu *vcpu, const struct linux_entry *entry)
     vcpu->events = (struct vcpu_events){ 0 };
     vcpu->tsc_offset = -vcpu->vm->start_tsc;
     for (unsigned i = 0; i < VCPU_NR_DECODES; i++) {
-        vcpu->decodes[i].valid = false;
+        vcpu->decodes[i].code = NULL;
     }
     lapic_reset(&vcpu->lapic, vcpu->index);
     msrs_reset(vcpu);

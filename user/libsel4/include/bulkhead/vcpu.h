@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMEnter as a monitor's main loop wants it: the message lies in the thread's IPC buffer and its first
- * four words in a structure beside it, so that nothing is copied twice. See abi/vcpu.h for the words.
+ * VMEnter as a monitor's main loop wants it: the message lies in the thread's IPC buffer and its
+ * first four words in a structure beside it, so that nothing is copied twice. See abi/vcpu.h for
+ * the words.
  *
  *      struct vmenter_message m = { .word = { rip, controls, 0 } };
  *
@@ -27,12 +28,9 @@ struct vmenter_message {
 static inline seL4_Word bulkhead_vmenter(struct vmenter_message *message, seL4_Word *badge,
                                          seL4_Word length)
 {
-    struct sel4_registers registers = { 0,
-                                        length,
-                                        message->word[0],
-                                        message->word[1],
-                                        message->word[2],
-                                        message->word[3] };
+    struct sel4_registers registers = {
+        0, length, message->word[0], message->word[1], message->word[2], message->word[3]
+    };
 
     sel4_syscall(seL4_SysVMEnter, &registers, 0, 0);
     message->word[0] = registers.mr0;

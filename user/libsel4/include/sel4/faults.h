@@ -69,10 +69,10 @@ static inline seL4_Bool seL4_isVMFault_tag(seL4_MessageInfo_t tag)
 }
 
 /* seL4_Fault_<type>_get_<word> */
-#define SEL4_FAULT_WORD(type, word, place)                                       \
-    static inline seL4_Uint64 seL4_Fault_##type##_get_##word(seL4_Fault_t fault) \
-    {                                                                            \
-        return fault.words[place];                                               \
+#define SEL4_FAULT_WORD(type, word, place)                                                         \
+    static inline seL4_Uint64 seL4_Fault_##type##_get_##word(seL4_Fault_t fault)                   \
+    {                                                                                              \
+        return fault.words[place];                                                                 \
     }
 SEL4_FAULT_WORD(CapFault, IP, seL4_CapFault_IP)
 SEL4_FAULT_WORD(CapFault, Addr, seL4_CapFault_Addr)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The system calls. Each comes twice: with the message in the IPC buffer, whose first four words the
- * call carries to and from registers; and with those four words as arguments (...WithMRs; a null
- * pointer: not wanted), which leaves the buffer alone. abi/syscalls.h has numbers and registers.
+ * The system calls. Each comes twice: with the message in the IPC buffer, whose first four words
+ * the call carries to and from registers; and with those four words as arguments (...WithMRs; a
+ * null pointer: not wanted), which leaves the buffer alone. abi/syscalls.h has numbers and
+ * registers.
  *
  * A pointer to a badge may be null.
  */
@@ -71,10 +72,12 @@ static inline seL4_MessageInfo_t sel4_exchange_mrs(seL4_Int64 number, seL4_CPtr 
                                                    seL4_Word *mr0, seL4_Word *mr1, seL4_Word *mr2,
                                                    seL4_Word *mr3, seL4_CPtr r12, seL4_CPtr r13)
 {
-    struct sel4_registers registers = {
-        rdi, info.words[0], sel4_read_optional(mr0), sel4_read_optional(mr1),
-        sel4_read_optional(mr2), sel4_read_optional(mr3)
-    };
+    struct sel4_registers registers = { rdi,
+                                        info.words[0],
+                                        sel4_read_optional(mr0),
+                                        sel4_read_optional(mr1),
+                                        sel4_read_optional(mr2),
+                                        sel4_read_optional(mr3) };
 
     sel4_syscall(number, &registers, r12, r13);
     sel4_write_optional(sender, registers.rdi);
@@ -104,11 +107,12 @@ static inline seL4_MessageInfo_t sel4_exchange(seL4_Int64 number, seL4_CPtr rdi,
 /* Blocks until a receiver has taken the message. */
 static inline void seL4_Send(seL4_CPtr dest, seL4_MessageInfo_t msgInfo)
 {
-    sel4_send(seL4_SysSend, dest, msgInfo, seL4_GetMR(0), seL4_GetMR(1), seL4_GetMR(2), seL4_GetMR(3));
+    sel4_send(seL4_SysSend, dest, msgInfo, seL4_GetMR(0), seL4_GetMR(1), seL4_GetMR(2),
+              seL4_GetMR(3));
 }
 
 static inline void seL4_SendWithMRs(seL4_CPtr dest, seL4_MessageInfo_t msgInfo, seL4_Word *mr0,
-                                   seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
+                                    seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
 {
     sel4_send(seL4_SysSend, dest, msgInfo, sel4_read_optional(mr0), sel4_read_optional(mr1),
               sel4_read_optional(mr2), sel4_read_optional(mr3));
@@ -117,11 +121,12 @@ static inline void seL4_SendWithMRs(seL4_CPtr dest, seL4_MessageInfo_t msgInfo, 
 /* Does nothing if no receiver waits. */
 static inline void seL4_NBSend(seL4_CPtr dest, seL4_MessageInfo_t msgInfo)
 {
-    sel4_send(seL4_SysNBSend, dest, msgInfo, seL4_GetMR(0), seL4_GetMR(1), seL4_GetMR(2), seL4_GetMR(3));
+    sel4_send(seL4_SysNBSend, dest, msgInfo, seL4_GetMR(0), seL4_GetMR(1), seL4_GetMR(2),
+              seL4_GetMR(3));
 }
 
 static inline void seL4_NBSendWithMRs(seL4_CPtr dest, seL4_MessageInfo_t msgInfo, seL4_Word *mr0,
-                                   seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
+                                      seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
 {
     sel4_send(seL4_SysNBSend, dest, msgInfo, sel4_read_optional(mr0), sel4_read_optional(mr1),
               sel4_read_optional(mr2), sel4_read_optional(mr3));
@@ -156,7 +161,8 @@ static inline seL4_MessageInfo_t seL4_Recv(seL4_CPtr src, seL4_Word *sender, seL
 }
 
 static inline seL4_MessageInfo_t seL4_RecvWithMRs(seL4_CPtr src, seL4_Word *sender, seL4_Word *mr0,
-                                                 seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3, seL4_CPtr reply)
+                                                  seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3,
+                                                  seL4_CPtr reply)
 {
     return sel4_exchange_mrs(seL4_SysRecv, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, mr0, mr1,
                              mr2, mr3, reply, 0);
@@ -168,11 +174,12 @@ static inline seL4_MessageInfo_t seL4_NBRecv(seL4_CPtr src, seL4_Word *sender, s
     return sel4_exchange(seL4_SysNBRecv, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, reply, 0);
 }
 
-static inline seL4_MessageInfo_t seL4_NBRecvWithMRs(seL4_CPtr src, seL4_Word *sender, seL4_Word *mr0,
-                                                 seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3, seL4_CPtr reply)
+static inline seL4_MessageInfo_t seL4_NBRecvWithMRs(seL4_CPtr src, seL4_Word *sender,
+                                                    seL4_Word *mr0, seL4_Word *mr1, seL4_Word *mr2,
+                                                    seL4_Word *mr3, seL4_CPtr reply)
 {
-    return sel4_exchange_mrs(seL4_SysNBRecv, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, mr0, mr1,
-                             mr2, mr3, reply, 0);
+    return sel4_exchange_mrs(seL4_SysNBRecv, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, mr0,
+                             mr1, mr2, mr3, reply, 0);
 }
 
 /* As Recv, without a reply object: takes no calls. */
@@ -182,7 +189,7 @@ static inline seL4_MessageInfo_t seL4_Wait(seL4_CPtr src, seL4_Word *sender)
 }
 
 static inline seL4_MessageInfo_t seL4_WaitWithMRs(seL4_CPtr src, seL4_Word *sender, seL4_Word *mr0,
-                                                 seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
+                                                  seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
 {
     return sel4_exchange_mrs(seL4_SysWait, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, mr0, mr1,
                              mr2, mr3, 0, 0);
@@ -194,11 +201,12 @@ static inline seL4_MessageInfo_t seL4_NBWait(seL4_CPtr src, seL4_Word *sender)
     return sel4_exchange(seL4_SysNBWait, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, 0, 0);
 }
 
-static inline seL4_MessageInfo_t seL4_NBWaitWithMRs(seL4_CPtr src, seL4_Word *sender, seL4_Word *mr0,
-                                                 seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
+static inline seL4_MessageInfo_t seL4_NBWaitWithMRs(seL4_CPtr src, seL4_Word *sender,
+                                                    seL4_Word *mr0, seL4_Word *mr1, seL4_Word *mr2,
+                                                    seL4_Word *mr3)
 {
-    return sel4_exchange_mrs(seL4_SysNBWait, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, mr0, mr1,
-                             mr2, mr3, 0, 0);
+    return sel4_exchange_mrs(seL4_SysNBWait, src, seL4_MessageInfo_new(0, 0, 0, 0), sender, mr0,
+                             mr1, mr2, mr3, 0, 0);
 }
 
 static inline seL4_MessageInfo_t seL4_Poll(seL4_CPtr src, seL4_Word *sender)
@@ -263,8 +271,8 @@ static inline void seL4_Yield(void)
 }
 
 /*
- * Runs the guest of the caller's VCPU until something happens. Words 0 to 2 of the IPC buffer go in.
- * Returns SEL4_VMENTER_RESULT_NOTIF or _FAULT; the words that come back are in the buffer
+ * Runs the guest of the caller's VCPU until something happens. Words 0 to 2 of the IPC buffer go
+ * in. Returns SEL4_VMENTER_RESULT_NOTIF or _FAULT; the words that come back are in the buffer
  * (abi/vcpu.h). *sender is set after a notification only.
  */
 static inline seL4_Word seL4_VMEnter(seL4_Word *sender)
@@ -282,12 +290,12 @@ static inline seL4_Word seL4_VMEnter(seL4_Word *sender)
     return registers.rsi;
 }
 
-/* --- debugging: debug builds of the kernel only ----------------------------------------------- */
+/* --- debugging: debug builds of the kernel only ---------------------------------------------- */
 
 static inline void seL4_DebugPutChar(char c)
 {
-    sel4_send(seL4_SysDebugPutChar, (seL4_Word)(unsigned char)c, seL4_MessageInfo_new(0, 0, 0, 0), 0,
-              0, 0, 0);
+    sel4_send(seL4_SysDebugPutChar, (seL4_Word)(unsigned char)c, seL4_MessageInfo_new(0, 0, 0, 0),
+              0, 0, 0, 0);
 }
 
 static inline void seL4_DebugPutString(const char *text)
