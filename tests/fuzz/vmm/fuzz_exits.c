@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A hostile guest: any sequence of exits with any registers, qualifications and code, on a whole
+ * monitor with a fake kernel. Sanitizers find what should not be touched; the checks here are that
+ * the monitor stays within its bounds and keeps its invariants.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/vmm/fake_host.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input {
+    const uint8_t *data;
+    size_t left;
+};
+
+static uint64_t take(struct input *input, size_t bytes)
+{
+    uint64_t value = 0;
+
+    if (bytes > input->left) {
+        bytes = input->left;
+    }
+    memcpy(&value, input->data, bytes);
+    input->data += bytes;
+    input->left -= bytes;
+    return value;
+}
+
+/* Addresses, ports and MSRs that lead somewhere, more often than not. */
+static uint64_t interesting_address(struct input *input)
+{
+    static const uint64_t bases[] = {
+        0,      LAPIC_BASE,         IOAPIC_BASE,        0xe0000000,
+        0x2000, FAKE_RAM_BYTES - 8, 0xffffffff00000000, 0xfffffffffffffff8
+    };
+
+    return bases[take(input, 1) % 8] + take(input, 2);
+}
+
+static uint64_t interesting_port(struct input *input)
+{
+    static const uint16_t bases[] = { 0x20, 0x60, 0x70, 0x92, 0xa0, 0x3f8, 0x600, 0xcf8 };
+    uint8_t choice = (uint8_t)take(input, 1);
+
+    return choice < 200 ? bases[choice % 8] + (uint64_t)(choice / 8 % 8) : take(input, 2);
+}
+
+static uint64_t interesting_msr(struct input *input)
+{
+    static const uint32_t bases[] = {
+        0x10,  0x1b,  0x200,      0x250,      0x277,      0x6e0,
+        0x800, 0x830, 0x4b564d00, 0xc0000080, 0xc0000100, 0xc0010010
+    };
+    uint8_t choice = (uint8_t)take(input, 1);
+
+    return choice < 240 ? bases[choice % 12] + choice / 12 : take(input, 4);
+}
+
+static void step(struct vcpu *vcpu, struct input *input)
+{
+    static const uint8_t reasons[] = {
+        VMX_EXIT_CPUID,
+        VMX_EXIT_IO,
+        VMX_EXIT_RDMSR,
+        VMX_EXIT_WRMSR,
+        VMX_EXIT_EPT_VIOLATION,
+        VMX_EXIT_CR_ACCESS,
+        VMX_EXIT_HLT,
+        VMX_EXIT_PREEMPTION_TIMER,
+        VMX_EXIT_XSETBV,
+        VMX_EXIT_INVALID_GUEST_STATE,
+        VMX_EXIT_INTERRUPT_WINDOW,
+    };
+    struct vcpu_message *message = vcpu->message;
+    uint8_t choice = (uint8_t)take(input, 1);
+    uint8_t flags = (uint8_t)take(input, 1);
+
+    message->reason = choice < 240 ? reasons[choice % sizeof(reasons)] : take(input, 1);
+    message->length = flags & 3;
+    message->rflags =
+        RFLAGS_ONE | ((flags & 4) != 0 ? RFLAGS_IF : 0) | ((flags & 8) != 0 ? RFLAGS_DF : 0);
+    message->interruptibility = (flags & 16) != 0 ? 1 : 0;
+    message->vectoring_info = (flags & 32) != 0 ? EVENT_VALID | take(input, 2) : 0;
+    message->cs_rights = (flags & 64) != 0 ? 0xa09b : 0xc09b;
+    message->efer = (flags & 64) != 0 ? EFER_LMA : 0;
+    message->cr0 = (flags & 128) != 0 ? CR0_PE | CR0_PG : CR0_PE;
+    message->cr4 = CR4_PAE;
+    message->cr3 = interesting_address(input);
+    message->gpa = interesting_address(input);
+    message->gpr[MESSAGE_RAX] = take(input, 8);
+    message->gpr[MESSAGE_RDX] = take(input, 4);
+    message->gpr[MESSAGE_RSI] = interesting_address(input);
+    message->gpr[MESSAGE_RDI] = interesting_address(input);
+    message->gpr[MESSAGE_RCX] =
+        message->reason == VMX_EXIT_RDMSR || message->reason == VMX_EXIT_WRMSR
+            ? interesting_msr(input)
+            : take(input, 2);
+    message->qualification = message->reason == VMX_EXIT_IO
+                                 ? (take(input, 1) & 0x3b) | interesting_port(input) << 16
+                                 : take(input, 2);
+    if (message->reason == VMX_EXIT_IO && (message->qualification & 7) == 2) {
+        message->qualification ^= 1; /* no access of three bytes */
+    }
+    uint64_t code[2] = { take(input, 8), take(input, 4) };
+    message->rip = 0x2000;
+    memcpy(vcpu->vm->ram.base + 0x2000, code, sizeof(code));
+    fake_host.tsc += take(input, 2);
+}
+
+static void check(const struct vm *vm)
+{
+    const struct vcpu *vcpu = &vm->vcpus[0];
+
+    if (vm->uart.rx_count > UART_FIFO ||
+        vm->console.out_tail - vm->console.out_head > CONSOLE_OUT_BYTES ||
+        vm->console.in_tail - vm->console.in_head > CONSOLE_IN_BYTES) {
+        abort();
+    }
+    if (((vcpu->lapic.irr.words[0] | vcpu->lapic.isr.words[0]) & 0xffff) != 0) {
+        abort();
+    }
+    if ((vcpu->cr4 & ~vcpu->cpuid.cr4_allowed) != 0) {
+        abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct vm *vm;
+    struct input input = { data, size };
+
+    if (vm == NULL) {
+        vm = fake_vm_make();
+    }
+    fake_host = (struct fake_host){ .tsc = 1000000 };
+    vm_power_on(vm, &(struct linux_entry){ 0 });
+    while (input.left > 0) {
+        step(&vm->vcpus[0], &input);
+        if (vcpu_handle_exit(&vm->vcpus[0]) == VCPU_STOPS) {
+            if (vm->stop.report == 0 || vm->stop.text == NULL) {
+                abort();
+            }
+            break;
+        }
+        if (vm->vcpus[0].attention) {
+            vcpu_prepare_events(&vm->vcpus[0]);
+        }
+        check(vm);
+    }
+    return 0;
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every rule of user/init/plan_check.h: a plan as the tool makes it is accepted, and each change
+ * below is refused in the right table with the right words. Then random damage, which must never
+ * make the reader leave the plan.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/tools/world.h"
+#include "user/init/plan_check.h"
+#include "user/vmm/config.h"
+
+static const char text[] = "system: test\nat-end: exit\nvms:\n  - name: linux\n    memory: 64M\n"
+                           "    kernel: k\n    initrd: i\n";
+
+/* The plan under test, in memory of exactly its size, writable. */
+struct subject {
+    struct world world;
+    uint8_t *bytes;
+    uint64_t length;
+    struct plan plan;
+    struct plan_problem problem;
+};
+
+static void subject_make(struct subject *subject)
+{
+    assert_true(world_compile(&subject->world, text, sizeof(text) - 1));
+    subject->length = subject->world.plan.header->image_bytes;
+    subject->bytes = calloc(1, subject->length);
+    assert_non_null(subject->bytes);
+    memcpy(subject->bytes, subject->world.plan.bytes, subject->world.compiled.plan.length);
+    /* It opens: the world has opened the same bytes. */
+    plan_open(&subject->plan, subject->bytes, subject->length, &subject->problem);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): only a failed assertion leaves it unfreed */
+}
+
+static void subject_free(struct subject *subject)
+{
+    free(subject->bytes);
+    world_release(&subject->world);
+}
+
+/* Rows to change. */
+#define HEADER(s)               ((struct plan_header *)(s)->bytes)
+#define EDIT(s, type, field, i) (*(struct type *)(uintptr_t)(&(s)->plan.field[i]))
+
+static uint32_t object_row(struct subject *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->plan.nr_objects; i++) {
+        if (strcmp(plan_name(&s->plan, s->plan.objects[i].name), name) == 0) {
+            return i;
+        }
+    }
+    fail_msg("no object %s", name);
+    return 0;
+}
+
+static uint32_t slot_of(struct subject *s, const char *name)
+{
+    return s->plan.objects[object_row(s, name)].slot;
+}
+
+static struct plan_object *object(struct subject *s, const char *name)
+{
+    return &EDIT(s, plan_object, objects, object_row(s, name));
+}
+
+static struct plan_mapping *map_of(struct subject *s, const char *frames)
+{
+    for (uint32_t i = 0; i < s->plan.nr_mappings; i++) {
+        if (strcmp(plan_slot_name(&s->plan, s->plan.mappings[i].frame), frames) == 0) {
+            return &EDIT(s, plan_mapping, mappings, i);
+        }
+    }
+    fail_msg("no mapping of %s", frames);
+    return NULL;
+}
+
+static struct plan_cap *cap_in(struct subject *s, const char *cnode, uint32_t index)
+{
+    for (uint32_t i = 0; i < s->plan.nr_caps; i++) {
+        if (s->plan.caps[i].index == index &&
+            strcmp(plan_slot_name(&s->plan, s->plan.caps[i].cnode), cnode) == 0) {
+            return &EDIT(s, plan_cap, caps, i);
+        }
+    }
+    fail_msg("nothing in slot %u of %s", index, cnode);
+    return NULL;
+}
+
+/* The copy of a capability in the initial CNode. */
+static struct plan_cap *copy_of(struct subject *s, const char *source)
+{
+    for (uint32_t i = 0; i < s->plan.nr_caps; i++) {
+        if (s->plan.caps[i].cnode == PLAN_NO_SLOT &&
+            strcmp(plan_slot_name(&s->plan, s->plan.caps[i].source), source) == 0) {
+            return &EDIT(s, plan_cap, caps, i);
+        }
+    }
+    fail_msg("no copy of %s", source);
+    return NULL;
+}
+
+static void expect_refusal(struct subject *s, const char *where, const char *what, int line)
+{
+    struct plan_problem *problem = &s->problem;
+
+    if (plan_open(&s->plan, s->bytes, s->length, problem) && plan_check(&s->plan, problem)) {
+        fail_msg("line %d: accepted, expected %s: %s", line, where, what);
+    }
+    if (strcmp(problem->where, where) != 0 || strcmp(problem->what, what) != 0) {
+        fail_msg("line %d: refused by %s %d: %s; expected %s: %s", line, problem->where,
+                 (int)problem->row, problem->what, where, what);
+    }
+}
+
+/* What follows `what` is done to a good plan `s`. */
+#define REFUSED(where, what, ...)                                                                  \
+    do {                                                                                           \
+        struct subject subject_, *s = &subject_;                                                   \
+        subject_make(s);                                                                           \
+        __VA_ARGS__;                                                                               \
+        expect_refusal(s, where, what, __LINE__);                                                  \
+        subject_free(s);                                                                           \
+    } while (0)
+
+static void test_good(void **state)
+{
+    struct subject subject;
+
+    (void)state;
+    subject_make(&subject);
+    assert_true(plan_check(&subject.plan, &subject.problem));
+    subject_free(&subject);
+}
+
+static void test_header(void **state)
+{
+    (void)state;
+    REFUSED("header", "there is no boot plan behind the program", HEADER(s)->magic++);
+    REFUSED("header", "there is no boot plan behind the program", s->length = 8);
+    REFUSED("header", "made by a tool of another version", HEADER(s)->version++);
+    REFUSED("header", "the image is longer than what was loaded", HEADER(s)->image_bytes += 4096);
+    REFUSED("header", "the image is longer than what was loaded", HEADER(s)->image_bytes -= 1);
+    REFUSED("header", "the plan is longer than its image", HEADER(s)->plan_bytes = UINT64_MAX);
+    REFUSED("header", "the plan is longer than its image", HEADER(s)->plan_bytes = 8);
+    REFUSED("header", "the strings lie outside the plan", HEADER(s)->strings_bytes = 0);
+    REFUSED("header", "the strings lie outside the plan", HEADER(s)->strings_bytes = UINT32_MAX);
+    REFUSED("header", "the strings lie outside the plan", HEADER(s)->strings_offset = UINT32_MAX);
+    REFUSED("header", "the strings do not end", HEADER(s)->strings_bytes -= 1);
+    REFUSED("object", "the table lies outside the plan",
+            HEADER(s)->tables[PLAN_TABLE_OBJECTS].count = UINT32_MAX);
+    REFUSED("thread", "the table lies outside the plan",
+            HEADER(s)->tables[PLAN_TABLE_THREADS].offset += 4);
+    REFUSED("fill", "the table lies outside the plan",
+            HEADER(s)->tables[PLAN_TABLE_FILLS].offset = 8);
+    REFUSED("header", "the system's name lies outside the strings", HEADER(s)->name = UINT32_MAX);
+    REFUSED("header", "unknown end action", HEADER(s)->end_action = 2);
+    REFUSED("header", "the scratch page is not a good address", HEADER(s)->scratch_address += 1);
+    REFUSED("header", "the scratch page is not a good address",
+            HEADER(s)->scratch_address = 1ull << 63);
+}
+
+static void test_slots(void **state)
+{
+    static const char follow[] = "its slots do not follow those before it";
+
+    (void)state;
+    REFUSED("header", "wrong number of slots", HEADER(s)->nr_slots++);
+    REFUSED("object", follow, EDIT(s, plan_object, objects, 0).slot = 0);
+    REFUSED("object", follow, EDIT(s, plan_object, objects, 1).slot--);
+    REFUSED("object", follow, EDIT(s, plan_object, objects, 3).count = 0);
+    REFUSED("object", follow, EDIT(s, plan_object, objects, 0).count = UINT32_MAX);
+    REFUSED("image", follow, EDIT(s, plan_image, images, 0).slot++);
+    REFUSED("IRQ", follow, EDIT(s, plan_irq, irqs, 0).slot++);
+    REFUSED("port", follow, EDIT(s, plan_port, ports, 1).slot--);
+    REFUSED("capability", follow, copy_of(s, "linux.ram")->count++);
+    REFUSED("capability", "it comes too late, or is copied too early",
+            copy_of(s, "linux.ram")->source = copy_of(s, "linux.ram")->index);
+    REFUSED("capability", "it comes too late, or is copied too early",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->cnode = PLAN_NO_SLOT);
+}
+
+static void test_objects(void **state)
+{
+    static const char size[] = "objects of this type and size are not made";
+
+    (void)state;
+    REFUSED("object", size, object(s, "linux.config")->type = seL4_UntypedObject);
+    REFUSED("object", size, object(s, "linux.config")->type = seL4_X86_IOPageTableObject);
+    REFUSED("object", size, object(s, "linux.config")->type = 200);
+    REFUSED("object", size, object(s, "linux.config")->size_bits = 13);
+    REFUSED("object", size, object(s, "linux.ram")->size_bits = 22);
+    REFUSED("object", size, object(s, "linux.tcb")->size_bits = 12);
+    REFUSED("object", size, object(s, "init.cnode")->size_bits = 5);
+    REFUSED("object", size, object(s, "linux.cnode")->size_bits = 64);
+    REFUSED("object", size, object(s, "linux.sched-context")->size_bits = 6);
+    REFUSED("object", "it is larger than the one before it",
+            object(s, "linux.sched-context")->size_bits = 12);
+    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb")->owner = 2);
+    REFUSED("object", "its name or owner does not exist",
+            object(s, "linux.tcb")->name = UINT32_MAX);
+    REFUSED("component", "unknown kind", EDIT(s, plan_component, components, 0).kind = 0);
+    REFUSED("component", "its name lies outside the strings",
+            EDIT(s, plan_component, components, 0).name = UINT32_MAX);
+}
+
+static void test_devices_and_images(void **state)
+{
+    static const char outside[] = "its pages lie outside the image";
+
+    (void)state;
+    REFUSED("image", outside, EDIT(s, plan_image, images, 0).offset += 1);
+    REFUSED("image", outside, EDIT(s, plan_image, images, 0).offset = 0);
+    REFUSED("image", outside, EDIT(s, plan_image, images, 1).offset += 4096);
+    REFUSED("image", outside, EDIT(s, plan_image, images, 1).offset = UINT64_MAX << 12);
+    REFUSED("image", "its name or owner does not exist", EDIT(s, plan_image, images, 0).owner = 9);
+    REFUSED("IRQ", "no such vector, level or polarity", EDIT(s, plan_irq, irqs, 0).vector = 108);
+    REFUSED("IRQ", "no such vector, level or polarity", EDIT(s, plan_irq, irqs, 0).level = 2);
+    REFUSED("IRQ", "its name or owner does not exist", EDIT(s, plan_irq, irqs, 0).owner = 2);
+    REFUSED("port", "its last port is before its first", EDIT(s, plan_port, ports, 0).last = 0);
+    REFUSED("port", "its name or owner does not exist", EDIT(s, plan_port, ports, 0).owner = 2);
+}
+
+static void test_paging(void **state)
+{
+    (void)state;
+    REFUSED("paging", "its space is no address space",
+            EDIT(s, plan_paging, paging, 0).space = slot_of(s, "linux.tcb"));
+    REFUSED("paging", "its slots hold no paging structures",
+            EDIT(s, plan_paging, paging, 0).slot = slot_of(s, "linux.config"));
+    REFUSED("paging", "its slots hold no paging structures",
+            EDIT(s, plan_paging, paging, 0).count = 1000);
+    REFUSED("paging", "these paging structures do not belong into that space",
+            EDIT(s, plan_paging, paging, 0).space = slot_of(s, "linux.vspace"));
+    REFUSED("paging", "these paging structures do not belong into that space",
+            EDIT(s, plan_paging, paging, s->plan.nr_paging - 1).space = slot_of(s, "linux.vspace"));
+    REFUSED("paging", "its address is not aligned or too high",
+            EDIT(s, plan_paging, paging, 2).address += 4096);
+    REFUSED("paging", "its address is not aligned or too high",
+            EDIT(s, plan_paging, paging, 0).address = 1ull << 48);
+}
+
+static void test_fills(void **state)
+{
+    (void)state;
+    REFUSED("fill", "unknown kind", EDIT(s, plan_fill, fills, 0).kind = 7);
+    REFUSED("fill", "its slot holds no 4 KiB frame",
+            EDIT(s, plan_fill, fills, 0).frame = slot_of(s, "linux.ram"));
+    REFUSED("fill", "its slot holds no 4 KiB frame",
+            EDIT(s, plan_fill, fills, 0).frame = s->plan.images[0].slot);
+    REFUSED("fill", "it does not fit into the frames", EDIT(s, plan_fill, fills, 0).length = 4097);
+    REFUSED("fill", "it does not fit into the frames",
+            EDIT(s, plan_fill, fills, 0).offset = UINT64_MAX);
+    REFUSED("fill", "its bytes lie outside the image",
+            EDIT(s, plan_fill, fills, 0).source = s->length);
+    REFUSED("fill", "its bytes lie outside the image",
+            EDIT(s, plan_fill, fills, 0).source = UINT64_MAX);
+    REFUSED("fill", "its word crosses a page", {
+        struct plan_fill *fill = &EDIT(s, plan_fill, fills, 1);
+        *fill = (struct plan_fill){ .frame = slot_of(s, "linux.vmm.text"),
+                                    .kind = PLAN_FILL_TSC_MHZ,
+                                    .offset = 4094 };
+    });
+}
+
+/* P4: a component holds, maps and uses only what is its own. */
+static void test_isolation(void **state)
+{
+    static const char not_own[] = "the component would hold what is not its own";
+    static const char thread[] =
+        "one of its objects is missing, of another kind or of another owner";
+
+    (void)state;
+    REFUSED("capability", not_own,
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = slot_of(s, "init.cnode"));
+    REFUSED("capability", not_own,
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = slot_of(s, "init.reply"));
+    REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 3);
+    REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 5);
+    REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->badge = 0);
+    REFUSED("capability", not_own,
+            cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->badge = 1 | PLAN_BADGE_FAULT);
+    REFUSED("capability", not_own, EDIT(s, plan_port, ports, 2).owner = PLAN_OWNER_INIT);
+    REFUSED("mapping", "the frames belong to somebody else",
+            object(s, "linux.config")->owner = PLAN_OWNER_INIT);
+    REFUSED("mapping", "the frames belong to somebody else",
+            EDIT(s, plan_image, images, 0).owner = PLAN_OWNER_INIT);
+    REFUSED("mapping", "its space is no address space of a component",
+            map_of(s, "linux.config")->space = PLAN_SLOT_INIT_VSPACE);
+    REFUSED("mapping", "its space is no address space of a component",
+            map_of(s, "linux.config")->space = slot_of(s, "linux.tcb"));
+    REFUSED("mapping", "its slots hold no frames",
+            map_of(s, "linux.config")->frame = slot_of(s, "linux.cnode"));
+    REFUSED("binding", "the interrupt belongs to somebody else", {
+        EDIT(s, plan_irq, irqs, 0).owner = PLAN_OWNER_INIT;
+        cap_in(s, "linux.cnode", VMM_SLOT_SERIAL_IRQ)->source = slot_of(s, "linux.tcb");
+    });
+    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).tcb = PLAN_NO_SLOT);
+    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).cnode = slot_of(s, "init.cnode"));
+    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vcpu = slot_of(s, "linux.tcb"));
+    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vspace = PLAN_SLOT_INIT_VSPACE);
+    REFUSED("thread", thread,
+            EDIT(s, plan_thread, threads, 0).buffer_frame = s->plan.images[0].slot + 0x10000);
+    REFUSED("thread", "its name or owner does not exist",
+            EDIT(s, plan_thread, threads, 0).owner = PLAN_OWNER_INIT);
+}
+
+static void test_mappings(void **state)
+{
+    static const char overlap[] = "it overlaps the one before it, or is out of order";
+
+    (void)state;
+    REFUSED("mapping", "an image page would be writable", map_of(s, "linux.kernel")->rights = 3);
+    REFUSED("mapping", "a page would be writable and executable",
+            map_of(s, "linux.vmm.text")->rights = 3);
+    REFUSED("mapping", "a page would be writable and executable",
+            map_of(s, "linux.vmm.data")->attributes = 0);
+    REFUSED("mapping", "its address is not aligned or too high",
+            map_of(s, "linux.kernel")->address += 1);
+    REFUSED("mapping", "its address is not aligned or too high",
+            map_of(s, "linux.ram")->address = (1ull << 47) - (2 << 20));
+    REFUSED("mapping", overlap, map_of(s, "linux.vmm.text")->address = 0x400000);
+    REFUSED("mapping", overlap, map_of(s, "linux.vmm.data")->address = 0x402000);
+    REFUSED("mapping", overlap, map_of(s, "linux.vmm.data")->address = 0x100000);
+}
+
+static void test_caps(void **state)
+{
+    (void)state;
+    REFUSED("capability", "its source holds nothing, or different things",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = HEADER(s)->nr_slots);
+    REFUSED("capability", "its source holds nothing, or different things",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->count = 2);
+    REFUSED("capability", "its source holds nothing, or different things",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = PLAN_NO_SLOT);
+    REFUSED("capability", "no such rights", cap_in(s, "linux.cnode", VMM_SLOT_TCB)->rights = 16);
+    REFUSED("capability", "what it copies cannot be badged",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->badge = 1);
+    REFUSED("capability", "the CNode has no such slot",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->index = 256);
+    REFUSED("capability", "the CNode has no such slot",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->index = 0);
+    REFUSED("capability", "its CNode is none",
+            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->cnode = slot_of(s, "linux.tcb"));
+    REFUSED("binding", "its slot holds no IRQ handler",
+            EDIT(s, plan_binding, bindings, 0).irq = slot_of(s, "linux.tcb"));
+    REFUSED("binding", "its slot holds no notification",
+            EDIT(s, plan_binding, bindings, 0).notification = slot_of(s, "linux.tcb"));
+}
+
+static void test_time_and_threads(void **state)
+{
+    static const char faults[] = "its faults would not reach init under its name";
+
+    (void)state;
+    REFUSED("context", "its slot holds no scheduling context",
+            EDIT(s, plan_context, contexts, 0).slot = slot_of(s, "linux.tcb"));
+    REFUSED("context", "no such budget and period",
+            EDIT(s, plan_context, contexts, 0).budget_us = 10001);
+    REFUSED("context", "no such budget and period",
+            EDIT(s, plan_context, contexts, 0).budget_us = 19);
+    REFUSED("context", "no such budget and period",
+            EDIT(s, plan_context, contexts, 0).period_us = UINT64_MAX);
+    REFUSED("context", "the scheduling context has no room for so many refills",
+            EDIT(s, plan_context, contexts, 0).extra_refills = 9);
+    REFUSED("thread", faults, EDIT(s, plan_thread, threads, 0).fault_endpoint = PLAN_NO_SLOT);
+    REFUSED("thread", faults,
+            EDIT(s, plan_thread, threads, 0).fault_endpoint = slot_of(s, "init.endpoint"));
+    REFUSED("thread", faults, copy_of(s, "init.endpoint")->badge = 1);
+    REFUSED("thread", faults, copy_of(s, "init.endpoint")->rights = 15);
+    REFUSED("thread", "its CNode has another size",
+            EDIT(s, plan_thread, threads, 0).cnode_bits = 7);
+    REFUSED("thread", "its priority is too high", EDIT(s, plan_thread, threads, 0).priority = 255);
+    REFUSED("thread", "its priority is too high",
+            EDIT(s, plan_thread, threads, 0).max_priority = 101);
+    REFUSED("thread", "its entry point or IPC buffer is not a good address",
+            EDIT(s, plan_thread, threads, 0).rip = 1ull << 63);
+    REFUSED("thread", "its entry point or IPC buffer is not a good address",
+            EDIT(s, plan_thread, threads, 0).buffer_address += 8);
+}
+
+/* P6 */
+static void test_supervisor(void **state)
+{
+    static const char more[] = "init would keep more than it needs";
+
+    (void)state;
+    REFUSED("capability", more, cap_in(s, "init.cnode", 1)->source = slot_of(s, "linux.tcb"));
+    REFUSED("capability", more, cap_in(s, "init.cnode", 2)->source = slot_of(s, "init.cnode"));
+    REFUSED("header", "init's last CNode is none",
+            HEADER(s)->supervisor.cnode = slot_of(s, "linux.cnode"));
+    REFUSED("header", "init's last CNode is none", HEADER(s)->supervisor.cnode_bits = 5);
+    REFUSED("header", "init would have no endpoint to read from",
+            HEADER(s)->supervisor.endpoint_index = 2);
+    REFUSED("header", "init would have no endpoint to read from",
+            cap_in(s, "init.cnode", 1)->rights = 3);
+    REFUSED("header", "init would have no reply object", HEADER(s)->supervisor.reply_index = 15);
+    REFUSED("header", "init would lack the ports that end an emulator",
+            HEADER(s)->supervisor.shutdown_index = 1);
+    REFUSED("header", "init would have no such budget and period",
+            HEADER(s)->supervisor.period_us = 0);
+}
+
+/* What init would do with an accepted plan stays within the plan. */
+static void use(const struct subject *s)
+{
+    const struct plan *plan = &s->plan;
+    struct plan_slot slot;
+
+    for (uint32_t i = 0; i < plan->nr_fills; i++) {
+        const struct plan_fill *fill = &plan->fills[i];
+
+        assert_true(fill->kind != PLAN_FILL_BYTES ||
+                    (fill->source <= s->length && fill->length <= s->length - fill->source));
+    }
+    for (uint32_t i = 0; i < plan->nr_images; i++) {
+        assert_true(plan->images[i].offset + plan->images[i].count * 4096ull <= s->length);
+    }
+    for (uint32_t i = 0; i < plan->header->nr_slots; i++) {
+        assert_non_null(plan_slot_name(plan, i));
+        assert_true(i == 0 || plan_slots_find(plan, i, 1, &slot));
+        assert_true(i == 0 || slot.type != seL4_UntypedObject || slot.source != PLAN_SOURCE_OBJECT);
+    }
+}
+
+static void test_damage(void **state)
+{
+    struct subject subject;
+    uint8_t *original;
+    uint64_t used;
+    unsigned accepted = 0;
+
+    (void)state;
+    subject_make(&subject);
+    used = HEADER(&subject)->plan_bytes;
+    original = malloc(used);
+    memcpy(original, subject.bytes, used);
+    srand(1);
+    for (int round = 0; round < 20000; round++) {
+        for (int changes = rand() % 3; changes >= 0; changes--) {
+            size_t at = (size_t)rand() % used;
+
+            subject.bytes[at] = (uint8_t)(rand() % 3 == 0 ? subject.bytes[at] ^ 1 : rand());
+        }
+        if (plan_open(&subject.plan, subject.bytes, subject.length, &subject.problem) &&
+            plan_check(&subject.plan, &subject.problem)) {
+            use(&subject);
+            accepted++;
+        }
+        memcpy(subject.bytes, original, used);
+    }
+    /* Names, padding and the like may change freely. */
+    assert_true(accepted > 0);
+    free(original);
+    subject_free(&subject);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_devices_and_images),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_fills),
+        cmocka_unit_test(test_isolation),
+        cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_time_and_threads),
+        cmocka_unit_test(test_supervisor),
+        cmocka_unit_test(test_damage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

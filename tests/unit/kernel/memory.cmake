@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Address spaces, ASIDs, interrupts and ports (memory_world.h).
+
+set(memory_sources
+    memory_world.c
+    fakes.c
+    kernel/api/inv_asid.c
+    kernel/api/inv_ept.c
+    kernel/api/inv_frame.c
+    kernel/api/inv_io_port.c
+    kernel/api/inv_io_space.c
+    kernel/api/inv_irq.c
+    kernel/api/inv_paging.c
+    kernel/object/cap.c
+    kernel/object/derivation.c
+    kernel/object/io_port.c
+    kernel/object/irq.c
+    kernel/object/object.c
+    kernel/vspace/asid.c
+    kernel/vspace/nested.c
+    kernel/vspace/vspace.c)
+
+bulkhead_host_test(kernel_walker SOURCES test_walker.c ${memory_sources})
+bulkhead_host_test(kernel_memory_api SOURCES test_memory_api.c ${memory_sources})
+bulkhead_host_test(kernel_tlb SOURCES test_tlb.c ${memory_sources})
+bulkhead_host_test(kernel_devices SOURCES test_devices.c ${memory_sources})

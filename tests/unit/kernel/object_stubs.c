@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/unit/kernel/object_stubs.h"
+
+#include "kernel/core/preempt.h"
+#include "kernel/object/io_port.h"
+#include "kernel/object/ipc_objects.h"
+#include "kernel/object/irq.h"
+#include "kernel/object/sched_context.h"
+#include "kernel/object/tcb.h"
+#include "kernel/object/vcpu.h"
+#include "kernel/sched/refill.h"
+#include "kernel/vspace/vspace.h"
+#include "kernel/x86/virt/virt.h"
+
+struct object_stubs stubs;
+
+const struct virt_backend *virt;
+enum nested_format nested_format;
+bool nested_has_1g;
+
+static void finalised(void *object)
+{
+    stubs.finalised++;
+    stubs.last_finalised = object;
+}
+
+enum status preemption_point(void)
+{
+    return ++stubs.points == stubs.preempt_at ? STATUS_PREEMPTED : STATUS_OK;
+}
+
+void tcb_create(struct tcb *tcb)
+{
+    stubs.created++;
+    tcb->context.rflags = 0x202;
+}
+
+void tcb_finalise(struct tcb *tcb)
+{
+    finalised(tcb);
+}
+void endpoint_finalise(struct endpoint *endpoint)
+{
+    finalised(endpoint);
+}
+void notification_finalise(struct notification *notification)
+{
+    finalised(notification);
+}
+void reply_finalise(struct reply *reply)
+{
+    finalised(reply);
+}
+void sched_context_finalise(struct sched_context *sc)
+{
+    finalised(sc);
+}
+void vcpu_create(void *base)
+{
+    (void)base;
+    stubs.created++;
+}
+void vcpu_finalise(struct vcpu *vcpu)
+{
+    finalised(vcpu);
+}
+void vcpu_unmap_io_ports(struct cap io_port)
+{
+    (void)io_port;
+    stubs.unmapped++;
+}
+void pml4_create(u64 *pml4)
+{
+    (void)pml4;
+    stubs.created++;
+}
+void frame_finalise(struct cap cap)
+{
+    (void)cap;
+    stubs.unmapped++;
+}
+
+static void table_gone(struct cap cap, bool is_final)
+{
+    stubs.unmapped++;
+    if (is_final)
+        finalised(cap_object(cap));
+}
+
+void table_finalise(struct cap cap, bool is_final)
+{
+    table_gone(cap, is_final);
+}
+void vspace_finalise(struct cap cap, bool is_final)
+{
+    table_gone(cap, is_final);
+}
+void asid_pool_finalise(struct cap cap, bool is_final)
+{
+    table_gone(cap, is_final);
+}
+
+void irq_finalise(unsigned irq, bool is_final)
+{
+    if (is_final)
+        finalised((void *)(uintptr_t)(irq + 1));
+}
+
+void io_port_release(u16 first, u16 last)
+{
+    (void)last;
+    finalised((void *)(uintptr_t)first);
+}
+
+enum status endpoint_cancel_badged_sends(struct endpoint *endpoint, u64 badge, struct tcb *caller)
+{
+    (void)endpoint;
+    (void)caller;
+    stubs.cancelled_badge = badge;
+    return STATUS_OK;
+}
+
+enum status irq_clear_notification(unsigned irq)
+{
+    (void)irq;
+    return preemption_point();
+}
+
+/* How many wait at an endpoint is a number in its tail; each takes a point to be sent away. */
+enum status endpoint_drain(struct endpoint *endpoint)
+{
+    while (endpoint->tail) {
+        if (--endpoint->tail == 0)
+            endpoint->head_state = ENDPOINT_IDLE;
+        if (preemption_point() == STATUS_PREEMPTED)
+            return STATUS_PREEMPTED;
+    }
+    return STATUS_OK;
+}
+
+enum status notification_drain(struct notification *notification)
+{
+    (void)notification;
+    return preemption_point();
+}
+
+void refill_new(struct sched_context *sc, unsigned max_refills, ticks_t budget, ticks_t period,
+                ticks_t now)
+{
+    sc->budget = budget;
+    sc->period = period;
+    sc->refill_max = (u16)max_refills;
+    sc->refill_count = 1;
+    sched_context_refills(sc)[0] = (struct refill){ .time = now, .amount = budget };
+}

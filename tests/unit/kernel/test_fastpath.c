@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The fast path against the general one. Threads that call, answer, wait and signal at random; each
+ * Call and ReplyRecv is done twice from the same state, once by each path: memory and the core must
+ * be the same afterwards, to the last byte.
+ */
+#include "tests/unit/kernel/thread_world.h"
+
+#include <stdio.h>
+
+#include "kernel/api/syscall.h"
+#include "kernel/core/lock.h"
+
+#define THREADS   8
+#define ENDPOINTS 3
+#define STEPS     30000
+
+static unsigned threads[THREADS], replies[THREADS], endpoints[ENDPOINTS], badged[ENDPOINTS];
+static unsigned rights_less[ENDPOINTS], notification, high_reply;
+
+static u64 random_below(u64 n)
+{
+    return (u64)random() % n;
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+struct snapshot {
+    u8 *memory;
+    struct core core;
+    struct fakes fakes;
+};
+
+static u64 used_bytes(void)
+{
+    return world.next_paddr;
+}
+
+static void save(struct snapshot *to)
+{
+    to->memory = realloc(to->memory, used_bytes());
+    memcpy(to->memory, hpa_to_ptr(hpa(0)), used_bytes());
+    to->core = *this_core();
+    to->core.lock = (struct ticket_lock){ 0 }; /* free; how often it was taken does not matter */
+    to->fakes = fakes;
+}
+
+static void restore(const struct snapshot *from)
+{
+    memcpy(hpa_to_ptr(hpa(0)), from->memory, used_bytes());
+    *this_core() = from->core;
+    fakes = from->fakes;
+}
+
+static void assert_same(const struct snapshot *a, const struct snapshot *b)
+{
+    assert_memory_equal(&a->core, &b->core, sizeof(a->core));
+    assert_ptr_equal(a->fakes.running, b->fakes.running);
+    if (memcmp(a->memory, b->memory, used_bytes()) == 0)
+        return;
+    for (u64 i = 0; i < used_bytes(); i++)
+        if (a->memory[i] != b->memory[i])
+            fail_msg("byte 0x%llx: fast %02x, general %02x", (unsigned long long)i, a->memory[i],
+                     b->memory[i]);
+}
+
+/* --- random behaviour ------------------------------------------------------------------------ */
+
+static void build(void)
+{
+    high_reply = make_reply();
+    notification = make_notification();
+    for (unsigned i = 0; i < ENDPOINTS; i++) {
+        endpoints[i] = make_endpoint();
+        badged[i] = mint(endpoints[i], 0x100 + i, RIGHTS_ALL);
+        rights_less[i] = mint(endpoints[i], 0, (unsigned)random_below(16));
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        replies[i] = make_reply();
+        threads[i] = make_passive_thread((u8)(1 + random_below(3)));
+        if (random_below(2))
+            sched_context_bind_tcb(
+                sched_context_at(make_sched_context(5000, random_below(2) ? 5000 : 50000)),
+                tcb_at(threads[i]));
+        tcb_restart(tcb_at(threads[i]));
+    }
+    notification_bind(notification_at(notification), tcb_at(threads[0]));
+    schedule();
+    activate_current();
+}
+
+static unsigned index_of(const struct tcb *tcb)
+{
+    for (unsigned i = 0; i < THREADS; i++)
+        if (tcb_at(threads[i]) == tcb)
+            return i;
+    fail_msg("nobody's thread");
+    return 0;
+}
+
+static u64 random_info(void)
+{
+    return info_of(random_below(1000), random_below(16) ? 0 : random_below(4),
+                   random_below(8) ? random_below(5) : random_below(128));
+}
+
+static unsigned random_endpoint(void)
+{
+    unsigned i = (unsigned)random_below(ENDPOINTS);
+
+    switch (random_below(8)) {
+    case 0:
+        return rights_less[i];
+    case 1:
+        return notification;
+    case 2:
+        return endpoints[i];
+    default:
+        return badged[i];
+    }
+}
+
+/* Its own reply object, mostly. */
+static unsigned random_reply(unsigned thread)
+{
+    return random_below(16) ? replies[thread] : random_below(2) ? high_reply : endpoints[0];
+}
+
+static void twice(s64 number)
+{
+    static struct snapshot before, fast, general;
+
+    save(&before);
+    handle_syscall(number);
+    unlock();
+    save(&fast);
+    restore(&before);
+    handle_syscall_general(number);
+    unlock();
+    save(&general);
+    assert_same(&fast, &general);
+}
+
+static s64 random_number(void)
+{
+    static const s64 numbers[] = { seL4_SysCall,      seL4_SysCall,       seL4_SysCall,
+                                   seL4_SysReplyRecv, seL4_SysReplyRecv,  seL4_SysReplyRecv,
+                                   seL4_SysRecv,      seL4_SysNBSendRecv, seL4_SysSend,
+                                   seL4_SysNBSend,    seL4_SysYield,      seL4_SysNBRecv };
+
+    return numbers[random_below(sizeof(numbers) / sizeof(numbers[0]))];
+}
+
+static void act(struct tcb *tcb)
+{
+    struct user_context *c = &tcb->context;
+    unsigned thread = index_of(tcb);
+    s64 number = random_number();
+
+    c->rdi = random_endpoint();
+    c->r12 = random_reply(thread);
+    c->r13 = random_endpoint();
+    c->rsi = random_info();
+    c->r10 = (u64)random();
+    c->r8 = (u64)random();
+    c->r9 = (u64)random();
+    c->r15 = (u64)random();
+    c->rip = CODE + 2;
+    c->by_syscall = 1;
+    if (number == seL4_SysCall || number == seL4_SysReplyRecv)
+        twice(number);
+    else
+        handle_syscall(number);
+    unlock();
+    check_threads();
+}
+
+/* Nobody can go on: something from outside. */
+static void stir(void)
+{
+    struct tcb *tcb = tcb_at(threads[random_below(THREADS)]);
+
+    if (random_below(4) == 0)
+        notification_signal(notification_at(notification), 1);
+    else if (tcb->state == THREAD_INACTIVE || random_below(4) == 0)
+        tcb_restart(tcb);
+    schedule();
+    activate_current();
+    check_threads();
+}
+
+static void test_both_paths_give_the_same(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 6; seed++) {
+        srandom(seed);
+        thread_world_set_up(NULL);
+        build();
+        for (unsigned step = 0; step < STEPS / 6; step++) {
+            if (running() == this_core()->idle)
+                stir();
+            else
+                act(running());
+            if (random_below(8) == 0)
+                pass_us(random_below(3000));
+        }
+    }
+}
+
+/* --- that it is taken ------------------------------------------------------------------------ */
+
+/* The general path alone reads the time. */
+static bool was_fast(unsigned thread, s64 number)
+{
+    ticks_t before = this_core()->now;
+
+    fakes.now++;
+    syscall_by(thread, number);
+    return this_core()->now == before;
+}
+
+static void test_the_usual_case_is_fast(void **state)
+{
+    unsigned endpoint = make_endpoint(), reply = make_reply(), server = make_thread(100), client;
+    unsigned sc = sched_context_slot_of(server);
+
+    (void)state;
+    do_recv(server, endpoint, reply);
+    sched_context_unbind_tcb(sched_context_at(sc));
+    client = make_thread(50);
+    for (unsigned i = 0; i < 3; i++) {
+        tcb_at(client)->context.rdi = endpoint;
+        tcb_at(client)->context.rsi = info_of(1, 0, 4);
+        assert_true(was_fast(client, seL4_SysCall));
+        tcb_at(server)->context.rdi = endpoint;
+        tcb_at(server)->context.r12 = reply;
+        tcb_at(server)->context.rsi = info_of(2, 0, 1);
+        assert_true(was_fast(server, seL4_SysReplyRecv));
+        assert_running(client);
+        assert_int_equal(tcb_at(client)->context.rsi, info_of(2, 0, 1));
+    }
+    tcb_at(client)->context.rdi = endpoint;
+    tcb_at(client)->context.rsi = info_of(1, 0, 5);
+    assert_false(was_fast(client, seL4_SysCall));
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, thread_world_set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_both_paths_give_the_same),
+        TEST(test_the_usual_case_is_fast),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

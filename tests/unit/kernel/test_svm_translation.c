@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The AMD-V backend's translation, without a processor: VMCS fields into the VMCB and back,
+ * execution controls to intercepts, exits to VMX reasons. The world switch itself is tested in the
+ * emulator.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "abi/vcpu.h"
+#include "abi/vmcs.h"
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/fpu.h"
+#include "kernel/x86/virt/svm/svm_priv.h"
+
+/* --- what svm.c and the rest of the kernel would supply -------------------------------------- */
+
+u64 host_physical_window;
+struct core cores[CONFIG_MAX_CORES];
+u64 virt_guest_xcr0 = 0xe7;
+static bool debug_loaded;
+static unsigned debug_loads;
+static unsigned fpu_releases;
+
+void panic(const char *format, ...)
+{
+    fail_msg("panic: %s", format);
+    abort();
+}
+
+bool svm_debug_loaded(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return debug_loaded;
+}
+
+void svm_debug_sync(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void svm_debug_load(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    debug_loads++;
+    debug_loaded = true;
+}
+
+void fpu_release_vcpu(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fpu_releases++;
+}
+
+void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
+{
+    vcpu->deadline = deadline;
+}
+
+struct fixture {
+    _Alignas(4096) u8 object[BIT(VCPU_SIZE_BITS)];
+};
+
+static struct vcpu *fresh_vcpu(void)
+{
+    static struct fixture fixture;
+    struct vcpu *vcpu = (struct vcpu *)(fixture.object + VCPU_STATE_OFFSET);
+
+    memset(&fixture, 0, sizeof(fixture));
+    debug_loaded = false;
+    debug_loads = 0;
+    fpu_releases = 0;
+    svm_state(vcpu)->primary = svm_filter_primary(0);
+    svm_state(vcpu)->asid_generation = 7;
+    svm_vmcb(vcpu)->save.efer = EFER_SVME;
+    svm_apply_controls(vcpu);
+    return vcpu;
+}
+
+static u64 write_and_read(struct vcpu *vcpu, u64 field, u64 value)
+{
+    u64 written = ~value, read = ~value;
+
+    assert_true(svm_write_field(vcpu, field, value, &written));
+    assert_true(svm_read_field(vcpu, field, &read));
+    return read;
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+static void test_plain_fields_keep_their_value(void **state)
+{
+    static const struct {
+        u64 field, mask;
+    } rows[] = {
+        { VMCS_GUEST_RIP, ~0ull },          { VMCS_GUEST_RSP, ~0ull },
+        { VMCS_GUEST_RFLAGS, ~0ull },       { VMCS_GUEST_CR3, ~0ull },
+        { VMCS_GUEST_DR7, ~0ull },          { VMCS_GUEST_FS_BASE, ~0ull },
+        { VMCS_GUEST_CS_SELECTOR, 0xffff }, { VMCS_GUEST_TR_LIMIT, 0xffffffff },
+        { VMCS_GUEST_PAT, ~0ull },          { VMCS_TSC_OFFSET, ~0ull },
+        { VCPU_FIELD_CR2, ~0ull },          { VCPU_FIELD_DEADLINE, ~0ull },
+        { VCPU_FIELD_DR0, ~0ull },          { VCPU_FIELD_DR6, ~0ull },
+    };
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) {
+        u64 value = 0x8123456789abcdefull * (2 * i + 1);
+
+        assert_int_equal(write_and_read(vcpu, rows[i].field, value), value & rows[i].mask);
+    }
+}
+
+static void test_unknown_and_read_only_fields_are_refused(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 value;
+
+    (void)state;
+    assert_false(svm_read_field(vcpu, VMCS_CR0_MASK, &value));
+    assert_false(svm_write_field(vcpu, VMCS_CR4_SHADOW, 0, &value));
+    assert_false(svm_read_field(vcpu, VMCS_EPT_POINTER, &value));
+    assert_false(svm_read_field(vcpu, VMCS_HOST_RIP, &value));
+    assert_false(svm_write_field(vcpu, VMCS_EXIT_INTERRUPTION_INFO, 0, &value));
+    assert_false(svm_read_field(vcpu, VMCS_ENTRY_EXCEPTION_ERROR, &value));
+    /* A number whose low 32 bits name a field is not that field. */
+    assert_false(svm_read_field(vcpu, BIT(32) | VMCS_GUEST_RIP, &value));
+}
+
+static void test_access_rights_convert(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b), 0xa09b);
+    assert_int_equal(svm_vmcb(vcpu)->save.cs.attributes, 0xa9b);
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_LDTR_ACCESS_RIGHTS, 0x10082), 0x10000);
+    assert_int_equal(svm_vmcb(vcpu)->save.ldtr.attributes, 0);
+}
+
+static void test_privilege_level_follows_ss(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    write_and_read(vcpu, VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc0f3);
+    assert_int_equal(svm_vmcb(vcpu)->save.cpl, 3);
+    write_and_read(vcpu, VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc093);
+    assert_int_equal(svm_vmcb(vcpu)->save.cpl, 0);
+}
+
+static void test_guest_never_sees_nor_clears_svme(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_EFER, 0), 0);
+    assert_true(svm_vmcb(vcpu)->save.efer & EFER_SVME);
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_EFER, ~0ull) & EFER_SVME, 0);
+    assert_true(svm_vmcb(vcpu)->save.efer & EFER_SVME);
+}
+
+static void test_paging_registers_take_a_fresh_asid(void **state)
+{
+    static const u64 fields[] = { VMCS_GUEST_CR0, VMCS_GUEST_CR3, VMCS_GUEST_CR4, VMCS_GUEST_EFER };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(fields); i++) {
+        struct vcpu *vcpu = fresh_vcpu();
+
+        write_and_read(vcpu, fields[i], 0);
+        assert_int_equal(svm_state(vcpu)->asid_generation, 0);
+    }
+}
+
+static void test_xcr0_takes_only_what_xsetbv_would(void **state)
+{
+    static const struct {
+        u64 value;
+        bool accepted;
+    } rows[] = {
+        { 0, false },    { 1, true },     { 2, false },     { 3, true },
+        { 4, false },    { 5, false },    { 7, true },      { 0xe7, true },
+        { 0x27, false }, { 0xe3, false }, { 0x207, false }, { BIT(63) | 7, false },
+    };
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 written;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) {
+        fpu_releases = 0;
+        assert_int_equal(svm_write_field(vcpu, VCPU_FIELD_XCR0, rows[i].value, &written),
+                         rows[i].accepted);
+        assert_int_equal(fpu_releases, rows[i].accepted);
+    }
+}
+
+static void test_writes_make_the_processor_check_again(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    svm_state(vcpu)->dirty = false;
+    write_and_read(vcpu, VMCS_GUEST_CS_SELECTOR, 8);
+    assert_true(svm_state(vcpu)->dirty);
+}
+
+/* --- controls -------------------------------------------------------------------------------- */
+
+static bool intercepts(struct vcpu *vcpu, enum vmcb_intercept_word word, u64 bits)
+{
+    return (svm_vmcb(vcpu)->control.intercepts[word] & bits) == bits;
+}
+
+static void test_forced_intercepts_survive_any_control(void **state)
+{
+    static const u64 values[] = { 0, ~0ull, 0x55555555, 0xaaaaaaaa };
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(values); i++) {
+        write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, values[i]);
+        write_and_read(vcpu, VMCS_SECONDARY_CONTROLS, values[i]);
+        write_and_read(vcpu, VMCS_PIN_CONTROLS, values[i]);
+        write_and_read(vcpu, VMCS_EXCEPTION_BITMAP, values[i]);
+        assert_true(intercepts(vcpu, INTERCEPT_3,
+                               INTERCEPT3_INTR | INTERCEPT3_NMI | INTERCEPT3_SMI | INTERCEPT3_INIT |
+                                   INTERCEPT3_IO | INTERCEPT3_MSR | INTERCEPT3_SHUTDOWN |
+                                   INTERCEPT3_INVLPGA));
+        assert_true(intercepts(vcpu, INTERCEPT_4,
+                               INTERCEPT4_VMRUN | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
+                                   INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT |
+                                   INTERCEPT4_XSETBV));
+        assert_true(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(1) | BIT(17) | BIT(18)));
+        assert_true(intercepts(vcpu, INTERCEPT_CR, BIT(16 + 4) | BIT(16 + 8) | BIT(8)));
+    }
+}
+
+static void test_hlt_and_interrupt_window_follow_their_bits(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, VMX_PRIMARY_HLT | VMX_PRIMARY_INTERRUPT_WINDOW);
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_HLT | INTERCEPT3_VINTR));
+    assert_int_equal(svm_vmcb(vcpu)->control.v_irq, V_IRQ);
+    write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, 0);
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_HLT));
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+    assert_int_equal(svm_vmcb(vcpu)->control.v_irq, 0);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static bool inject(struct vcpu *vcpu, u64 info, u64 *event)
+{
+    bool accepted;
+
+    svm_state(vcpu)->entry_info = VMX_EVENT_VALID | info;
+    svm_state(vcpu)->entry_error = 0x10;
+    svm_vmcb(vcpu)->control.event_injection = 0;
+    accepted = svm_inject(vcpu);
+    *event = svm_vmcb(vcpu)->control.event_injection;
+    return accepted;
+}
+
+static void test_events_are_translated(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 event;
+
+    (void)state;
+    assert_true(inject(vcpu, VMX_EVENT_EXTERNAL | 0x41, &event));
+    assert_int_equal(event, 0x80000041);
+    assert_true(inject(vcpu, VMX_EVENT_NMI | 2, &event));
+    assert_int_equal(event, 0x80000202);
+    assert_true(inject(vcpu, VMX_EVENT_EXCEPTION | VMX_EVENT_ERROR_CODE | 13, &event));
+    assert_int_equal(event, 0x1080000b0dull);
+    svm_state(vcpu)->entry_length = 1;
+    svm_vmcb(vcpu)->save.rip = 0x1000;
+    assert_true(inject(vcpu, VMX_EVENT_SOFTWARE_EXCEPTION | 3, &event));
+    assert_int_equal(event, 0x80000303);
+    assert_int_equal(svm_vmcb(vcpu)->save.rip, 0x1001);
+}
+
+static void test_events_that_the_processor_refuses_never_reach_it(void **state)
+{
+    static const u64 wrong[] = {
+        0x100, /* reserved type */
+        VMX_EVENT_OTHER,
+        VMX_EVENT_NMI | 3,
+        VMX_EVENT_EXCEPTION | 2,
+        VMX_EVENT_EXCEPTION | 32,
+        VMX_EVENT_PRIVILEGED_EXCEPTION,
+        VMX_EVENT_SOFTWARE_EXCEPTION | 5,
+    };
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 event;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        assert_false(inject(vcpu, wrong[i], &event));
+        assert_int_equal(event, 0);
+    }
+    svm_state(vcpu)->entry_length = 16;
+    assert_false(inject(vcpu, VMX_EVENT_SOFTWARE_INTERRUPT | 0x80, &event));
+}
+
+/* --- exits ----------------------------------------------------------------------------------- */
+
+static struct vcpu *exited(u64 code, u64 info1, u64 info2)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+
+    vmcb->save.rip = 0x1000;
+    vmcb->control.exit_code = code;
+    vmcb->control.exit_info1 = info1;
+    vmcb->control.exit_info2 = info2;
+    return vcpu;
+}
+
+static void test_port_exit(void **state)
+{
+    /* IN, 2 bytes, port 0x3f8; the next instruction is one byte on */
+    struct vcpu *vcpu = exited(SVM_EXIT_IO, 0x03f80021, 0x1001);
+
+    (void)state;
+    assert_int_equal(svm_exit(vcpu), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.reason, VMX_EXIT_IO);
+    assert_int_equal(vcpu->exit.qualification, 0x03f80000 | VMX_IO_IN | 1);
+    assert_int_equal(vcpu->exit.instruction_length, 1);
+}
+
+static void test_nested_page_fault(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_NESTED_PAGE_FAULT, NPF_FINAL | NPF_WRITE | 4, 0xfee00300);
+
+    (void)state;
+    assert_int_equal(svm_exit(vcpu), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.reason, VMX_EXIT_EPT_VIOLATION);
+    assert_int_equal(vcpu->exit.qualification, VMX_EPT_WRITE | VMX_EPT_TRANSLATED);
+    assert_int_equal(vcpu->exit.guest_physical, 0xfee00300);
+    assert_true(vcpu->exit.decode_state);
+}
+
+static void test_host_events_stay_in_the_kernel(void **state)
+{
+    (void)state;
+    assert_int_equal(svm_exit(exited(SVM_EXIT_INTR, 0, 0)), GUEST_INTERRUPT);
+    assert_int_equal(svm_exit(exited(SVM_EXIT_NMI, 0, 0)), GUEST_INTERRUPT);
+}
+
+static void test_an_interrupted_delivery_is_given_again(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_INTR, 0, 0);
+
+    (void)state;
+    svm_vmcb(vcpu)->control.exit_int_info = EVENT_VALID | EVENT_ERROR_VALID | 0x30d | 0x28ull << 32;
+    assert_int_equal(svm_exit(vcpu), GUEST_INTERRUPT);
+    assert_int_equal(svm_state(vcpu)->entry_info, 0x80000b0d);
+    assert_int_equal(svm_state(vcpu)->entry_error, 0x28);
+}
+
+static void test_guests_never_have_state_that_nobody_switches(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    assert_int_equal(
+        write_and_read(vcpu, VMCS_GUEST_CR4, ~0ull) & (BIT(12) | BIT(22) | BIT(23) | BIT(24)), 0);
+}
+
+static void test_svm_instructions_are_undefined_for_guests(void **state)
+{
+    static const u64 codes[] = {
+        SVM_EXIT_VMRUN,   SVM_EXIT_VMLOAD, 0x83, 0x84, 0x85, SVM_EXIT_SKINIT,
+        SVM_EXIT_INVLPGA, SVM_EXIT_INVLPGB
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(codes); i++) {
+        struct vcpu *vcpu = exited(codes[i], 0, 0);
+
+        assert_int_equal(svm_exit(vcpu), GUEST_INTERRUPT);
+        assert_int_equal(svm_state(vcpu)->entry_info, 0x80000306);
+    }
+}
+
+static void test_exceptions_go_back_unless_the_monitor_asked(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_EXCEPTION + 17, 0, 0);
+
+    (void)state;
+    assert_int_equal(svm_exit(vcpu), GUEST_INTERRUPT);
+    assert_int_equal(svm_state(vcpu)->entry_info, 0x80000b11);
+
+    vcpu = exited(SVM_EXIT_EXCEPTION + 14, 2, 0xdead000);
+    svm_state(vcpu)->exception_bitmap = BIT(14);
+    assert_int_equal(svm_exit(vcpu), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.reason, VMX_EXIT_EXCEPTION_NMI);
+    assert_int_equal(vcpu->exit.interruption_info, 0x80000b0e);
+    assert_int_equal(vcpu->exit.interruption_error, 2);
+    assert_int_equal(vcpu->exit.qualification, 0xdead000);
+}
+
+static void test_stale_and_virtual_vectoring_is_ignored(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_CPUID, 0, 0);
+
+    (void)state;
+    svm_vmcb(vcpu)->control.exit_int_info = 0x30e; /* not valid */
+    svm_exit(vcpu);
+    assert_int_equal(vcpu->exit.vectoring_info, 0);
+    svm_vmcb(vcpu)->control.exit_int_info = EVENT_VALID | 0x3ec; /* QEMU's virtual interrupt */
+    svm_exit(vcpu);
+    assert_int_equal(vcpu->exit.vectoring_info, 0);
+    svm_vmcb(vcpu)->control.exit_int_info = EVENT_VALID | 0x41;
+    svm_exit(vcpu);
+    assert_int_equal(vcpu->exit.vectoring_info, 0x80000041);
+}
+
+static void test_first_debug_register_access_loads_them(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_DR0_WRITE + 7, 0, 0);
+
+    (void)state;
+    assert_true(intercepts(vcpu, INTERCEPT_DR, 0xffffffff));
+    assert_int_equal(svm_exit(vcpu), GUEST_RESUME);
+    assert_int_equal(debug_loads, 1);
+}
+
+static void test_every_exit_code_has_an_answer(void **state)
+{
+    (void)state;
+    for (u64 code = 0; code <= 0x500; code++) {
+        if (code == SVM_EXIT_EXCEPTION + 18)
+            continue; /* a machine check stops the machine */
+
+        enum guest_outcome outcome = svm_exit(exited(code, ~0ull, ~0ull));
+
+        assert_true(outcome == GUEST_EXIT || outcome == GUEST_RESUME || outcome == GUEST_INTERRUPT);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain_fields_keep_their_value),
+        cmocka_unit_test(test_unknown_and_read_only_fields_are_refused),
+        cmocka_unit_test(test_access_rights_convert),
+        cmocka_unit_test(test_privilege_level_follows_ss),
+        cmocka_unit_test(test_guest_never_sees_nor_clears_svme),
+        cmocka_unit_test(test_paging_registers_take_a_fresh_asid),
+        cmocka_unit_test(test_xcr0_takes_only_what_xsetbv_would),
+        cmocka_unit_test(test_writes_make_the_processor_check_again),
+        cmocka_unit_test(test_forced_intercepts_survive_any_control),
+        cmocka_unit_test(test_hlt_and_interrupt_window_follow_their_bits),
+        cmocka_unit_test(test_events_are_translated),
+        cmocka_unit_test(test_events_that_the_processor_refuses_never_reach_it),
+        cmocka_unit_test(test_port_exit),
+        cmocka_unit_test(test_nested_page_fault),
+        cmocka_unit_test(test_host_events_stay_in_the_kernel),
+        cmocka_unit_test(test_an_interrupted_delivery_is_given_again),
+        cmocka_unit_test(test_guests_never_have_state_that_nobody_switches),
+        cmocka_unit_test(test_svm_instructions_are_undefined_for_guests),
+        cmocka_unit_test(test_exceptions_go_back_unless_the_monitor_asked),
+        cmocka_unit_test(test_stale_and_virtual_vectoring_is_ignored),
+        cmocka_unit_test(test_first_debug_register_access_loads_them),
+        cmocka_unit_test(test_every_exit_code_has_an_answer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtualisation backend without a guest: a VCPU remembers what was last written to it, and each
+ * entry exits at once, with CPUID as the reason.
+ */
+#include "abi/vmcs.h"
+#include "kernel/object/vcpu.h"
+#include "kernel/x86/context.h"
+#include "kernel/x86/virt/virt.h"
+
+struct fake_state {
+    u64 entry[3];
+    u64 field, msr;
+};
+
+static struct fake_state *state(struct vcpu *vcpu)
+{
+    return (struct fake_state *)(void *)vcpu->backend;
+}
+
+static void fake_create(struct vcpu *vcpu)
+{
+    *state(vcpu) = (struct fake_state){ 0 };
+}
+
+static void fake_destroy(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+static bool fake_read_field(struct vcpu *vcpu, u64 field, u64 *value)
+{
+    *value = state(vcpu)->field;
+    return field < 0x10000;
+}
+
+static bool fake_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
+{
+    *written = state(vcpu)->field = value;
+    return field < 0x10000;
+}
+
+static bool fake_read_msr(struct vcpu *vcpu, u64 msr, u64 *value)
+{
+    *value = state(vcpu)->msr;
+    return msr >= 0xc0000081 && msr <= 0xc0000084;
+}
+
+static bool fake_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
+{
+    state(vcpu)->msr = value;
+    return msr >= 0xc0000081 && msr <= 0xc0000084;
+}
+
+static void fake_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
+{
+    state(vcpu)->entry[0] = rip;
+    state(vcpu)->entry[1] = primary_controls;
+    state(vcpu)->entry[2] = interruption_info;
+}
+
+static void fake_get_entry(struct vcpu *vcpu, struct user_context *context)
+{
+    context->r10 = state(vcpu)->entry[0];
+    context->r8 = state(vcpu)->entry[1];
+    context->r9 = state(vcpu)->entry[2];
+}
+
+static enum guest_outcome fake_run(struct vcpu *vcpu, hpa_t nested_root)
+{
+    (void)nested_root;
+    vcpu->exit = (struct vcpu_exit){ .reason = VMX_EXIT_CPUID, .instruction_length = 2 };
+    return GUEST_EXIT;
+}
+
+static void fake_unload(void)
+{
+}
+
+static void fake_exit_state(struct vcpu *vcpu, u64 words[3])
+{
+    (void)vcpu;
+    words[0] = words[1] = words[2] = 0;
+}
+
+static void fake_decode_state(struct vcpu *vcpu, u64 words[4])
+{
+    (void)vcpu;
+    words[0] = words[1] = words[2] = words[3] = 0;
+}
+
+static void fake_flush_nested(hpa_t nested_root)
+{
+    (void)nested_root;
+}
+
+static const struct virt_backend backend = {
+    .name = "fake",
+    .nested_format = NESTED_NPT,
+    .create = fake_create,
+    .destroy = fake_destroy,
+    .read_field = fake_read_field,
+    .write_field = fake_write_field,
+    .read_msr = fake_read_msr,
+    .write_msr = fake_write_msr,
+    .set_entry = fake_set_entry,
+    .get_entry = fake_get_entry,
+    .run = fake_run,
+    .unload = fake_unload,
+    .exit_state = fake_exit_state,
+    .decode_state = fake_decode_state,
+    .flush_nested = fake_flush_nested,
+};
+
+const struct virt_backend *virt = &backend;
+u64 virt_guest_xcr0 = 7;

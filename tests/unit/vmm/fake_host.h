@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A host for the monitor's code in tests: VCPU fields in an array, a serial port that swallows and
+ * says what it is told, a TSC that the test sets, a processor for CPUID, and a VM with RAM.
+ */
+#ifndef TESTS_UNIT_VMM_FAKE_HOST_H
+#define TESTS_UNIT_VMM_FAKE_HOST_H
+
+#include "user/vmm/vm_start.h"
+
+#define FAKE_RAM_BYTES (64ull << 20)
+#define FAKE_MAX_SENT  65536u
+
+struct fake_host {
+    uint64_t tsc;
+    uint8_t sent[FAKE_MAX_SENT]; /* what left by the serial port */
+    unsigned nr_sent;
+    const char *input; /* what arrives there */
+    bool transmitter_busy;
+    uint64_t refused_field; /* writes to it fail */
+};
+
+extern struct fake_host fake_host;
+
+/* A processor like the emulators' EPYC. */
+void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value);
+/* A fresh VM with FAKE_RAM_BYTES, in power-on state without a kernel loaded. */
+struct vm *fake_vm_make(void);
+void fake_vm_free(struct vm *vm);
+/* Field of vCPU 0 as last written. */
+uint64_t fake_field(uint64_t field);
+void fake_set_field(uint64_t field, uint64_t value);
+
+#endif
