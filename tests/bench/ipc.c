@@ -2,15 +2,16 @@
 /*
  * What IPC costs, as an initial task sees it: round trips to a passive server in the same and in
  * another address space, signals, and a system call that does nothing. Under the emulator's -icount
- * a tick is an instruction; each figure is the least of several rounds, less what reading the clock costs.
+ * a tick is an instruction; each figure is the least of several rounds, less what reading the clock
+ * costs.
  */
 #include <sel4/sel4.h>
 
 #include "user/start/start.h"
 
-#define ROUNDS 64
-#define PAGE 4096ul
-#define PRIORITY 255
+#define ROUNDS    64
+#define PAGE      4096ul
+#define PRIORITY  255
 #define BUDGET_US 5000
 
 extern char __image_start[], __image_end[];
@@ -118,8 +119,8 @@ static void start_server(const struct server *server)
     check((seL4_Word)seL4_SchedControl_ConfigureFlags(info->schedcontrol.start, context, BUDGET_US,
                                                       BUDGET_US, 0, 0, 0),
           "SchedControl_ConfigureFlags");
-    check((seL4_Word)seL4_TCB_Configure(tcb, seL4_CapInitThreadCNode, 0, server->vspace, 0,
-                                        0, seL4_CapNull),
+    check((seL4_Word)seL4_TCB_Configure(tcb, seL4_CapInitThreadCNode, 0, server->vspace, 0, 0,
+                                        seL4_CapNull),
           "TCB_Configure");
     check((seL4_Word)seL4_TCB_SetSchedParams(tcb, seL4_CapInitThreadTCB, PRIORITY, PRIORITY,
                                              context, 0),
@@ -128,8 +129,8 @@ static void start_server(const struct server *server)
     registers.rsp = (seL4_Word)(server->stack + PAGE - 8);
     registers.rdi = server->endpoint;
     registers.rsi = server->reply;
-    check((seL4_Word)seL4_TCB_WriteRegisters(tcb, 1, 0,
-                                             sizeof(registers) / sizeof(seL4_Word), &registers),
+    check((seL4_Word)seL4_TCB_WriteRegisters(tcb, 1, 0, sizeof(registers) / sizeof(seL4_Word),
+                                             &registers),
           "TCB_WriteRegisters");
     seL4_Yield();
     check((seL4_Word)seL4_SchedContext_Unbind(context), "SchedContext_Unbind");

@@ -5,9 +5,9 @@
  */
 #include "tests/guest/guest.h"
 
-#define ROUNDS 64
-#define IO_APIC 0xfec00000u
-#define COM1_SCRATCH 0x3ff
+#define ROUNDS          64
+#define IO_APIC         0xfec00000u
+#define COM1_SCRATCH    0x3ff
 #define MSR_MISC_ENABLE 0x1a0
 
 static void do_nothing(void)

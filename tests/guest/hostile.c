@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One guest that ends itself in the way the build chose (HOSTILE_CASE): each must cost only its own VM, and
- * the monitor reports it with the guest's registers.
+ * One guest that ends itself in the way the build chose (HOSTILE_CASE): each must cost only its own
+ * VM, and the monitor reports it with the guest's registers.
  */
 #include "tests/guest/guest.h"
 
 #define TRIPLE_FAULT 1
-#define GARBAGE 2
-#define UNMAPPED 3
+#define GARBAGE      2
+#define UNMAPPED     3
 
 void guest_main(void)
 {

@@ -5,12 +5,12 @@
 #include "lib/format.h"
 #include "tests/guest/guest.h"
 
-#define COM1 0x3f8
-#define LSR 5
+#define COM1          0x3f8
+#define LSR           5
 #define LSR_THR_EMPTY 0x20
 
 #define PAGE_PRESENT_WRITABLE 3ull
-#define PAGE_LARGE 0x80ull
+#define PAGE_LARGE            0x80ull
 
 static uint64_t pml4[512] __attribute__((aligned(4096)));
 static uint64_t pdpt[512] __attribute__((aligned(4096)));
@@ -29,8 +29,7 @@ static void map_first_4g(void)
     for (uint64_t gib = 0; gib < 4; gib++) {
         pdpt[gib] = (uint64_t)(uintptr_t)page_directories[gib] | PAGE_PRESENT_WRITABLE;
         for (uint64_t i = 0; i < 512; i++)
-            page_directories[gib][i] =
-                (gib << 30) | (i << 21) | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
+            page_directories[gib][i] = (gib << 30) | (i << 21) | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
     }
     __asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)(uintptr_t)pml4) : "memory");
 }

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of whole systems: run.py BUILD-DIRECTORY TEST. Each boots systems/linux in QEMU.
+
+The console's log is kept in BUILD-DIRECTORY/test-logs/system/. `run.py BUILD-DIRECTORY --list`
+names the tests.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import guest_log
+from machine import COUNTED, MINIMUM_CPU, Failure, Machine, Shell
+
+# What no test wants to see: our kernel, a monitor or the guest's kernel in trouble.
+CRASH = (r"^panic|PANIC|assertion failed|its monitor stopped|crashed:|could not be started"
+         r"|Kernel panic|BUG:|Oops:|Call Trace|unchecked MSR")
+VM_ENDED = r"vm 'linux': powered off"
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Context:
+    """Where things are, and machines that boot the system under test."""
+
+    def __init__(self, build, name):
+        self.build = build
+        self.name = name
+        self.logs = os.path.join(build, "test-logs", "system")
+        os.makedirs(self.logs, exist_ok=True)
+
+    def path(self, *parts):
+        path = os.path.join(self.build, *parts)
+        if not os.path.exists(path):
+            raise Failure(f"{os.path.join(*parts)} is not built (./bulkhead build systems/linux)")
+        return path
+
+    def log(self, suffix=""):
+        return os.path.join(self.logs, f"{self.name}{suffix}.log")
+
+    def direct(self):
+        """Boot by multiboot 1, as QEMU does it."""
+        return ["-kernel", self.path("kernel", "bulkhead.elf"),
+                "-initrd", self.path("systems", "linux", "image.elf")]
+
+    def iso(self):
+        """Boot by multiboot 2, from a CD image that GRUB is on."""
+        folder = self.log("-iso").removesuffix(".log")
+        made = subprocess.run(
+            [self.path("tools", "bulkhead", "bulkhead"), "build", "--iso", "-o", folder,
+             os.path.join(SOURCE, "systems", "linux", "system.yaml")],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if made.returncode:
+            raise Failure(f"bulkhead build --iso: {made.stdout}")
+        return ["-cdrom", os.path.join(folder, "image.iso")]
+
+    def uefi_firmware(self):
+        folder = "/usr/share/OVMF"
+        variables = self.log("-variables") + ".fd"
+        shutil.copy(f"{folder}/OVMF_VARS_4M.fd", variables)
+        return ["-drive", f"if=pflash,format=raw,readonly=on,file={folder}/OVMF_CODE_4M.fd",
+                "-drive", f"if=pflash,format=raw,file={variables}"]
+
+    def system(self, boot=None, **options):
+        return Machine(self.log(), boot or self.direct(), **options)
+
+    def native(self, command_line):
+        """The guest's kernel and initramfs on the bare emulated machine."""
+        return Machine(
+            self.log("-native"),
+            ["-kernel", self.path("guest", "vmlinuz"),
+             "-initrd", self.path("guest", "initramfs.cpio.gz"), "-append", command_line],
+            memory=512)
+
+
+def boot_to_shell(machine):
+    shell = Shell(machine)
+    shell.wait(never=CRASH)
+    return shell
+
+
+def test_shell(context):
+    """Debian's kernel reaches a shell that runs commands, with line editing and job control."""
+    with context.system() as machine:
+        shell = boot_to_shell(machine)
+        shell.check("echo $((6 * 7))", "42")
+        shell.check("uname -m", "x86_64")
+        # Longer than any FIFO on the way.
+        shell.check("echo " + "x" * 300 + " | wc -c", "301")
+        output, status = shell.run("/tests/basic")
+        if status or "FAIL" in output:
+            raise Failure("the guest's own checks:\n" + output)
+        shell.interrupt_sleep()
+
+
+def test_log(context):
+    """The guest's kernel warns about nothing that it does not warn about natively."""
+    with context.system() as machine:
+        guest = boot_to_shell(machine).check("/tests/log")
+        command_line = re.search(r"Kernel command line: (.*)", guest).group(1)
+    with context.native(command_line + " bulkhead.test=log") as machine:
+        machine.expect(r"bulkhead-test: end log status 0")
+        native = machine.output
+    if not guest_log.has_log(guest) or not guest_log.has_log(native):
+        raise Failure("no kernel log to compare")
+    if extra := guest_log.only_in_guest(guest, native):
+        raise Failure("warnings of the guest that are not there natively:\n    "
+                      + "\n    ".join(extra))
+
+
+def test_poweroff(context):
+    """poweroff in the guest ends the virtual machine, and the system says so."""
+    with context.system() as machine:
+        boot_to_shell(machine)
+        machine.send("poweroff\n")
+        machine.expect(VM_ENDED, never=CRASH)
+
+
+def test_reboot(context):
+    """reboot in the guest starts it afresh, as often as one likes, with nothing left over."""
+    with context.system() as machine:
+        shell = boot_to_shell(machine)
+        for _ in range(2):
+            shell.check("touch /tmp/left-over")
+            machine.send("reboot\n")
+            machine.expect(r"Linux version", never=CRASH)
+            shell.wait(never=CRASH)
+            shell.check("ls /tmp", "")
+
+
+def test_counted(context):
+    """The same system runs where every instruction takes one nanosecond."""
+    with context.system(accel=COUNTED) as machine:
+        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
+def test_minimum_cpu(context):
+    """The same system runs on a CPU without SMEP, SMAP and XSAVE."""
+    with context.system(cpu=MINIMUM_CPU) as machine:
+        shell = boot_to_shell(machine)
+        output, status = shell.run("/tests/basic")
+        if status or "FAIL" in output:
+            raise Failure("the guest's own checks:\n" + output)
+
+
+def test_iso_bios(context):
+    """Booted by GRUB (multiboot 2) under SeaBIOS."""
+    with context.system(boot=context.iso()) as machine:
+        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
+def test_iso_uefi(context):
+    """Booted by GRUB (multiboot 2) under OVMF."""
+    if not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd"):
+        print("skipped: no OVMF on this machine")
+        sys.exit(77)
+    with context.system(boot=context.iso() + context.uefi_firmware()) as machine:
+        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
+TESTS = {name.removeprefix("test_").replace("_", "-"): function
+         for name, function in globals().items() if name.startswith("test_")}
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    build, name = os.path.abspath(sys.argv[1]), sys.argv[2]
+    if name == "--list":
+        for test, function in TESTS.items():
+            print(f"{test:12} {function.__doc__}")
+        return
+    context = Context(build, name)
+    try:
+        TESTS[name](context)
+    except Failure as failure:
+        print(f"FAILED {name}: {failure}\n(console log: {os.path.relpath(context.log())})")
+        sys.exit(1)
+    print(f"passed {name}: {TESTS[name].__doc__}")
+
+
+if __name__ == "__main__":
+    main()
