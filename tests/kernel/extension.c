@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What Bulkhead's kernel offers beyond seL4: the VCPU timer, sleeping in HLT, the extended
+ * VMEnter. /
+ */
+#include "tests/kernel/calls.h"
+#include "tests/kernel/vm.h"
+
+extern const char guest_registers[], guest_registers_end[], guest_spin[], guest_spin_end[];
+
+static void begin(struct vm *vm, enum bulkhead_extension needed)
+{
+    vm_create(vm, 0);
+    if (!(extensions & needed))
+        group_skip("the kernel does not offer it");
+    vm_bind(vm, seL4_CapInitThreadTCB);
+    vm_set_mode(vm, VM_LONG);
+}
+
+/* The registers go in with the message and come back in it. */
+static void registers_both_ways(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    begin(&vm, BULKHEAD_EXT_VMENTER);
+    vm_load(&vm, guest_registers, guest_registers_end);
+    for (unsigned i = 0; i < seL4_VCPUContextWords; i++)
+        seL4_SetMR((int)(VMENTER_MR_RAX + i), 0x1000 * i);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+    for (unsigned i = 0; i < seL4_VCPUContextWords; i++)
+        CHECK_EQ(exit_word(VMENTER_MR_RAX + i), 0x1000 * i + 1);
+    /* What only an extended exit tells. */
+    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x80010031);
+    CHECK_EQ(exit_word(VMENTER_MR_CR4) & 0x20, 0x20);
+    CHECK_EQ(exit_word(VMENTER_MR_EFER), 0x500);
+    CHECK_EQ(exit_word(VMENTER_MR_CS_ACCESS_RIGHTS), 0xa09b);
+    CHECK_EQ(exit_word(VMENTER_MR_VECTORING_INFO) & VMX_EVENT_VALID, 0);
+    CHECK_EQ(exit_word(VMENTER_MR_ACTIVITY), VCPU_ACTIVITY_ACTIVE);
+    CHECK_EQ(exit_word(VMENTER_MR_DEADLINE), VCPU_DEADLINE_OFF);
+    /* Sent back as it is, it goes on behind the instruction with the same registers. */
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+    CHECK_EQ(exit_word(VMENTER_MR_R15), 0x1000 * 14 + 2);
+    /* A plain entry leaves the registers in the VCPU, whatever the buffer holds. */
+    for (unsigned i = 0; i < seL4_VCPUContextWords; i++)
+        seL4_SetMR((int)(VMENTER_MR_RAX + i), 0x77);
+    seL4_SetMR(VMENTER_MR_CR0, 0x4444);
+    CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_IO);
+    CHECK_EQ(exit_word(VMENTER_MR_R15), 0x1000 * 14 + 3);
+    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x4444);
+}
+
+/* Any other length is a plain entry. */
+static void other_lengths(void)
+{
+    struct vm vm;
+    struct vmenter_message m = { 0 };
+    static const seL4_Word lengths[] = { 1, 3, 25, 26, 28, 120, 127, 27 | 1 << 12 };
+
+    begin(&vm, BULKHEAD_EXT_VMENTER);
+    vm_load(&vm, guest_registers, guest_registers_end);
+    seL4_VCPUContext regs = { .rax = 1 };
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(lengths); i++) {
+        seL4_Word badge;
+
+        REQUIRE_OK(seL4_X86_VCPU_WriteRegisters(vm.vcpu, &regs));
+        seL4_SetMR(VMENTER_MR_RAX, 0x1000);
+        m.word[0] = VM_CODE;
+        m.word[1] = vm.primary;
+        m.word[2] = 0;
+        CHECK_EQ(bulkhead_vmenter(&m, &badge, lengths[i]), SEL4_VMENTER_RESULT_FAULT);
+        CHECK_EQ(exit_word(VMENTER_MR_RAX), 2);
+    }
+}
+
+static void timer_while_running(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    begin(&vm, BULKHEAD_EXT_VCPU_TIMER);
+    vm_load(&vm, guest_spin, guest_spin_end);
+    for (unsigned round = 0; round < 5; round++) {
+        seL4_Word start = us_now();
+
+        CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 3000),
+                 VMX_EXIT_PREEMPTION_TIMER);
+        seL4_Word time = us_now() - start;
+
+        CHECK(time >= 2990);
+        CHECK_TIME(time < 3050);
+        CHECK_EQ(exit_word(VMENTER_MR_DEADLINE), VCPU_DEADLINE_OFF);
+    }
+    CHECK(*vm_word(&vm, VM_DATA) > 0);
+    /* One that has passed already ends it at once, one of all ones never. */
+    m.word[0] = VM_CODE;
+    m.word[1] = vm.primary;
+    m.word[2] = 0;
+    seL4_SetMR(VMENTER_MR_ACTIVITY, 0);
+    seL4_SetMR(VMENTER_MR_DEADLINE, 1);
+    seL4_Word badge;
+
+    CHECK_EQ(bulkhead_VMEnterExtended(&m, &badge), SEL4_VMENTER_RESULT_FAULT);
+    CHECK_EQ(m.word[VMENTER_MR_REASON], VMX_EXIT_PREEMPTION_TIMER);
+    /* By field, with a plain entry. */
+    CHECK_EQ(
+        seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_DEADLINE, ticks_now() + 2000 * tsc_mhz).error,
+        0);
+    CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_PREEMPTION_TIMER);
+    CHECK_EQ(seL4_X86_VCPU_ReadVMCS(vm.vcpu, VCPU_FIELD_DEADLINE).value, VCPU_DEADLINE_OFF);
+}
+
+static volatile seL4_Word background;
+
+static void count(struct thread *self, seL4_Word argument)
+{
+    (void)self;
+    (void)argument;
+    for (;;)
+        background++;
+}
+
+/*
+ * HLT sleeps in the kernel: others run meanwhile. The timer ends it, and so does the
+ * notification. /
+ */
+static void sleeping(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+    seL4_CPtr notification = object_new(seL4_NotificationObject, 0);
+    seL4_CPtr badged = cap_mint(notification, seL4_AllRights, 0x20);
+
+    begin(&vm, BULKHEAD_EXT_VCPU_HLT);
+    vm_load(&vm, guest_registers, guest_registers_end);
+    background = 0;
+    thread_run(0, count, 0, TEST_PRIORITY - 5);
+    seL4_Word start = us_now();
+
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_HLT, 5000), VMX_EXIT_PREEMPTION_TIMER);
+    CHECK(us_now() - start >= 4990);
+    CHECK_TIME(us_now() - start < 5100);
+    CHECK_TIME(background > 0);
+    CHECK_EQ(m.word[0], VM_CODE);
+    CHECK_EQ(exit_word(VMENTER_MR_ACTIVITY), VCPU_ACTIVITY_ACTIVE);
+
+    /* Registers sent in are kept over the sleep. */
+    REQUIRE_OK(seL4_TCB_BindNotification(seL4_CapInitThreadTCB, notification));
+    struct call signal = { .number = seL4_SysSend, .rdi = badged };
+    struct thread *t =
+        thread_create(1, thread_call, (seL4_Word)&signal, TEST_PRIORITY - 4, 5000, 5000, 0);
+
+    thread_start(t);
+    seL4_SetMR(VMENTER_MR_R9, 0x99);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_HLT, 0), VM_NOTIFIED);
+    CHECK_EQ(m.word[3], 0x20);
+    CHECK_EQ(m.word[0], VM_CODE);
+    CHECK_EQ(exit_word(VMENTER_MR_R9), 0x99);
+    CHECK_EQ(exit_word(VMENTER_MR_ACTIVITY), VCPU_ACTIVITY_ACTIVE);
+    /* Active before: no sleep. */
+    seL4_Signal(badged);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_HLT, 0), VM_NOTIFIED);
+    /* A deadline in the past: no sleep either. */
+    seL4_SetMR(VMENTER_MR_ACTIVITY, VCPU_ACTIVITY_HLT);
+    seL4_SetMR(VMENTER_MR_DEADLINE, 1);
+    m.word[0] = VM_CODE;
+    seL4_Word badge;
+
+    CHECK_EQ(bulkhead_VMEnterExtended(&m, &badge), SEL4_VMENTER_RESULT_FAULT);
+    CHECK_EQ(m.word[VMENTER_MR_REASON], VMX_EXIT_PREEMPTION_TIMER);
+    REQUIRE_OK(seL4_TCB_UnbindNotification(seL4_CapInitThreadTCB));
+    /* And it still runs. */
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+}
+
+/* Suspended, resumed and deleted while it sleeps. */
+static struct vm vm_of_thread;
+
+static void sleep_main(struct thread *self, seL4_Word argument)
+{
+    struct sel4_registers r = { 0, VMENTER_EXTENDED_LENGTH, VM_CODE, vm_of_thread.primary, 0, 0 };
+
+    (void)argument;
+    self->ipc->msg[VMENTER_MR_ACTIVITY] = VCPU_ACTIVITY_HLT;
+    self->ipc->msg[VMENTER_MR_DEADLINE] = VCPU_DEADLINE_OFF;
+    sel4_syscall(seL4_SysVMEnter, &r, 0, 0);
+    self->result[0] = r.rsi;
+    self->done = 1;
+}
+
+static void sleeper_goes(void)
+{
+    struct vm *vm = &vm_of_thread;
+
+    for (unsigned i = 0; i < 3; i++) {
+        vm_create(vm, 0);
+        if (!(extensions & BULKHEAD_EXT_VCPU_HLT))
+            group_skip("the kernel does not offer it");
+        vm_set_mode(vm, VM_LONG);
+        struct thread *t = thread_create(i, sleep_main, 0, HELPER_PRIORITY, 5000, 5000, 0);
+
+        vm_bind(vm, t->tcb);
+        thread_start(t);
+        CHECK(!t->done);
+        if (i == 0) {
+            CHECK_OK(seL4_TCB_Suspend(t->tcb));
+            CHECK_OK(seL4_TCB_Resume(t->tcb));
+        }
+        CHECK_OK(cap_delete(i == 1 ? vm->vcpu : t->tcb));
+        sleep_us(2000);
+        /* The view of the memory is made anew each time. */
+        cap_revoke(vm->frame);
+    }
+}
+
+static void more_state(void)
+{
+    struct vm vm;
+    static const struct {
+        seL4_Word field, value;
+    } fields[] = {
+        { VMCS_TSC_OFFSET, 0x123456789 },  { VMCS_ENTRY_INSTRUCTION_LENGTH, 3 },
+        { VCPU_FIELD_CR2, 0x7ffff000 },    { VCPU_FIELD_DR0, 0x1000 },
+        { VCPU_FIELD_DR1, 0x2000 },        { VCPU_FIELD_DR2, 0x3000 },
+        { VCPU_FIELD_DR3, 0x4000 },        { VCPU_FIELD_DR6, 0xffff0ff0 },
+        { VCPU_FIELD_DEADLINE, ~0ul - 5 },
+    };
+
+    begin(&vm, BULKHEAD_EXT_VCPU_STATE);
+    for (unsigned i = 0; i < ARRAY_LENGTH(fields); i++)
+        vm_write(&vm, fields[i].field, fields[i].value);
+    for (unsigned i = 0; i < ARRAY_LENGTH(fields); i++) {
+        if (!CHECK_EQ(vm_read(&vm, fields[i].field), fields[i].value))
+            print("     field 0x%lx\n", fields[i].field);
+    }
+    /* XCR0: x87 is a must, and nothing that the processor lacks. */
+    CHECK_EQ(seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_XCR0, 0).error, seL4_IllegalOperation);
+    CHECK_EQ(seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_XCR0, ~0ul).error, seL4_IllegalOperation);
+    CHECK_EQ(seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_XCR0, 5).error, seL4_IllegalOperation);
+    CHECK_EQ(seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_XCR0, 1).error, 0);
+    CHECK_EQ(vm_read(&vm, VCPU_FIELD_XCR0), 1);
+}
+
+/* RDTSC in the guest, with an offset. */
+static void tsc_offset(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+    static const unsigned char code[] = { 0x0f, 0x31, 0xe6, 0x80 }; /* rdtsc; out %al, $0x80 */
+
+    begin(&vm, BULKHEAD_EXT_VCPU_STATE);
+    for (unsigned i = 0; i < sizeof(code); i++)
+        vm.memory[VM_CODE + i] = code[i];
+    for (seL4_Word offset = 0; offset <= 1ul << 50; offset += 1ul << 50) {
+        vm_write(&vm, VMCS_TSC_OFFSET, offset);
+        vm.primary |= VMX_PRIMARY_TSC_OFFSETTING;
+        seL4_Word before = ticks_now();
+
+        CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_IO);
+        seL4_Word seen =
+            (exit_word(VMENTER_MR_RDX) << 32 | (uint32_t)exit_word(VMENTER_MR_RAX)) - offset;
+
+        CHECK(seen >= before && seen <= ticks_now());
+    }
+}
+
+TEST_SUITE(extension, { "registers both ways", registers_both_ways },
+           { "other lengths", other_lengths }, { "timer while running", timer_while_running },
+           { "sleeping", sleeping }, { "sleeper goes", sleeper_goes }, { "more state", more_state },
+           { "TSC offset", tsc_offset });
