@@ -128,12 +128,13 @@ static struct rates measure(const struct reference_clock *clock)
     u64 first = clock->read();
     u64 tsc_first = rdtsc();
     u32 left_first = apic_timer_remaining();
-    u64 passed = 0;
+    u64 passed;
 
-    while (passed == 0 || passed < target) {
+    do {
         cpu_pause();
         passed = (clock->read() - first) & clock->mask;
-    }
+    } while (passed < target);
+    kernel_assert(passed > 0); /* each of the clocks counts more than once in MEASURE_US */
 
     u64 tsc = rdtsc() - tsc_first;
     u32 counted = left_first - apic_timer_remaining();

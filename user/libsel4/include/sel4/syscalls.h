@@ -335,7 +335,7 @@ static inline void seL4_DebugNameThread(seL4_CPtr tcb, const char *name)
     char *to = (char *)seL4_GetIPCBuffer()->msg;
     seL4_Word i = 0;
 
-    for (; name[i] && i < seL4_MsgMaxLength * sizeof(seL4_Word) - 1; i++)
+    for (; i < seL4_MsgMaxLength * sizeof(seL4_Word) - 1 && name[i]; i++)
         to[i] = name[i];
     to[i] = '\0';
 
