@@ -137,7 +137,7 @@ static void vm_enter(struct core *core)
 {
     lock_this_core();
     vcpu_enter();
-    if (core->reprogram || !thread_is_runnable(core->current)) {
+    if (core->reprogram || core->current->state == THREAD_HALTED_VM) {
         time_update();
         schedule();
         activate_current();

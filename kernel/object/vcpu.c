@@ -10,6 +10,7 @@
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/tcb.h"
 #include "kernel/sched/sched.h"
+#include "kernel/vspace/asid.h"
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/fpu.h"
 #include "kernel/x86/virt/virt.h"
@@ -120,6 +121,23 @@ void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 
 /* --- answers to the monitor ------------------------------------------------------------------ */
 
+/*
+ * The thread's IPC buffer if it may be written. What follows from a capability's first word and the
+ * address is kept, because it is asked for twice at each exit.
+ */
+static inline u64 *message_buffer(const struct tcb *tcb, struct vcpu *vcpu)
+{
+    u64 cap;
+
+    memcpy(&cap, &tcb->slots[TCB_IPC_BUFFER].cap, sizeof(cap));
+    if (cap != vcpu->buffer_cap || tcb->ipc_buffer != vcpu->buffer_vaddr) {
+        vcpu->buffer = tcb_buffer_for_receive(tcb);
+        vcpu->buffer_cap = cap;
+        vcpu->buffer_vaddr = tcb->ipc_buffer;
+    }
+    return vcpu->buffer;
+}
+
 /* Words 4 and up of a message lie behind the tag in the IPC buffer. */
 static u64 *message_words(u64 *buffer)
 {
@@ -147,14 +165,23 @@ static void write_extended_words(struct vcpu *vcpu, u64 *words, bool decode_stat
     words[VMENTER_MR_INTERRUPTION_ERROR] = vcpu->exit.interruption_error;
 }
 
-static void write_exit(struct tcb *tcb, struct vcpu *vcpu)
+/* Words 0 to 2, and 7 to 9 if there is where to put them. */
+static inline void write_state(struct vcpu *vcpu, struct user_context *context, u64 *buffer)
+{
+    static u64 nowhere[3];
+
+    virt->answer_state(vcpu, context, buffer ? message_words(buffer) + VMENTER_MR_RFLAGS : nowhere);
+}
+
+/* Inline where each exit passes. */
+static inline __attribute__((always_inline)) void write_exit(struct tcb *tcb, struct vcpu *vcpu)
 {
     struct user_context *context = &tcb->context;
-    u64 *buffer = tcb_buffer_for_receive(tcb);
+    u64 *buffer = message_buffer(tcb, vcpu);
 
-    virt->get_entry(vcpu, context);
     context->r15 = vcpu->exit.reason;
     context->rsi = VMENTER_EXIT;
+    write_state(vcpu, context, buffer);
     if (!buffer)
         return;
 
@@ -163,7 +190,6 @@ static void write_exit(struct tcb *tcb, struct vcpu *vcpu)
     words[VMENTER_MR_QUALIFICATION] = vcpu->exit.qualification;
     words[VMENTER_MR_INSTRUCTION_LENGTH] = vcpu->exit.instruction_length;
     words[VMENTER_MR_GUEST_PHYSICAL] = vcpu->exit.guest_physical;
-    virt->exit_state(vcpu, words + VMENTER_MR_RFLAGS);
     write_registers(vcpu, words);
     if (vcpu->extended)
         write_extended_words(vcpu, words, vcpu->exit.decode_state);
@@ -172,17 +198,16 @@ static void write_exit(struct tcb *tcb, struct vcpu *vcpu)
 static void write_notification(struct tcb *tcb, struct vcpu *vcpu, u64 badge)
 {
     struct user_context *context = &tcb->context;
-    u64 *buffer = tcb_buffer_for_receive(tcb);
+    u64 *buffer = message_buffer(tcb, vcpu);
 
-    virt->get_entry(vcpu, context);
     context->rsi = VMENTER_NOTIFICATION;
     context->rdi = badge;
+    write_state(vcpu, context, vcpu->extended ? buffer : NULL);
     if (!vcpu->extended || !buffer)
         return;
 
     u64 *words = message_words(buffer);
 
-    virt->exit_state(vcpu, words + VMENTER_MR_RFLAGS);
     write_registers(vcpu, words);
     write_extended_words(vcpu, words, false);
 }
@@ -244,7 +269,7 @@ void vcpu_enter(void)
     struct tcb *thread = this_core()->current;
     struct vcpu *vcpu = thread->vcpu;
     const struct user_context *context = &thread->context;
-    u64 *buffer = tcb_buffer_for_receive(thread);
+    u64 *buffer = message_buffer(thread, vcpu);
 
     vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
     if (thread->notification && was_notified(thread, buffer))

@@ -86,8 +86,12 @@ struct vcpu {
     struct vcpu *halted_next, *halted_prev; /* its core's halted VMs, by deadline */
     unsigned halted_core;
     ticks_t deadline;
-    u32 io_handle;  /* names this VCPU in I/O port capabilities; 0: none yet */
-    u32 activity;   /* 0 active, 1 HLT */
+    u32 io_handle; /* names this VCPU in I/O port capabilities; 0: none yet */
+    u32 activity;  /* 0 active, 1 HLT */
+    /* The monitor thread's IPC buffer, as long as the frame's capability is the same. */
+    u64 *buffer;
+    u64 buffer_cap;
+    u64 buffer_vaddr;
     bool extended;  /* the last entry was an extended one: answers are, too */
     bool fpu_valid; /* fpu_area holds a state (or the CPU does) */
     u64 xcr0;

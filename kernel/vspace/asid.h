@@ -15,6 +15,7 @@
 #ifndef KERNEL_VSPACE_ASID_H
 #define KERNEL_VSPACE_ASID_H
 
+#include "kernel/object/tcb.h"
 #include "kernel/vspace/vspace.h"
 
 #define ASID_NONE           0u
@@ -43,6 +44,16 @@ static inline u64 *asid_root(unsigned asid, enum asid_kind kind)
     if (!entry || (*entry & ASID_ENTRY_KIND_MASK) != kind)
         return NULL;
     return hpa_to_ptr(hpa(*entry & ~(u64)ASID_ENTRY_KIND_MASK));
+}
+
+/* The nested root of the thread's EPT slot, if it is still one; else that of an empty space. */
+static inline hpa_t nested_root_for(const struct tcb *tcb)
+{
+    struct cap cap = tcb->slots[TCB_EPT_ROOT].cap;
+
+    if (cap.type == CAP_EPT_PML4 && asid_root(map_asid(cap), ASID_NESTED) == cap_object(cap))
+        return cap_hpa(cap);
+    return nested_empty_root();
 }
 
 /* A free place for a pool, or ASID_POOLS. */

@@ -84,11 +84,7 @@ bool nested_unmap_table(u64 *pml4, u64 gpa, unsigned level, hpa_t table)
     return pt_unmap_table(&pt_npt, pml4, gpa, level, table);
 }
 
-hpa_t nested_root_for(const struct tcb *tcb)
+hpa_t nested_empty_root(void)
 {
-    struct cap cap = tcb->slots[TCB_EPT_ROOT].cap;
-
-    if (cap.type == CAP_EPT_PML4 && asid_root(map_asid(cap), ASID_NESTED) == cap_object(cap))
-        return cap_hpa(cap);
     return kernel_object_hpa(empty_space);
 }

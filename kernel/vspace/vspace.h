@@ -45,8 +45,8 @@ void asid_pool_finalise(struct cap cap, bool is_final);
 
 /* The root table that the thread runs on: its VSpace if valid, else the kernel's own. */
 hpa_t vspace_root_for(const struct tcb *tcb);
-/* The nested root of the thread's EPT slot, if valid; else that of an empty space. */
-hpa_t nested_root_for(const struct tcb *tcb);
+/* An empty nested space: what a guest without a valid EPT root runs on. */
+hpa_t nested_empty_root(void);
 
 /* Boot: the initial task's pool and space. */
 void asid_boot_pool(void *pool, unsigned index);

@@ -44,10 +44,10 @@ struct virt_backend {
     /* A thread that does not run core->loaded_vcpu goes on in user mode: nothing of the guest that
      * it could read may stay in the processor. */
     void (*unload)(void);
-    /* Message words 0 to 2, as for set_entry, in the registers they travel in. */
-    void (*get_entry)(struct vcpu *vcpu, struct user_context *context);
-    /* Message words 7 to 9 (rflags, interruptibility, cr3), and 27 to 30 (cr0, cr4, efer, cs). */
-    void (*exit_state)(struct vcpu *vcpu, u64 words[3]);
+    /* What every answer tells: words 0 to 2, as for set_entry, in the registers they travel in, and
+     * in words 7 to 9 rflags, interruptibility and cr3. */
+    void (*answer_state)(struct vcpu *vcpu, struct user_context *context, u64 words[3]);
+    /* Words 27 to 30: cr0, cr4, efer, cs. */
     void (*decode_state)(struct vcpu *vcpu, u64 words[4]);
 
     /* Translations made through the nested root are stale from the next entry on this core. */

@@ -59,13 +59,6 @@ static void fake_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64
     state(vcpu)->entry[2] = interruption_info;
 }
 
-static void fake_get_entry(struct vcpu *vcpu, struct user_context *context)
-{
-    context->r10 = state(vcpu)->entry[0];
-    context->r8 = state(vcpu)->entry[1];
-    context->r9 = state(vcpu)->entry[2];
-}
-
 static enum guest_outcome fake_run(struct vcpu *vcpu, hpa_t nested_root)
 {
     (void)nested_root;
@@ -77,9 +70,11 @@ static void fake_unload(void)
 {
 }
 
-static void fake_exit_state(struct vcpu *vcpu, u64 words[3])
+static void fake_answer_state(struct vcpu *vcpu, struct user_context *context, u64 words[3])
 {
-    (void)vcpu;
+    context->r10 = state(vcpu)->entry[0];
+    context->r8 = state(vcpu)->entry[1];
+    context->r9 = state(vcpu)->entry[2];
     words[0] = words[1] = words[2] = 0;
 }
 
@@ -104,10 +99,9 @@ static const struct virt_backend backend = {
     .read_msr = fake_read_msr,
     .write_msr = fake_write_msr,
     .set_entry = fake_set_entry,
-    .get_entry = fake_get_entry,
     .run = fake_run,
     .unload = fake_unload,
-    .exit_state = fake_exit_state,
+    .answer_state = fake_answer_state,
     .decode_state = fake_decode_state,
     .flush_nested = fake_flush_nested,
 };

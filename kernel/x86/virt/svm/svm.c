@@ -35,6 +35,7 @@ struct svm_core {
     bool flush_pending;       /* ASIDs have started anew: the next entry has to flush them all */
     struct vcpu *debug_owner; /* whose values DR0-DR3 hold */
     u64 tsc_aux;              /* what the MSR holds */
+    hpa_t host_vmcb;          /* where VMSAVE keeps the host's segments and MSRs */
 };
 
 static struct svm_core svm_cores[CONFIG_MAX_CORES];
@@ -118,6 +119,7 @@ static void svm_init_core(void)
         wrmsr(MSR_TSC_AUX, 0);
     core->asid_generation = 1;
     core->next_asid = 1;
+    core->host_vmcb = kernel_to_hpa(&host_vmcbs[this_core()->id]);
 }
 
 /* --- what a guest leaves in the processor ----------------------------------------------------- */
@@ -251,15 +253,6 @@ static void svm_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 
     }
 }
 
-static void svm_get_entry(struct vcpu *vcpu, struct user_context *context)
-{
-    const struct svm_state *state = svm_state(vcpu);
-
-    context->r10 = svm_vmcb(vcpu)->save.rip;
-    context->r8 = state->primary;
-    context->r9 = state->entry_info;
-}
-
 static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualification)
 {
     vcpu_exit_begin(&vcpu->exit);
@@ -301,12 +294,21 @@ static enum guest_outcome invalid_state(struct vcpu *vcpu, bool has_shadow)
     return refuse_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
 }
 
+/* This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. */
+static bool is_prepared(struct vcpu *vcpu, const struct svm_core *core, hpa_t nested_root)
+{
+    const struct svm_state *state = svm_state(vcpu);
+
+    return this_core()->loaded_vcpu == vcpu && !state->dirty &&
+           state->asid_generation == core->asid_generation &&
+           svm_vmcb(vcpu)->control.nested_cr3 == nested_root.raw;
+}
+
 /* What an entry needs beyond what the last one left; the order of the steps does not matter. */
-static void prepare_entry(struct vcpu *vcpu, hpa_t nested_root)
+static void prepare_entry(struct vcpu *vcpu, const struct svm_core *core, hpa_t nested_root)
 {
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
-    struct svm_core *core = svm_core();
 
     if (vmcb->control.nested_cr3 != nested_root.raw) {
         vmcb->control.nested_cr3 = nested_root.raw;
@@ -318,6 +320,15 @@ static void prepare_entry(struct vcpu *vcpu, hpa_t nested_root)
     load_tsc_aux(vcpu->tsc_aux);
     prepare_debug(vcpu);
     this_core()->loaded_vcpu = vcpu;
+}
+
+static void accept_entry(struct vcpu *vcpu, struct svm_core *core)
+{
+    svm_state(vcpu)->dirty = false;
+    if (core->flush_pending) {
+        core->flush_pending = false;
+        svm_vmcb(vcpu)->control.tlb_control = TLB_CONTROL_NOTHING;
+    }
 }
 
 /*
@@ -337,20 +348,22 @@ static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
     struct vmcb *vmcb = svm_vmcb(vcpu);
     bool injects = state->entry_info & EVENT_VALID;
     bool has_shadow = state->dirty || injects;
+    struct svm_core *core = svm_core();
 
     if (has_shadow)
         keep_shadow(vcpu);
     state->soft_event_advanced = false;
     if (injects && !svm_inject(vcpu))
         return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull); /* VT-x's VMfail */
-    prepare_entry(vcpu, nested_root);
+    if (!is_prepared(vcpu, core, nested_root))
+        prepare_entry(vcpu, core, nested_root);
 
     u64 hidden = efer_to_hide(&vmcb->save);
 
     vmcb->save.efer &= ~hidden;
     vmcb->save.rax = vcpu->gpr[GPR_RAX];
     write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
-    svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, kernel_to_hpa(&host_vmcbs[this_core()->id]).raw);
+    svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, core->host_vmcb.raw);
 
     vmcb->save.efer |= hidden;
     vmcb->control.event_injection = 0;
@@ -359,8 +372,7 @@ static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
     state->entry_info &= ~EVENT_VALID;
     if (entry_was_refused(vmcb))
         return invalid_state(vcpu, has_shadow);
-    svm_core()->flush_pending = false;
-    state->dirty = false;
+    accept_entry(vcpu, core);
     vcpu->gpr[GPR_RAX] = vmcb->save.rax;
 
     enum guest_outcome outcome = svm_exit(vcpu);
@@ -371,10 +383,14 @@ static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-static void svm_exit_state(struct vcpu *vcpu, u64 words[3])
+static void svm_answer_state(struct vcpu *vcpu, struct user_context *context, u64 words[3])
 {
+    const struct svm_state *state = svm_state(vcpu);
     const struct vmcb *vmcb = svm_vmcb(vcpu);
 
+    context->r10 = vmcb->save.rip;
+    context->r8 = state->primary;
+    context->r9 = state->entry_info;
     words[0] = vmcb->save.rflags;
     words[1] = vmcb->control.interrupt_shadow & 1;
     words[2] = vmcb->save.cr3;
@@ -401,10 +417,9 @@ const struct virt_backend svm_backend = {
     .read_msr = svm_read_msr,
     .write_msr = svm_write_msr,
     .set_entry = svm_set_entry,
-    .get_entry = svm_get_entry,
     .run = svm_run,
     .unload = svm_unload,
-    .exit_state = svm_exit_state,
+    .answer_state = svm_answer_state,
     .decode_state = svm_decode_state,
     .flush_nested = svm_flush_nested,
 };

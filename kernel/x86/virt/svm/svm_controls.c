@@ -13,15 +13,7 @@
  * of CR8 always exit as well: with V_IRQ pending QEMU 7.2 stops at a guest's write
  * (docs/emulators.md, section 3), and no guest of ours needs CR8 to be fast.
  */
-#define PIN_FORCED 0x3full
-#define PRIMARY_FORCED                                                                             \
-    (0x96006172ull | VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_RDPMC |            \
-     VMX_PRIMARY_MWAIT | VMX_PRIMARY_MONITOR)
-#define PRIMARY_ALLOWED                                                                            \
-    (PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_TSC_OFFSETTING |                  \
-     VMX_PRIMARY_HLT | VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC | VMX_PRIMARY_CR3_LOAD |             \
-     VMX_PRIMARY_CR3_STORE | VMX_PRIMARY_MOV_DR | VMX_PRIMARY_UNCONDITIONAL_IO |                   \
-     VMX_PRIMARY_PAUSE)
+#define PIN_FORCED       0x3full
 #define SECONDARY_FORCED (VMX_SECONDARY_EPT | VMX_SECONDARY_VPID)
 #define SECONDARY_ALLOWED                                                                          \
     (SECONDARY_FORCED | VMX_SECONDARY_DESCRIPTOR_TABLE | VMX_SECONDARY_RDTSCP |                    \
@@ -38,11 +30,6 @@ static u64 filter(u64 value, u64 forced, u64 allowed)
 u64 svm_filter_pin(u64 value)
 {
     return filter(value, PIN_FORCED, PIN_FORCED);
-}
-
-u64 svm_filter_primary(u64 value)
-{
-    return filter(value, PRIMARY_FORCED, PRIMARY_ALLOWED);
 }
 
 u64 svm_filter_secondary(u64 value)

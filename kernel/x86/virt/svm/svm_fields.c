@@ -381,5 +381,6 @@ bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
     if (!place)
         return false;
     *place = msr == MSR_TSC_AUX ? value & MASK(32) : value;
+    svm_state(vcpu)->dirty = true; /* TSC_AUX: to be loaded again */
     return true;
 }

@@ -9,6 +9,7 @@
 #ifndef KERNEL_X86_VIRT_SVM_SVM_PRIV_H
 #define KERNEL_X86_VIRT_SVM_SVM_PRIV_H
 
+#include "abi/vmcs.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/x86/virt/svm/vmcb.h"
 #include "kernel/x86/virt/virt.h"
@@ -41,9 +42,25 @@ static inline struct vmcb *svm_vmcb(struct vcpu *vcpu)
     return vcpu_control_block(vcpu);
 }
 
-/* svm_controls.c: VMX control words to intercepts. */
+/* --- svm_controls.c: VMX control words to intercepts -------------------------------------------
+ */
+
+/* Always one, and possibly one, of the primary processor-based controls; the reasons are there. */
+#define SVM_PRIMARY_FORCED                                                                         \
+    (0x96006172ull | VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_RDPMC |            \
+     VMX_PRIMARY_MWAIT | VMX_PRIMARY_MONITOR)
+#define SVM_PRIMARY_ALLOWED                                                                        \
+    (SVM_PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_TSC_OFFSETTING |              \
+     VMX_PRIMARY_HLT | VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC | VMX_PRIMARY_CR3_LOAD |             \
+     VMX_PRIMARY_CR3_STORE | VMX_PRIMARY_MOV_DR | VMX_PRIMARY_UNCONDITIONAL_IO |                   \
+     VMX_PRIMARY_PAUSE)
+
+static inline u64 svm_filter_primary(u64 value)
+{
+    return (value | SVM_PRIMARY_FORCED) & SVM_PRIMARY_ALLOWED;
+}
+
 u64 svm_filter_pin(u64 value);
-u64 svm_filter_primary(u64 value);
 u64 svm_filter_secondary(u64 value);
 u64 svm_filter_exit(u64 value);
 u64 svm_filter_entry(u64 value);
