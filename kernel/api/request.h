@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One invocation of a kernel object: what the caller asked, and what it will be told. A handler
- * checks everything first and changes nothing until it can no longer fail (style.md section 5).
+ * checks everything first and changes nothing until it can no longer fail.
  * Objects: lives on the stack of handle_invocation. Locking: all cores' locks are held.
  */
 #ifndef KERNEL_API_REQUEST_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's locks (design.md section 3, "Locking").
+ * The kernel's locks; docs/concurrency.md has their order and every access without one.
  *
  * Each core has one. lock_this_core is enough for a path that touches only objects of this core;
  * everything else takes every core's lock, in ascending order. A core that waits serves remote
