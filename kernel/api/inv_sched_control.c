@@ -57,10 +57,13 @@ static void configure(struct sched_context *sc, const struct parameters *p, unsi
     bool keep = sched_context_is_active(sc) && sc->core == core && tcb && thread_is_runnable(tcb);
 
     /* What has been used was used under the old parameters. */
-    if (sc == cores[sc->core].current_sc)
-        budget_charge();
-    if (tcb)
+    sched_charge(sc);
+    if (tcb) {
+        sched_stop_remote(tcb);
         sched_forget(tcb);
+    }
+    if (sc->core != core && sc->yield_from)
+        sched_context_complete_yield(sc->yield_from);
     sc->badge = p->badge;
     sc->sporadic = p->flags & seL4_SchedContext_Sporadic;
     sc->core = (u16)core;
@@ -86,7 +89,7 @@ enum status invoke_sched_control_configure_flags(struct request *request)
 
     if (status != STATUS_OK)
         return status;
-    /* A core that has not been started: its threads would never run. */
+    /* There is no such core: its threads would never run. */
     if (sched_control_core(request->cap) >= nr_cores)
         return error_code(request, seL4_IllegalOperation);
     configure(cap_object(cap), &p, sched_control_core(request->cap));

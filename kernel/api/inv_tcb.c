@@ -121,6 +121,7 @@ enum status invoke_tcb_copy_registers(struct request *request)
     if (request->extra[0]->cap.type != CAP_TCB)
         return error_capability(request, 1);
     from = cap_tcb(request->extra[0]->cap);
+    sched_stop_remote(from);
 
     if (flags & seL4_CopyRegisters_SuspendSource)
         tcb_suspend(from);

@@ -12,9 +12,13 @@ static struct vcpu *invoked(const struct request *request)
     return cap_vcpu(request->cap);
 }
 
+/* Enough words for a VCPU that can be looked at and changed. */
 static bool is_usable(const struct request *request, u64 words)
 {
-    return virt_available() && request->length >= words;
+    if (!virt_available() || request->length < words)
+        return false;
+    vcpu_settle(invoked(request));
+    return true;
 }
 
 enum status invoke_vcpu_read_msr(struct request *request)

@@ -109,6 +109,9 @@ static enum status invoke_object(struct request *request)
     struct tcb *caller = request->caller;
     enum status status;
 
+    /* All methods of a thread want what it has in memory. */
+    if (request->cap.type == CAP_TCB)
+        sched_stop_remote(cap_tcb(request->cap));
     caller->state = THREAD_RESTART;
     status = invocation_dispatch(request);
     if (status == STATUS_PREEMPTED || caller->state != THREAD_RESTART)

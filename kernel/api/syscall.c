@@ -14,6 +14,7 @@
 #include "kernel/api/invocation.h"
 #include "kernel/core/core.h"
 #include "kernel/core/lock.h"
+#include "kernel/core/remote.h"
 #include "kernel/object/cnode.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/irq.h"
@@ -24,10 +25,17 @@
 
 /* --- entry and exit -------------------------------------------------------------------------- */
 
-static void enter_kernel(void)
+/*
+ * False: while this core waited for its lock, another one stopped the thread that entered, which
+ * will do so again. (current is then the idle thread, which enters the kernel by interrupts only.)
+ */
+static bool enter_kernel(void)
 {
+    const struct core *core = this_core();
+
     lock_all_cores();
     time_update();
+    return core->current != core->idle;
 }
 
 static void choose_who_leaves(void)
@@ -136,8 +144,9 @@ static void unknown_syscall(s64 number)
 static void vm_enter(struct core *core)
 {
     lock_this_core();
-    vcpu_enter();
-    if (core->reprogram || core->current->state == THREAD_HALTED_VM) {
+    if (core->current->vcpu)
+        vcpu_enter();
+    if (core->reprogram || core->choose_new || core->current->state == THREAD_HALTED_VM) {
         time_update();
         schedule();
         activate_current();
@@ -200,13 +209,12 @@ static void restart_after_preemption(struct tcb *thread)
 
 void handle_syscall_general(s64 number)
 {
-    struct tcb *caller;
+    bool goes_on = enter_kernel();
+    struct tcb *caller = this_core()->current;
 
-    enter_kernel();
-    caller = this_core()->current;
-    if (debug_syscall(number))
+    if (goes_on && debug_syscall(number))
         return;
-    if (budget_check_restart() && dispatch(number, &caller->context) == STATUS_PREEMPTED)
+    if (goes_on && budget_check_restart() && dispatch(number, &caller->context) == STATUS_PREEMPTED)
         restart_after_preemption(caller);
     choose_who_leaves();
 }
@@ -240,8 +248,7 @@ void handle_syscall(s64 number)
 
 void handle_unknown_syscall(s64 number)
 {
-    enter_kernel();
-    if (budget_check_restart())
+    if (enter_kernel() && budget_check_restart())
         unknown_syscall(number);
     choose_who_leaves();
 }
@@ -250,8 +257,7 @@ void handle_unknown_syscall(s64 number)
 
 void handle_user_exception(unsigned vector, u64 error_code)
 {
-    enter_kernel();
-    if (budget_check_restart())
+    if (enter_kernel() && budget_check_restart())
         send_fault(
             (struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
     choose_who_leaves();
@@ -261,8 +267,7 @@ void handle_user_exception(unsigned vector, u64 error_code)
 
 void handle_page_fault(u64 address, u64 error_code)
 {
-    enter_kernel();
-    if (budget_check_restart())
+    if (enter_kernel() && budget_check_restart())
         send_fault((struct fault){
             .type = seL4_Fault_VMFault,
             .word = { address, (error_code & PAGE_FAULT_FETCH) != 0, error_code } });
@@ -273,19 +278,32 @@ void handle_page_fault(u64 address, u64 error_code)
 
 void handle_interrupt(unsigned irq)
 {
-    enter_kernel();
+    (void)enter_kernel();
     (void)budget_check();
     irq_deliver(irq);
     choose_who_leaves();
 }
 
+/* A thread that wants to be told of the end of its budget calls somebody who may be anywhere. */
 void handle_timer(void)
 {
     struct core *core = this_core();
 
-    enter_kernel();
+    lock_this_core();
+    time_update();
+    if (budget_end_is_told())
+        lock_all_cores();
     core->reprogram = true;
     (void)budget_check();
     vcpu_timers_expire(core->now);
+    choose_who_leaves();
+}
+
+void handle_other_core(void)
+{
+    remote_serve();
+    lock_this_core();
+    time_update();
+    notification_take(this_core()->current);
     choose_who_leaves();
 }

@@ -24,5 +24,7 @@ void handle_page_fault(u64 address, u64 error_code);
 void handle_interrupt(unsigned irq);
 /* The core's timer fired. */
 void handle_timer(void);
+/* Another core has a request, or has changed what this one is to run. */
+void handle_other_core(void);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef KERNEL_CORE_CONFIG_H
 #define KERNEL_CORE_CONFIG_H
 
-#define CONFIG_MAX_CORES                 16 /* SchedControl capabilities of the initial task */
+#define CONFIG_MAX_CORES                 64 /* SchedControl capabilities of the initial task */
 #define CONFIG_ROOT_CNODE_BITS           17
 #define CONFIG_RETYPE_FAN_OUT            256
 #define CONFIG_WORK_UNITS_PER_PREEMPTION 100

@@ -2,8 +2,10 @@
 /*
  * What each core has for itself. GS base points here while the kernel runs.
  *
- * Locking: a field is written only by its own core, under that core's lock, unless marked; others
- * look at it under all cores' locks.
+ * Locking: a field is read and written by its own core under that core's lock; by others under all
+ * cores' locks, and written by them only where that is marked [all]. What a core's current thread
+ * has (its context, its guest) is that core's own even without the lock, until the core is asked to
+ * stop it (kernel/sched/remote.c). docs/concurrency.md has the rest.
  */
 #ifndef KERNEL_CORE_CORE_H
 #define KERNEL_CORE_CORE_H
@@ -45,13 +47,13 @@ struct core {
 
     /* Scheduling (kernel/sched). */
     struct tcb *idle;
-    struct tcb *next;       /* NULL: go on with current; else switch to it */
-    bool choose_new;        /* pick from the ready queues */
-    bool reprogram;         /* the timer's deadline must be computed again */
+    struct tcb *next;       /* NULL: go on with current; else switch to it [all: to NULL] */
+    bool choose_new;        /* pick from the ready queues [all] */
+    bool reprogram;         /* the timer's deadline must be computed again [all] */
     ticks_t now;            /* time of the last update */
     ticks_t timer_deadline; /* what the timer is set to */
     ticks_t consumed;       /* by current_sc since it was last charged */
-    u64 ready_top;          /* bit i: some queue in ready_words[i] is non-empty */
+    u64 ready_top;          /* bit i: some queue in ready_words[i] is non-empty; queues: [all] */
     u64 ready_words[CONFIG_PRIORITIES / 64];
     struct ready_queue ready[CONFIG_PRIORITIES];
     struct tcb
@@ -67,6 +69,9 @@ struct core {
     struct vcpu *loaded_vcpu;
 
     struct ticket_lock lock; /* any core's; a cache line of its own */
+
+    /* A request of the core that holds all locks waits here (kernel/core/remote.h). */
+    u32 asked __attribute__((aligned(64)));
 };
 
 extern struct core cores[CONFIG_MAX_CORES];
@@ -76,9 +81,10 @@ extern unsigned nr_cores; /* started; fixed after boot */
 void core_init(unsigned id, u32 apic_id);
 
 #ifdef BULKHEAD_HOST
+extern unsigned host_core; /* which one the test plays */
 static inline struct core *this_core(void)
 {
-    return &cores[0];
+    return &cores[host_core];
 }
 #else
 static inline struct core *this_core(void)

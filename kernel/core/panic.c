@@ -8,6 +8,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/print.h"
 #include "kernel/object/tcb.h"
+#include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/image.h"
 #include "kernel/x86/traps.h"
@@ -110,6 +111,8 @@ static void begin(void)
 
     if (__atomic_exchange_n(&panicking, true, __ATOMIC_RELAXED))
         stop();
+    if (nr_cores > 1)
+        apic_send_nmi_to_others(); /* which stop here, too */
     print("\nKERNEL PANIC on core ");
     if (core)
         print("%u: ", core->id);

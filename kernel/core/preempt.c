@@ -2,6 +2,7 @@
 #include "kernel/core/preempt.h"
 
 #include "kernel/core/core.h"
+#include "kernel/core/lock.h"
 #include "kernel/core/time.h"
 #include "kernel/sched/refill.h"
 #include "kernel/sched/sched.h"
@@ -19,5 +20,7 @@ enum status preemption_point(void)
     if (++core->work_units < CONFIG_WORK_UNITS_PER_PREEMPTION)
         return STATUS_OK;
     core->work_units = 0;
-    return interrupt_is_pending() || budget_is_exhausted(core) ? STATUS_PREEMPTED : STATUS_OK;
+    return interrupt_is_pending() || lock_is_wanted() || budget_is_exhausted(core)
+               ? STATUS_PREEMPTED
+               : STATUS_OK;
 }

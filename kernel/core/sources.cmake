@@ -6,6 +6,7 @@ set(KERNEL_CORE_SOURCES
     core/preempt.c
     core/print.c
     core/regions.c
+    core/remote.c
     core/time.c)
 # The initial task's making.
 list(APPEND KERNEL_CORE_SOURCES core/boot_task.c core/elf.c)

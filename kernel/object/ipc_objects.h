@@ -101,6 +101,8 @@ static inline struct tcb *endpoint_head(const struct endpoint *endpoint)
     return (struct tcb *)(uintptr_t)(endpoint->head_state & ~3ULL);
 }
 
+/* tcb is current. If it runs its guest, and was signalled by another core, it takes the signal. */
+void notification_take(struct tcb *tcb);
 /* Waits for, or takes, the notification's badge. */
 void notification_receive(struct notification *notification, struct tcb *receiver, bool blocking);
 void notification_dequeue(struct notification *notification, struct tcb *tcb);

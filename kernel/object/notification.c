@@ -88,13 +88,21 @@ static void deliver(struct notification *notification, struct tcb *tcb, u64 badg
     wake(notification, tcb);
 }
 
-/* The bound thread receives on an endpoint, or runs its guest: it takes the signal at once. */
+/*
+ * The bound thread receives on an endpoint, or has its guest run: it takes the signal at once. If
+ * another core runs it, that core is interrupted and finds the notification active
+ * (notification_take): the guest is left, or the thread sees it when it next wants to enter.
+ */
 static bool deliver_to_bound(struct notification *notification, u64 badge)
 {
     struct tcb *tcb = notification->bound;
 
     if (!tcb)
         return false;
+    if (thread_runs_elsewhere(tcb)) {
+        cores[tcb->core].choose_new |= tcb->state == THREAD_RUNNING_VM;
+        return false;
+    }
     switch (tcb->state) {
     case THREAD_BLOCKED_ON_RECEIVE:
         tcb_cancel_ipc(tcb);
@@ -130,6 +138,15 @@ void notification_signal(struct notification *notification, u64 badge)
         notification->badge |= badge;
         break;
     }
+}
+
+void notification_take(struct tcb *tcb)
+{
+    u64 badge;
+
+    if (tcb->state == THREAD_RUNNING_VM && tcb->notification &&
+        notification_poll(tcb->notification, &badge))
+        vcpu_notify(tcb, badge);
 }
 
 void notification_receive(struct notification *notification, struct tcb *receiver, bool blocking)

@@ -25,6 +25,7 @@ static void detach(struct sched_context *sc)
 
     if (!tcb)
         return;
+    sched_stop_remote(tcb);
     sched_forget(tcb);
     tcb->sched_context = NULL;
     sc->tcb = NULL;
@@ -52,18 +53,16 @@ void sched_context_donate(struct sched_context *sc, struct tcb *to)
 
 void sched_context_wake(struct sched_context *sc)
 {
-    struct core *core = &cores[sc->core];
-
-    if (sc->sporadic && sched_context_is_active(sc) && sc != core->current_sc)
-        refill_unblock(sc, core->now);
+    if (sc->sporadic && sched_context_is_active(sc) && sc != cores[sc->core].current_sc)
+        refill_unblock(sc, this_core()->now);
 }
 
 bool sched_context_is_released(struct sched_context *sc)
 {
-    struct core *core = &cores[sc->core];
+    const struct core *core = &cores[sc->core];
     ticks_t used = sc == core->current_sc ? core->consumed : 0;
 
-    return sched_context_is_active(sc) && refill_is_ready(sc, core->now) &&
+    return sched_context_is_active(sc) && refill_is_ready(sc, this_core()->now) &&
            refill_is_sufficient(sc, used);
 }
 
@@ -106,8 +105,7 @@ u64 sched_context_take_consumed(struct sched_context *sc)
 {
     u64 us;
 
-    if (sc == this_core()->current_sc)
-        budget_charge();
+    sched_charge(sc);
     us = ticks_to_us(sc->consumed);
     sc->consumed -= us_to_ticks(us);
     return us;
@@ -136,6 +134,8 @@ void sched_context_finalise(struct sched_context *sc)
 {
     struct core *core = &cores[sc->core];
 
+    if (sc->tcb)
+        sched_stop_remote(sc->tcb);
     if (core->current_sc == sc) {
         core->current_sc = NULL;
         core->consumed = 0;

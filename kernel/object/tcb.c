@@ -21,6 +21,7 @@ void tcb_settle_registers(struct tcb *tcb)
 {
     struct core *core = this_core();
 
+    sched_stop_remote(tcb);
     if (tcb != core->current)
         return;
     arch_switch_to_idle(core->idle);
@@ -59,6 +60,7 @@ void tcb_cancel_ipc(struct tcb *tcb)
 /* A thread that runs its guest will enter it again; any other has finished its system call. */
 void tcb_suspend(struct tcb *tcb)
 {
+    sched_stop_remote(tcb);
     tcb_cancel_ipc(tcb);
     if (tcb->state == THREAD_RUNNING)
         tcb_set_ip(tcb, tcb->context.rip);
@@ -88,6 +90,7 @@ static void release_cancel_cursor(struct tcb *tcb)
 
 void tcb_finalise(struct tcb *tcb)
 {
+    sched_stop_remote(tcb);
     if (tcb->vcpu)
         vcpu_unbind(tcb->vcpu);
     if (tcb->notification)

@@ -10,7 +10,8 @@
  * in_ready_queue. I3  queue_next/queue_prev link it in the endpoint's or notification's queue
  * exactly while its state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION. I4
  * sched_context->tcb == this whenever sched_context is set; the same for notification and vcpu.
- * Locking: all cores' locks, or the lock of the thread's core for what a fast path names.
+ *  I5  Only the processor of its core ever holds registers, FPU state or translations of the
+ * thread. Locking: all cores' locks, or the lock of the thread's core for what a fast path names.
  */
 #ifndef KERNEL_OBJECT_TCB_H
 #define KERNEL_OBJECT_TCB_H

@@ -6,6 +6,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/remote.h"
 #include "kernel/core/time.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/tcb.h"
@@ -32,8 +33,33 @@ void vcpu_create(void *base)
         virt->create(vcpu);
 }
 
+/* What this core's processor holds of the VCPU goes to memory. */
+static void leave_here(u64 address, u64 unused)
+{
+    struct vcpu *vcpu = (struct vcpu *)(uintptr_t)address;
+
+    (void)unused;
+    fpu_release_vcpu(vcpu);
+    if (virt_available())
+        virt->leave_core(vcpu);
+}
+
+/* The core that runs its thread, and no other, has something of it. */
+static void to_memory(struct vcpu *vcpu)
+{
+    sched_stop_remote(vcpu->tcb);
+    remote_run(BIT(vcpu->tcb->core), leave_here, (u64)(uintptr_t)vcpu, 0);
+}
+
+void vcpu_settle(struct vcpu *vcpu)
+{
+    if (vcpu->tcb && vcpu->tcb->core != this_core()->id)
+        to_memory(vcpu);
+}
+
 void vcpu_bind(struct vcpu *vcpu, struct tcb *tcb)
 {
+    sched_stop_remote(tcb);
     if (tcb->vcpu)
         vcpu_unbind(tcb->vcpu);
     if (vcpu->tcb)
@@ -48,6 +74,7 @@ void vcpu_unbind(struct vcpu *vcpu)
 
     if (!tcb)
         return;
+    to_memory(vcpu);
     /* A thread in its guest cannot go on without it: as after a suspend, it would repeat VMEnter.
      */
     if (tcb->state == THREAD_RUNNING_VM || tcb->state == THREAD_HALTED_VM)
@@ -61,17 +88,14 @@ static void io_handle_free(struct vcpu *vcpu);
 void vcpu_finalise(struct vcpu *vcpu)
 {
     vcpu_unbind(vcpu);
-    fpu_release_vcpu(vcpu);
     io_handle_free(vcpu);
-    if (virt_available())
-        virt->destroy(vcpu);
 }
 
 /* --- halted VMs ------------------------------------------------------------------------------ */
 
 static void halted_insert(struct vcpu *vcpu)
 {
-    struct core *core = &cores[vcpu->halted_core];
+    struct core *core = &cores[vcpu->tcb->core];
     struct vcpu *prev = NULL, *next = core->halted_vms;
 
     while (next && next->deadline <= vcpu->deadline) {
@@ -94,7 +118,7 @@ static void halted_remove(struct vcpu *vcpu)
     if (vcpu->halted_prev)
         vcpu->halted_prev->halted_next = vcpu->halted_next;
     else
-        cores[vcpu->halted_core].halted_vms = vcpu->halted_next;
+        cores[vcpu->tcb->core].halted_vms = vcpu->halted_next;
     if (vcpu->halted_next)
         vcpu->halted_next->halted_prev = vcpu->halted_prev;
 }
@@ -108,6 +132,19 @@ void vcpu_stop(struct tcb *thread)
 {
     if (thread->state == THREAD_HALTED_VM)
         halted_remove(thread->vcpu);
+}
+
+void vcpu_leave_core(struct vcpu *vcpu)
+{
+    to_memory(vcpu);
+    if (is_halted(vcpu))
+        halted_remove(vcpu);
+}
+
+void vcpu_enter_core(struct vcpu *vcpu)
+{
+    if (is_halted(vcpu))
+        halted_insert(vcpu);
 }
 
 void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
@@ -247,7 +284,6 @@ static void read_extended_words(struct vcpu *vcpu, const u64 *words)
 static void halt(struct tcb *thread, struct vcpu *vcpu)
 {
     vcpu->activity = VCPU_ACTIVITY_ACTIVE;
-    vcpu->halted_core = this_core()->id;
     halted_insert(vcpu);
     thread_set_state(thread, THREAD_HALTED_VM);
 }
@@ -271,6 +307,7 @@ void vcpu_enter(void)
     const struct user_context *context = &thread->context;
     u64 *buffer = message_buffer(thread, vcpu);
 
+    vcpu->exited = false;
     vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
     if (thread->notification && was_notified(thread, buffer))
         return;
@@ -289,23 +326,44 @@ void vcpu_enter(void)
         thread->state = THREAD_RUNNING_VM; /* from RUNNING: the queues do not care */
 }
 
+/*
+ * The exit goes to the monitor. Until this core has its lock, the thread may be stopped by another:
+ * then the exit waits in the VCPU until the thread runs again.
+ */
+static void deliver_exit(struct tcb *thread, struct vcpu *vcpu)
+{
+    lock_this_core();
+    if (this_core()->current != thread)
+        return;
+    write_exit(thread, vcpu);
+    vcpu->exited = false;
+    thread->state = THREAD_RUNNING;
+}
+
 void vcpu_run(void)
 {
     struct tcb *thread = this_core()->current;
     struct vcpu *vcpu = thread->vcpu;
     hpa_t nested_root = nested_root_for(thread);
-    enum guest_outcome outcome;
+    enum guest_outcome outcome = GUEST_EXIT;
 
-    if (this_core()->fpu_owner_vcpu != vcpu || !this_core()->guest_xcr0_loaded)
-        fpu_switch_to_vcpu(vcpu);
-    do {
-        outcome = virt->run(vcpu, nested_root);
-    } while (outcome == GUEST_RESUME);
-
-    lock_this_core();
+    if (!vcpu->exited) {
+        if (this_core()->fpu_owner_vcpu != vcpu || !this_core()->guest_xcr0_loaded)
+            fpu_switch_to_vcpu(vcpu);
+        do {
+            outcome = virt->run(vcpu, nested_root);
+        } while (outcome == GUEST_RESUME);
+    }
     if (outcome == GUEST_EXIT) {
-        write_exit(thread, vcpu);
-        thread->state = THREAD_RUNNING;
+        vcpu->exited = true;
+        deliver_exit(thread, vcpu);
+    } else {
+        lock_this_core();
+    }
+    if (this_core()->current != thread) {
+        time_update();
+        schedule();
+        activate_current();
     }
 }
 

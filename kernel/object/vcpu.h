@@ -13,10 +13,12 @@
  * Invariants
  *  I1  vcpu->tcb->vcpu == vcpu whenever vcpu->tcb is set.
  *  I2  A clear bit in the I/O bitmap belongs to an I/O port capability that holds this VCPU's
- * handle. I3  A VCPU is in the list of halted VMs of core halted_core exactly while its thread is
+ * handle. I3  A VCPU is in the list of halted VMs of its thread's core exactly while that thread is
  * in THREAD_HALTED_VM. The list is ordered by deadline. I4  The guest's general registers are in
- * gpr whenever the kernel runs. Locking: the lock of the thread's core on entry and exit; all
- * cores' locks for the rest. Sources: ABI section 11; abi/vcpu.h for Bulkhead's extensions.
+ * gpr whenever the kernel runs. I5  Only the processor of its thread's core ever holds anything of
+ * a VCPU; of one without a thread none does. Locking: the lock of the thread's core on entry and
+ * exit, none while the guest runs: then the VCPU is its core's, until that has stopped the thread;
+ * all cores' locks for the rest. Sources: ABI section 11; abi/vcpu.h for Bulkhead's extensions.
  */
 #ifndef KERNEL_OBJECT_VCPU_H
 #define KERNEL_OBJECT_VCPU_H
@@ -84,7 +86,6 @@ struct vcpu {
     u64 gpr[VCPU_GPR_COUNT];
     struct tcb *tcb;
     struct vcpu *halted_next, *halted_prev; /* its core's halted VMs, by deadline */
-    unsigned halted_core;
     ticks_t deadline;
     u32 io_handle; /* names this VCPU in I/O port capabilities; 0: none yet */
     u32 activity;  /* 0 active, 1 HLT */
@@ -92,6 +93,7 @@ struct vcpu {
     u64 *buffer;
     u64 buffer_cap;
     u64 buffer_vaddr;
+    bool exited;    /* exit has not been told to the monitor yet */
     bool extended;  /* the last entry was an extended one: answers are, too */
     bool fpu_valid; /* fpu_area holds a state (or the CPU does) */
     u64 xcr0;
@@ -130,12 +132,19 @@ void vcpu_bind(struct vcpu *vcpu, struct tcb *tcb);
 /* The bound thread is going, or is bound to another VCPU. */
 void vcpu_unbind(struct vcpu *vcpu);
 
+/* All that is known of the VCPU is in memory, or in this core's processor, and its guest stands. */
+void vcpu_settle(struct vcpu *vcpu);
+/* The thread moves to another core: before, and after. */
+void vcpu_leave_core(struct vcpu *vcpu);
+void vcpu_enter_core(struct vcpu *vcpu);
+
 /* VMEnter by the current thread, which has a VCPU. */
 void vcpu_enter(void);
 /*
  * Runs the guest of the current thread, which is in THREAD_RUNNING_VM, until it exits. Afterwards
  * the thread is RUNNING with the exit as its message, or an interrupt is pending and it is still
- * RUNNING_VM. Called without lock; returns with this core's lock held.
+ * RUNNING_VM, or another core has stopped the thread and this one has chosen anew. Called without
+ * lock; returns with this core's lock held.
  */
 void vcpu_run(void);
 /*

@@ -4,6 +4,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/time.h"
 #include "kernel/object/sched_context.h"
+#include "kernel/object/tcb.h"
 #include "kernel/sched/refill.h"
 #include "kernel/sched/sched.h"
 
@@ -48,6 +49,15 @@ static void end_of_budget(struct core *core, bool may_fault)
         ready_queue_append(current);
     else
         sched_postpone(current);
+}
+
+bool budget_end_is_told(void)
+{
+    const struct core *core = this_core();
+    struct sched_context *sc = core->current_sc;
+
+    return sc && !refill_is_sufficient(sc, core->consumed) && !sched_context_is_round_robin(sc) &&
+           tcb_has_timeout_handler(core->current);
 }
 
 bool budget_check(void)

@@ -11,6 +11,7 @@
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/queues.h"
 #include "kernel/sched/refill.h"
+#include "kernel/x86/fpu.h"
 
 /* Threads released in one pass; if more are due, the timer fires again at once. */
 #define RELEASES_PER_PASS 32
@@ -23,9 +24,7 @@ bool thread_is_runnable(const struct tcb *tcb)
            tcb->state == THREAD_RUNNING_VM;
 }
 
-/* It has a context that is configured, and does not wait for a refill; the context's head may
- * nevertheless be unusable, which is looked at when the thread is about to run. */
-static bool may_run(const struct tcb *tcb)
+bool thread_is_queueable(const struct tcb *tcb)
 {
     return thread_is_runnable(tcb) && tcb->sched_context && !tcb->in_release_queue &&
            sched_context_is_active(tcb->sched_context);
@@ -33,7 +32,7 @@ static bool may_run(const struct tcb *tcb)
 
 bool thread_is_schedulable(const struct tcb *tcb)
 {
-    return may_run(tcb) && sched_context_is_released(tcb->sched_context);
+    return thread_is_queueable(tcb) && sched_context_is_released(tcb->sched_context);
 }
 
 void sched_forget(struct tcb *tcb)
@@ -50,6 +49,7 @@ void sched_forget(struct tcb *tcb)
 
 void thread_set_state(struct tcb *tcb, enum thread_state state)
 {
+    kernel_assert(!thread_runs_elsewhere(tcb));
     tcb->state = state;
     if (!thread_is_runnable(tcb))
         sched_forget(tcb);
@@ -73,6 +73,9 @@ void thread_set_priority(struct tcb *tcb, u8 priority)
             tcb->priority = priority;
             ready_queue_append(tcb);
             core->choose_new = true;
+        } else if (thread_runs_elsewhere(tcb)) {
+            tcb->priority = priority;
+            core->choose_new = true;
         } else {
             tcb->priority = priority;
             if (tcb == core->current || tcb == core->next)
@@ -83,10 +86,21 @@ void thread_set_priority(struct tcb *tcb, u8 priority)
 
 void thread_set_core(struct tcb *tcb, unsigned core)
 {
+    struct core *old = &cores[tcb->core];
+
     if (tcb->core == core)
         return;
+    sched_stop_remote(tcb);
     sched_forget(tcb);
+    sched_context_complete_yield(tcb); /* both ends of a YieldTo are on one core */
+    fpu_release_thread(tcb);
+    if (tcb->vcpu)
+        vcpu_leave_core(tcb->vcpu);
     tcb->core = (u16)core;
+    if (tcb->vcpu)
+        vcpu_enter_core(tcb->vcpu);
+    if (old->current == tcb)
+        old->choose_new = true;
 }
 
 /* --- requests for another choice ------------------------------------------------------------- */
@@ -95,7 +109,7 @@ void reschedule_required(void)
 {
     struct core *core = this_core();
 
-    if (core->next && may_run(core->next))
+    if (core->next && thread_is_queueable(core->next))
         ready_queue_append(core->next);
     core->next = NULL;
     core->choose_new = true;
@@ -110,7 +124,7 @@ void sched_postpone(struct tcb *tcb)
 
 void sched_resume(struct tcb *tcb)
 {
-    if (may_run(tcb) && !sched_context_is_released(tcb->sched_context))
+    if (thread_is_queueable(tcb) && !sched_context_is_released(tcb->sched_context))
         sched_postpone(tcb);
 }
 
@@ -119,10 +133,11 @@ void possible_switch_to(struct tcb *tcb)
     struct core *core = this_core();
 
     sched_resume(tcb);
-    if (!may_run(tcb) || tcb->in_ready_queue)
+    if (!thread_is_queueable(tcb) || tcb->in_ready_queue)
         return;
-    if (tcb->core != core->id) {
-        /* When other cores run, theirs is interrupted here to choose anew. */
+    if (thread_runs_elsewhere(tcb)) {
+        cores[tcb->core].choose_new = true;
+    } else if (tcb->core != core->id) {
         ready_queue_append(tcb);
         cores[tcb->core].choose_new = true;
     } else if (tcb == core->next || tcb == core->current) {
@@ -152,7 +167,7 @@ static void release_due(struct core *core)
 /* next may run at once: nobody who could run instead, not even current, has its priority. */
 static bool next_is_best(const struct core *core, bool current_stays)
 {
-    if (core->choose_new || !core->next || !may_run(core->next))
+    if (core->choose_new || !core->next || !thread_is_queueable(core->next))
         return false;
     return core->next->priority >= ready_highest_priority(core) &&
            (!current_stays || core->next->priority > core->current->priority);
@@ -172,9 +187,15 @@ static struct tcb *take_first_ready(struct core *core)
     return core->idle;
 }
 
+/* The thread that runs could go on doing so, here. */
+static bool current_could_stay(const struct core *core)
+{
+    return core->current->core == core->id && thread_is_queueable(core->current);
+}
+
 static struct tcb *choose(struct core *core)
 {
-    bool current_stays = may_run(core->current);
+    bool current_stays = current_could_stay(core);
     struct tcb *next = core->next;
 
     if (next_is_best(core, current_stays) && sched_context_is_released(next->sched_context)) {
@@ -183,7 +204,7 @@ static struct tcb *choose(struct core *core)
         ready_queue_remove(next);
         return next;
     }
-    if (next && may_run(next))
+    if (next && thread_is_queueable(next))
         ready_queue_append(next);
     if (current_stays)
         ready_queue_prepend(core->current);
@@ -235,7 +256,7 @@ static void program_timer(struct core *core)
 static bool current_goes_on(const struct core *core)
 {
     return !core->choose_new && !core->next &&
-           (core->current == core->idle || may_run(core->current));
+           (core->current == core->idle || current_could_stay(core));
 }
 
 void schedule(void)
@@ -274,16 +295,21 @@ void activate_current(void)
                   current->state == THREAD_IDLE);
 }
 
-void sched_start(struct tcb *initial)
+void sched_start_core(void)
 {
     struct core *core = this_core();
 
-    lock_all_cores();
     core->now = time_now();
     core->consumed = 0;
     core->current = core->idle;
     core->current_sc = NULL;
-    core->reprogram = true;
+    program_timer(core);
+}
+
+void sched_start(struct tcb *initial)
+{
+    lock_all_cores();
+    sched_start_core();
     possible_switch_to(initial);
     schedule();
     activate_current();

@@ -16,13 +16,20 @@
 
 /* The thread could run: it is not blocked or inactive (it may lack a budget). */
 bool thread_is_runnable(const struct tcb *tcb);
-/* Runnable, and has a configured scheduling context that is ready and not waiting for release. */
+/* Runnable, with a configured scheduling context, and not waiting for a refill. Whether its head
+ * refill may be used now is looked at when it is about to run. */
+bool thread_is_queueable(const struct tcb *tcb);
+/* Queueable, and its context could give time now. */
 bool thread_is_schedulable(const struct tcb *tcb);
+/* It is what another core runs at the moment. */
+bool thread_runs_elsewhere(const struct tcb *tcb);
 
 /* Sets the state; a runnable thread that stops being so leaves the queues, and a new choice is
  * made. */
 void thread_set_state(struct tcb *tcb, enum thread_state state);
 void thread_set_priority(struct tcb *tcb, u8 priority);
+/* Nothing of the thread, or of its guest, stays in the old core's processor. Not queued anywhere.
+ */
 void thread_set_core(struct tcb *tcb, unsigned core);
 
 void ready_queue_append(struct tcb *tcb);  /* end of its priority: its turn is over */
@@ -44,6 +51,8 @@ void time_update(void);
  * the thread waits for its refill or faults (timeout), and the system call is repeated later.
  */
 bool budget_check(void);
+/* budget_check would call a timeout handler: it needs all cores' locks. */
+bool budget_end_is_told(void);
 /* As above for the restart of a system call: sets current to THREAD_RESTART when there is no
  * budget. */
 bool budget_check_restart(void);
@@ -67,7 +76,16 @@ void sched_postpone(struct tcb *tcb);
 /* tcb has a context that may give time: if it could run, it is queued, or waits for the refill. */
 void sched_resume(struct tcb *tcb);
 
-/* Boot: the first thread of this core. schedule() and activate_current() must follow. */
+/* If another core runs the thread, has it stop, everything of the thread in memory; if it could go
+ * on, it is queued. All cores' locks. */
+void sched_stop_remote(struct tcb *tcb);
+/* What has been used of the context, if some core is using it, is charged to it. All cores' locks.
+ */
+void sched_charge(struct sched_context *sc);
+
+/* Boot, each core: its time begins, with nothing to run. */
+void sched_start_core(void);
+/* Boot: the first thread of all; this core leaves the kernel with it. */
 void sched_start(struct tcb *initial);
 
 /* Platform hooks, called when the running thread changes (kernel/x86/switch.c; host tests fake

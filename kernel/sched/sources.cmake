@@ -4,4 +4,5 @@ list(APPEND KERNEL_SCHED_SOURCES
     sched/queues.c
     sched/refill.c
     sched/release.c
+    sched/remote.c
     sched/sched.c)

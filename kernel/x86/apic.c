@@ -2,6 +2,7 @@
 #include "kernel/x86/apic.h"
 
 #include "kernel/core/panic.h"
+#include "kernel/core/remote.h"
 #include "kernel/core/time.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/io.h"
@@ -16,6 +17,8 @@ enum apic_register {
     APIC_SPURIOUS_VECTOR = 0xf0,
     APIC_REQUESTED = 0x200, /* eight registers of 32 vectors, 16 bytes apart */
     APIC_ERROR_STATUS = 0x280,
+    APIC_COMMAND = 0x300, /* x2APIC: one register of 64 bits */
+    APIC_COMMAND_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
     APIC_LVT_THERMAL = 0x330,
     APIC_LVT_PERFORMANCE = 0x340,
@@ -129,6 +132,53 @@ bool interrupt_is_pending(void)
         if (apic_read(APIC_REQUESTED + 16 * i))
             return true;
     return false;
+}
+
+/* --- messages to other processors ------------------------------------------------------------ */
+
+#define COMMAND_FIXED             0u
+#define COMMAND_NMI               (4u << 8)
+#define COMMAND_INIT              (5u << 8)
+#define COMMAND_STARTUP           (6u << 8)
+#define COMMAND_PENDING           BIT(12)
+#define COMMAND_ASSERT            BIT(14)
+#define COMMAND_TO_OTHERS         (3u << 18)
+#define COMMAND_DESTINATION_SHIFT 24
+
+static void send(u32 apic_id, u32 command)
+{
+    command |= (u32)COMMAND_ASSERT;
+    if (!apic_page) {
+        /* What was written before must be seen by the receiver: unlike a write to memory, this
+         * WRMSR does not wait for it (SDM volume 3, "MSR Access in x2APIC Mode"). */
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        wrmsr(MSR_X2APIC + APIC_COMMAND / 16, (u64)apic_id << 32 | command);
+        return;
+    }
+    while (apic_read(APIC_COMMAND) & COMMAND_PENDING)
+        cpu_pause();
+    apic_write(APIC_COMMAND_HIGH, apic_id << COMMAND_DESTINATION_SHIFT);
+    apic_write(APIC_COMMAND, command);
+}
+
+void core_interrupt(unsigned core)
+{
+    send(cores[core].apic_id, COMMAND_FIXED | VECTOR_CORE);
+}
+
+void apic_send_init(u32 apic_id)
+{
+    send(apic_id, COMMAND_INIT);
+}
+
+void apic_send_startup(u32 apic_id, u8 page)
+{
+    send(apic_id, COMMAND_STARTUP | page);
+}
+
+void apic_send_nmi_to_others(void)
+{
+    send(0, COMMAND_NMI | COMMAND_TO_OTHERS);
 }
 
 /* --- timer ----------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
  * functions are in kernel/object/irq.h.
  *
  * Vectors: 0-31 exceptions, 32-47 what a disabled 8259 may still deliver, 48-155 devices (API irq +
- * 48), 156 timer, 157-159 between cores, 160-254 unknown system calls, 255 spurious.
- * Sources: Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller".
+ * 48), 156 timer, 157 from another core, 158 and 159 unused, 160-254 unknown system calls, 255
+ * spurious. Sources: Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller".
  */
 #ifndef KERNEL_X86_APIC_H
 #define KERNEL_X86_APIC_H
@@ -14,6 +14,7 @@
 
 #define VECTOR_DEVICES         48
 #define VECTOR_TIMER           156
+#define VECTOR_CORE            157
 #define VECTOR_UNKNOWN_SYSCALL 160
 #define VECTOR_SPURIOUS        255
 
@@ -23,6 +24,13 @@ void apic_init(u64 address);
 void apic_init_core(void);
 u32 apic_id(void);
 void apic_end_of_interrupt(void);
+
+/* Starting another processor (SDM volume 3, "MP Initialization Protocol"): INIT, then twice a
+ * start-up message with the page number of the code that it begins with in real mode. */
+void apic_send_init(u32 apic_id);
+void apic_send_startup(u32 apic_id, u8 page);
+/* Stops what all others do, whatever that is. */
+void apic_send_nmi_to_others(void);
 
 /* The timer's register level, for timer.c. */
 void apic_timer_use_deadline(void);

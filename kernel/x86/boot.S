@@ -9,6 +9,9 @@
  * It maps the first 4 GiB of physical memory three times, all of it writable: where they are, in
  * the physical window, and (the first GiB) at the kernel's link address. kernel_tables.c makes the
  * final tables from C.
+ *
+ * The other processors come through the same tables, from ap_start on: 16-bit real mode, cs * 16 = the page
+ * that a copy of it lies in, interrupts off (SDM volume 3, "MP Initialization Protocol").
  */
 #include "kernel/gen/asm_offsets.h"
 
@@ -26,6 +29,8 @@
 
 #define CODE_SELECTOR 8
 #define DATA_SELECTOR 16
+#define CODE_32_SELECTOR 24
+#define CR0_PE 1
 
         .section .boot.header, "a"
         .balign 4
@@ -38,6 +43,29 @@ multiboot2_header:
         .short 0, 0
         .long 8
 multiboot2_header_end:
+
+.macro ENTER_LONG_MODE
+        mov $CR4_PAE, %eax
+        mov %eax, %cr4
+        mov $boot_pml4, %eax
+        mov %eax, %cr3
+        mov $MSR_EFER, %ecx
+        mov $EFER_LME, %eax
+        xor %edx, %edx
+        wrmsr
+        mov $CR0_PE_WP_PG, %eax /* caches, which are off after INIT, on */
+        mov %eax, %cr0
+.endm
+
+.macro LOAD_DATA_SEGMENTS
+        mov $DATA_SELECTOR, %eax
+        mov %eax, %ds
+        mov %eax, %es
+        mov %eax, %ss
+        xor %eax, %eax
+        mov %eax, %fs
+        mov %eax, %gs
+.endm
 
         .code32
         .section .boot.text, "ax"
@@ -79,16 +107,7 @@ boot_entry:
         movl $(boot_pdpt_low + PRESENT_WRITABLE), boot_pml4
         movl $(boot_pdpt_high + PRESENT_WRITABLE), boot_pml4 + 511 * 8
 
-        mov $CR4_PAE, %eax
-        mov %eax, %cr4
-        mov $boot_pml4, %eax
-        mov %eax, %cr3
-        mov $MSR_EFER, %ecx
-        mov $EFER_LME, %eax
-        xor %edx, %edx
-        wrmsr
-        mov $CR0_PE_WP_PG, %eax
-        mov %eax, %cr0
+        ENTER_LONG_MODE
         lgdt boot_gdt_pointer
         ljmp $CODE_SELECTOR, $boot_64
 
@@ -129,13 +148,7 @@ no_long_mode_text:
 
         .code64
 boot_64:
-        mov $DATA_SELECTOR, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        xor %eax, %eax
-        mov %eax, %fs
-        mov %eax, %gs
+        LOAD_DATA_SEGMENTS
         mov $(kernel_stacks + KERNEL_STACK_BYTES), %rsp
         /* The stack protector's value; its lowest byte ends strings. */
         rdtsc
@@ -150,11 +163,45 @@ boot_64:
         call *%rax
         ud2
 
+        .code16
+        .globl ap_start
+ap_start:
+        cli
+        mov %cs, %ax
+        mov %ax, %ds
+        lgdtl boot_gdt_pointer_copy - ap_start
+        mov %cr0, %eax
+        or $CR0_PE, %al
+        mov %eax, %cr0
+        ljmpl $CODE_32_SELECTOR, $ap_32
+boot_gdt_pointer_copy:
+        .short boot_gdt_pointer - boot_gdt - 1
+        .long boot_gdt
+        .globl ap_start_end
+ap_start_end:
+
+        .code32
+ap_32:
+        mov $DATA_SELECTOR, %eax
+        mov %eax, %ds
+        ENTER_LONG_MODE
+        ljmp $CODE_SELECTOR, $ap_64
+
+        .code64
+ap_64:
+        LOAD_DATA_SEGMENTS
+        mov ap_stack, %rsp
+        xor %ebp, %ebp
+        mov $ap_main, %rax
+        call *%rax
+        ud2
+
         .balign 8
 boot_gdt:
         .quad 0
         .quad 0x00af9b000000ffff
         .quad 0x00cf93000000ffff
+        .quad 0x00cf9b000000ffff
 boot_gdt_pointer:
         .short boot_gdt_pointer - boot_gdt - 1
         .long boot_gdt

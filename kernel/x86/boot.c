@@ -20,6 +20,7 @@
 #include "kernel/x86/kernel_tables.h"
 #include "kernel/x86/loader.h"
 #include "kernel/x86/serial.h"
+#include "kernel/x86/smp.h"
 #include "kernel/x86/timer.h"
 #include "kernel/x86/virt/virt.h"
 #include "lib/string.h"
@@ -124,10 +125,12 @@ void kernel_main(u32 magic, u32 info)
     interrupts_init();
     virt_init();
     virt_init_core();
+    smp_start(&loader.usable);
     describe_machine();
 
     struct tcb *initial = boot_initial_task(&machine);
 
+    smp_release();
     sched_start(initial);
     kernel_leave();
 }

@@ -12,6 +12,7 @@
 
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/remote.h"
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/x86/cpu.h"
@@ -107,7 +108,7 @@ static void save_owner(struct core *core)
         save_area(core->fpu_owner_vcpu->fpu_area, begin_guest_transfer());
         set_xcr0(core, NULL);
     }
-    core->fpu_owner_tcb = NULL;
+    __atomic_store_n(&core->fpu_owner_tcb, NULL, __ATOMIC_RELEASE);
     core->fpu_owner_vcpu = NULL;
 }
 
@@ -157,23 +158,25 @@ void fpu_thread_changed(struct tcb *tcb)
 
 /* --- objects that go ------------------------------------------------------------------------- */
 
-/* The first core's, until there are more: then the owner's core is asked to. */
-void fpu_release_thread(struct tcb *tcb)
+static void release_here(u64 a, u64 b)
 {
     struct core *core = this_core();
 
-    if (core->fpu_owner_tcb != tcb)
-        return;
+    (void)a;
+    (void)b;
     save_owner(core);
     set_trap(core, true);
 }
 
+/* Its core may give the FPU to a guest at any time, without a lock: the state is in memory then. */
+void fpu_release_thread(struct tcb *tcb)
+{
+    if (__atomic_load_n(&cores[tcb->core].fpu_owner_tcb, __ATOMIC_ACQUIRE) == tcb)
+        remote_run(BIT(tcb->core), release_here, 0, 0);
+}
+
 void fpu_release_vcpu(struct vcpu *vcpu)
 {
-    struct core *core = this_core();
-
-    if (core->fpu_owner_vcpu != vcpu)
-        return;
-    save_owner(core);
-    set_trap(core, true);
+    if (this_core()->fpu_owner_vcpu == vcpu)
+        release_here(0, 0);
 }

@@ -4,7 +4,8 @@
  * guest's (its own XCR0, area in the VCPU), or nobody's. Switching threads saves nothing: CR0.TS is
  * set when the running thread is not the owner, and the first use (#NM) switches. Thus nothing is
  * saved twice and nothing leaks.
- * Locking: this core's lock.
+ * Locking: this core's lock; fpu_switch_to_vcpu without one, before the current thread's guest
+ * runs.
  */
 #ifndef KERNEL_X86_FPU_H
 #define KERNEL_X86_FPU_H
@@ -22,7 +23,8 @@ bool fpu_switch_to_thread(struct tcb *tcb);
 void fpu_switch_to_vcpu(struct vcpu *vcpu);
 /* The running thread has changed: sets CR0.TS as needed. */
 void fpu_thread_changed(struct tcb *tcb);
-/* The object goes, or its state is wanted in memory: writes it back (save) or drops it. */
+/* The object goes, or moves to another core, or its state is wanted in memory. A thread's: on
+ * whatever core, all cores' locks; a VCPU's: on this core. */
 void fpu_release_thread(struct tcb *tcb);
 void fpu_release_vcpu(struct vcpu *vcpu);
 

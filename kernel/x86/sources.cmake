@@ -13,6 +13,7 @@ set(KERNEL_X86_SOURCES
     x86/kernel_tables.c
     x86/loader.c
     x86/serial.c
+    x86/smp.c
     x86/switch.c
     x86/timer.c
     x86/tlb.c

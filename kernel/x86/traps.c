@@ -25,7 +25,8 @@ static void device_not_available(struct tcb *thread)
 {
     lock_this_core();
 
-    bool may_use = fpu_switch_to_thread(thread);
+    /* If another core has stopped it meanwhile, the handler below finds nothing to do. */
+    bool may_use = this_core()->current == thread && fpu_switch_to_thread(thread);
 
     unlock();
     if (!may_use)
@@ -64,6 +65,9 @@ static void interrupt(u64 vector)
         /* Its pin is masked in there: a level-triggered one would come back at once otherwise. */
         handle_interrupt((unsigned)vector - VECTOR_DEVICES);
         apic_end_of_interrupt();
+    } else if (vector == VECTOR_CORE) {
+        apic_end_of_interrupt();
+        handle_other_core();
     }
     /*
      * Else spurious: of the local APIC, or of a disabled 8259; neither waits for an

@@ -12,15 +12,16 @@ static void fields(void)
 {
     CHECK_EQ((seL4_Word)boot % PAGE_BYTES, 0);
     CHECK_EQ(boot->nodeID, 0);
-    CHECK(boot->numNodes >= 1 && boot->numNodes <= 16);
+    CHECK(boot->numNodes >= 1 && boot->numNodes <= 64);
     CHECK_EQ(boot->initThreadCNodeSizeBits, 17);
     CHECK_EQ(boot->initThreadDomain, 0);
     CHECK_EQ(boot->sharedFrames.start, 0);
     CHECK_EQ(boot->sharedFrames.end, 0);
     CHECK_EQ(boot->ioSpaceCaps.start, 0);
     CHECK_EQ(boot->ioSpaceCaps.end, 0);
-    CHECK_EQ(boot->schedcontrol.start, 16);
-    CHECK_EQ(boot->schedcontrol.end - boot->schedcontrol.start, 16);
+    CHECK_EQ(boot->schedcontrol.start, 16); /* one for each core that could be */
+    CHECK_EQ(boot->schedcontrol.end - boot->schedcontrol.start,
+             64); /* one for each core that could be */
     CHECK_EQ(boot->empty.end, 1 << 17);
 }
 

@@ -26,9 +26,10 @@ struct virt_backend {
     enum nested_format nested_format;
 
     void (*init_core)(void);
-    /* Fresh guest state in a zeroed control block; and the end of a VCPU. All cores' locks. */
+    /* Fresh guest state in a zeroed control block. All cores' locks. */
     void (*create)(struct vcpu *vcpu);
-    void (*destroy)(struct vcpu *vcpu);
+    /* Nothing of the VCPU stays in this core's processor. All cores' locks are held. */
+    void (*leave_core)(struct vcpu *vcpu);
 
     /* Fields by VMCS encoding. False: no such field, or not in this direction. *written: the value
      * after filtering by what the processor fixes. */
@@ -50,8 +51,9 @@ struct virt_backend {
     /* Words 27 to 30: cr0, cr4, efer, cs. */
     void (*decode_state)(struct vcpu *vcpu, u64 words[4]);
 
-    /* Translations made through the nested root are stale from the next entry on this core. */
-    void (*flush_nested)(hpa_t nested_root);
+    /* That core's translations of all guests are stale from its next entry on. Another core may
+     * call this; all cores' locks. */
+    void (*flush_nested)(unsigned core);
 };
 
 /* NULL on a machine without VT-x and AMD-V. */

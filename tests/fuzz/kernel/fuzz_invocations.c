@@ -103,6 +103,7 @@ static void call(struct tcb *thread, s64 number, const struct message *message)
     c->rip = SYSCALL_AT + CONTEXT_SYSCALL_LENGTH;
     c->by_syscall = 1;
     handle_syscall(number);
+    unlock();
 }
 
 /* An invocation that must succeed. */
@@ -345,6 +346,7 @@ static void step_interrupt(void)
         handle_timer();
     else
         handle_interrupt(choose(8));
+    unlock(); /* as the kernel is left */
 }
 
 static void pass_time(void)
@@ -352,6 +354,7 @@ static void pass_time(void)
     fakes.now += chance(16) ? choose(65536) * 512ULL : choose(256) * 16ULL;
     if (fakes.now >= fakes.timer)
         handle_timer();
+    unlock();
 }
 
 /*
@@ -412,6 +415,7 @@ static bool step_idle(void)
     if (cores[0].release_head && !chance(4)) {
         fakes.now = fakes.timer;
         handle_timer();
+        unlock();
         return true;
     }
     if (chance(4))

@@ -192,20 +192,24 @@ static void assert_region(seL4_SlotRegion region, u64 start, u64 count, enum cap
         assert_int_equal(cap_in(i).type, type);
 }
 
+/* Behind the fixed slots there is a SchedControl for each core that could be. */
+#define FIRST_TABLE (16 + CONFIG_MAX_CORES)
+
 static void slots_come_in_order(void **state)
 {
     (void)state;
     boot();
-    assert_region(bootinfo->schedcontrol, 16, 16, CAP_SCHED_CONTROL);
+    assert_region(bootinfo->schedcontrol, 16, CONFIG_MAX_CORES, CAP_SCHED_CONTROL);
     assert_int_equal(sched_control_core(cap_in(16 + 5)), 5);
-    assert_int_equal(bootinfo->userImagePaging.start, 32);
-    assert_int_equal(bootinfo->userImagePaging.end, 35);
-    assert_int_equal(cap_in(32).type, CAP_PDPT);
-    assert_int_equal(cap_in(33).type, CAP_PAGE_DIRECTORY);
-    assert_int_equal(cap_in(34).type, CAP_PAGE_TABLE);
-    assert_region(bootinfo->extraBIPages, 35, 1, CAP_FRAME);
-    assert_region(bootinfo->userImageFrames, 36, 5, CAP_FRAME);
-    assert_region(bootinfo->untyped, 41, bootinfo->untyped.end - 41, CAP_UNTYPED);
+    assert_int_equal(bootinfo->userImagePaging.start, FIRST_TABLE);
+    assert_int_equal(bootinfo->userImagePaging.end, FIRST_TABLE + 3);
+    assert_int_equal(cap_in(FIRST_TABLE).type, CAP_PDPT);
+    assert_int_equal(cap_in(FIRST_TABLE + 1).type, CAP_PAGE_DIRECTORY);
+    assert_int_equal(cap_in(FIRST_TABLE + 2).type, CAP_PAGE_TABLE);
+    assert_region(bootinfo->extraBIPages, FIRST_TABLE + 3, 1, CAP_FRAME);
+    assert_region(bootinfo->userImageFrames, FIRST_TABLE + 4, 5, CAP_FRAME);
+    assert_region(bootinfo->untyped, FIRST_TABLE + 9, bootinfo->untyped.end - (FIRST_TABLE + 9),
+                  CAP_UNTYPED);
     assert_int_equal(bootinfo->empty.start, bootinfo->untyped.end);
     assert_int_equal(bootinfo->empty.end, BIT(17));
     assert_true(slot_is_empty(&slots[bootinfo->empty.start]));

@@ -24,6 +24,7 @@
 
 u64 host_physical_window;
 struct core cores[CONFIG_MAX_CORES];
+unsigned host_core;
 u64 virt_guest_xcr0 = 0xe7;
 static bool debug_loaded;
 static unsigned debug_loads;

@@ -35,6 +35,7 @@ set(thread_sources
     kernel/sched/queues.c
     kernel/sched/refill.c
     kernel/sched/release.c
+    kernel/sched/remote.c
     kernel/sched/sched.c
     kernel/vspace/asid.c
     kernel/vspace/nested.c

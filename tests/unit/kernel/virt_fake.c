@@ -23,7 +23,7 @@ static void fake_create(struct vcpu *vcpu)
     *state(vcpu) = (struct fake_state){ 0 };
 }
 
-static void fake_destroy(struct vcpu *vcpu)
+static void fake_leave_core(struct vcpu *vcpu)
 {
     (void)vcpu;
 }
@@ -84,16 +84,16 @@ static void fake_decode_state(struct vcpu *vcpu, u64 words[4])
     words[0] = words[1] = words[2] = words[3] = 0;
 }
 
-static void fake_flush_nested(hpa_t nested_root)
+static void fake_flush_nested(unsigned core)
 {
-    (void)nested_root;
+    (void)core;
 }
 
 static const struct virt_backend backend = {
     .name = "fake",
     .nested_format = NESTED_NPT,
     .create = fake_create,
-    .destroy = fake_destroy,
+    .leave_core = fake_leave_core,
     .read_field = fake_read_field,
     .write_field = fake_write_field,
     .read_msr = fake_read_msr,

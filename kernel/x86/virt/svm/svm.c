@@ -28,9 +28,14 @@
 #define PAT_RESET    0x0007040600070406ull
 #define RFLAGS_RESET 2ull
 
-/* What each core has for its guests. Written by its own core only. */
+/*
+ * What each core has for its guests. Written by its own core only, but for what is marked: is_stale
+ * is set with a release store, before the core is interrupted if it may be running a guest, and
+ * taken by an acquiring exchange before the next entry.
+ */
 struct svm_core {
     u64 asid_generation; /* an ASID of an older one is stale */
+    bool is_stale;       /* another core wants a new generation [atomic] */
     u32 next_asid;
     bool flush_pending;       /* ASIDs have started anew: the next entry has to flush them all */
     struct vcpu *debug_owner; /* whose values DR0-DR3 hold */
@@ -167,15 +172,6 @@ static void svm_create(struct vcpu *vcpu)
     svm_apply_controls(vcpu);
 }
 
-static void svm_destroy(struct vcpu *vcpu)
-{
-    if (this_core()->loaded_vcpu == vcpu)
-        svm_unload();
-    for (unsigned i = 0; i < nr_cores; i++)
-        if (svm_cores[i].debug_owner == vcpu)
-            svm_cores[i].debug_owner = NULL;
-}
-
 /* --- debug registers ------------------------------------------------------------------------- */
 
 bool svm_debug_loaded(const struct vcpu *vcpu)
@@ -215,6 +211,18 @@ static void prepare_debug(struct vcpu *vcpu)
         svm_debug_load(vcpu);
 }
 
+static void svm_leave_core(struct vcpu *vcpu)
+{
+    if (this_core()->loaded_vcpu == vcpu)
+        svm_unload();
+    if (svm_debug_loaded(vcpu)) {
+        svm_debug_sync(vcpu);
+        svm_core()->debug_owner = NULL;
+        svm_apply_controls(vcpu);
+    }
+    svm_state(vcpu)->asid_generation = 0; /* ASIDs are each core's own */
+}
+
 /* --- entry ----------------------------------------------------------------------------------- */
 
 static void assign_asid(struct vcpu *vcpu)
@@ -230,11 +238,10 @@ static void assign_asid(struct vcpu *vcpu)
     svm_state(vcpu)->asid_generation = core->asid_generation;
 }
 
-/* Translations of all guests of this core: the next entry of each takes a fresh ASID. */
-static void svm_flush_nested(hpa_t nested_root)
+/* The next entry of each of that core's guests takes a fresh ASID. */
+static void svm_flush_nested(unsigned core)
 {
-    (void)nested_root;
-    svm_core()->asid_generation++;
+    __atomic_store_n(&svm_cores[core].is_stale, true, __ATOMIC_RELEASE);
 }
 
 static void svm_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
@@ -300,16 +307,19 @@ static bool is_prepared(struct vcpu *vcpu, const struct svm_core *core, hpa_t ne
     const struct svm_state *state = svm_state(vcpu);
 
     return this_core()->loaded_vcpu == vcpu && !state->dirty &&
+           !__atomic_load_n(&core->is_stale, __ATOMIC_RELAXED) &&
            state->asid_generation == core->asid_generation &&
            svm_vmcb(vcpu)->control.nested_cr3 == nested_root.raw;
 }
 
 /* What an entry needs beyond what the last one left; the order of the steps does not matter. */
-static void prepare_entry(struct vcpu *vcpu, const struct svm_core *core, hpa_t nested_root)
+static void prepare_entry(struct vcpu *vcpu, struct svm_core *core, hpa_t nested_root)
 {
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
 
+    if (__atomic_exchange_n(&core->is_stale, false, __ATOMIC_ACQUIRE))
+        core->asid_generation++;
     if (vmcb->control.nested_cr3 != nested_root.raw) {
         vmcb->control.nested_cr3 = nested_root.raw;
         state->asid_generation = 0;
@@ -411,7 +421,7 @@ const struct virt_backend svm_backend = {
     .nested_format = NESTED_NPT,
     .init_core = svm_init_core,
     .create = svm_create,
-    .destroy = svm_destroy,
+    .leave_core = svm_leave_core,
     .read_field = svm_read_field,
     .write_field = svm_write_field,
     .read_msr = svm_read_msr,
