@@ -30,7 +30,11 @@ uint32_t ring_available(struct ring *ring)
     if (ring->broken) {
         return 0;
     }
-    return ring->role == RING_PRODUCER ? ring->capacity - filled : filled;
+    if (ring->role == RING_PRODUCER) {
+        return ring->capacity - filled;
+    }
+    /* What was taken had been there; a peer that now claims less has nothing for us. */
+    return filled > ring->taken ? filled - ring->taken : 0;
 }
 
 static void ring_publish(struct ring *ring, uint32_t count)
@@ -40,7 +44,7 @@ static void ring_publish(struct ring *ring, uint32_t count)
     __atomic_store_n(&ring->own->index, ring->index, __ATOMIC_RELEASE);
 }
 
-/* A run of entries that lie side by side, from own index + done on. */
+/* A run of entries that lie side by side, from own position + done on. */
 struct run {
     uint8_t *at;
     uint32_t entries;
@@ -48,7 +52,7 @@ struct run {
 
 static struct run ring_run(const struct ring *ring, uint32_t done, uint32_t count)
 {
-    uint32_t first = (ring->index + done) & (ring->capacity - 1);
+    uint32_t first = (ring->index + ring->taken + done) & (ring->capacity - 1);
     uint32_t room = ring->capacity - first;
 
     return (struct run){
@@ -80,7 +84,7 @@ uint32_t ring_put(struct ring *ring, const void *entries, uint32_t count)
     return count;
 }
 
-uint32_t ring_get(struct ring *ring, void *entries, uint32_t count)
+uint32_t ring_take(struct ring *ring, void *entries, uint32_t count)
 {
     uint8_t *into = entries;
 
@@ -94,7 +98,20 @@ uint32_t ring_get(struct ring *ring, void *entries, uint32_t count)
     }
     /* The compiler may not look at the shared entries again in place of the copy. */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ring->taken += count;
+    return count;
+}
+
+void ring_release(struct ring *ring, uint32_t count)
+{
+    ring->taken -= count;
     ring_publish(ring, count);
+}
+
+uint32_t ring_get(struct ring *ring, void *entries, uint32_t count)
+{
+    count = ring_take(ring, entries, count);
+    ring_release(ring, count);
     return count;
 }
 
@@ -113,7 +130,7 @@ bool ring_must_signal(struct ring *ring)
 
 bool ring_may_sleep(struct ring *ring, uint32_t wanted)
 {
-    uint32_t passed = ring->index + wanted - 1;
+    uint32_t passed = ring->index + ring->taken + wanted - 1;
 
     if (ring->role == RING_PRODUCER) {
         passed -= ring->capacity;

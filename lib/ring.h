@@ -57,6 +57,7 @@ struct ring {
     uint32_t entry_bytes;
     uint32_t capacity; /* a power of two, at most 2^31 */
     uint32_t index;
+    uint32_t taken; /* copied out, but not given back: the consumer's position is index + taken */
     uint32_t signalled; /* the index when ring_must_signal was last asked */
     enum ring_role role;
     bool broken;
@@ -78,7 +79,15 @@ uint32_t ring_available(struct ring *ring);
 uint32_t ring_put(struct ring *ring, const void *entries, uint32_t count);
 uint32_t ring_get(struct ring *ring, void *entries, uint32_t count);
 
-/* After puts or gets: whether the peer waits for a signal. */
+/*
+ * The two halves of ring_get: the entries are copied, and their places given back to the producer
+ * later, in order, by as many releases as one likes. A producer that sees all places free knows
+ * that its peer is done with what it sent.
+ */
+uint32_t ring_take(struct ring *ring, void *entries, uint32_t count);
+void ring_release(struct ring *ring, uint32_t count);
+
+/* After puts, gets or releases: whether the peer waits for a signal. */
 bool ring_must_signal(struct ring *ring);
 
 /*

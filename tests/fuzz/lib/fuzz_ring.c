@@ -22,6 +22,7 @@ struct world {
     uint8_t *entries;
     bool hostile;
     uint8_t put, got; /* the bytes are numbers: next to put, next expected */
+    uint32_t held;    /* taken, not released */
 };
 
 static void expect(bool condition)
@@ -48,12 +49,31 @@ static void step_get(struct world *world, uint32_t count)
 {
     uint8_t bytes[2 * CAPACITY];
 
+    ring_release(&world->consumer, world->held);
+    world->held = 0;
     count = ring_get(&world->consumer, bytes, count % (sizeof(bytes) + 1));
     expect(count <= CAPACITY);
     for (uint32_t i = 0; i < count; i++) {
         expect(world->hostile || bytes[i] == world->got);
         world->got++;
     }
+}
+
+/* Takes now, gives back some of it later. */
+static void step_take(struct world *world, uint32_t count, uint32_t release)
+{
+    uint8_t bytes[CAPACITY];
+
+    count = ring_take(&world->consumer, bytes, count % (sizeof(bytes) + 1));
+    for (uint32_t i = 0; i < count; i++) {
+        expect(world->hostile || bytes[i] == world->got);
+        world->got++;
+    }
+    world->held += count;
+    expect(world->held <= CAPACITY);
+    release %= world->held + 1;
+    ring_release(&world->consumer, release);
+    world->held -= release;
 }
 
 /* Any byte of the four shared words. */
@@ -66,7 +86,7 @@ static void step_write(struct world *world, uint8_t where, uint8_t what)
 
 static void step(struct world *world, const uint8_t *data)
 {
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         step_put(world, data[1]);
         break;
@@ -78,6 +98,9 @@ static void step(struct world *world, const uint8_t *data)
         break;
     case 3:
         ring_may_sleep(data[1] & 1 ? &world->producer : &world->consumer, 1 + data[2] % CAPACITY);
+        break;
+    case 4:
+        step_take(world, data[1], data[2]);
         break;
     default:
         if (world->hostile) {

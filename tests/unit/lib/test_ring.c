@@ -167,6 +167,31 @@ static void test_sleeps_until_as_many_as_wanted(void **state)
     pair_end(&pair);
 }
 
+static void test_places_are_given_back_later(void **state)
+{
+    struct pair pair;
+    uint8_t out[CAPACITY];
+
+    (void)state;
+    pair_begin(&pair);
+    ring_put(&pair.producer, "abcdefgh", CAPACITY);
+    assert_int_equal(ring_take(&pair.consumer, out, 5), 5);
+    assert_int_equal(ring_available(&pair.producer), 0);
+    assert_int_equal(ring_available(&pair.consumer), 3);
+    ring_release(&pair.consumer, 2);
+    assert_int_equal(ring_available(&pair.producer), 2);
+    assert_int_equal(ring_take(&pair.consumer, out, CAPACITY), 3);
+    assert_memory_equal(out, "fgh", 3);
+    assert_true(ring_may_sleep(&pair.consumer, 1));
+    ring_put(&pair.producer, "i", 1);
+    assert_true(ring_must_signal(&pair.producer));
+    assert_false(ring_may_sleep(&pair.consumer, 1));
+    /* A peer that takes back what was already taken gets nobody to read beyond it. */
+    pair.shared->producer.index = 3;
+    assert_int_equal(ring_take(&pair.consumer, out, CAPACITY), 0);
+    pair_end(&pair);
+}
+
 /* --- Two threads: each sleeps when the ring lets it, and nothing but signals wakes it. ----------
  */
 
@@ -238,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_own_index_in_shared_memory_is_not_believed),
         cmocka_unit_test(test_signals_only_who_sleeps),
         cmocka_unit_test(test_sleeps_until_as_many_as_wanted),
+        cmocka_unit_test(test_places_are_given_back_later),
         cmocka_unit_test(test_two_threads),
     };
 
