@@ -225,10 +225,10 @@ struct plan_thread {
     uint32_t buffer_frame;
     uint32_t fault_endpoint;
     uint32_t context;
-    uint32_t notification; /* bound to the thread; may be none */
-    uint32_t vcpu;         /* may be none */
-    uint32_t ept;          /* may be none */
-    uint64_t buffer_address;
+    uint32_t notification;   /* bound to the thread; may be none */
+    uint32_t vcpu;           /* may be none */
+    uint32_t ept;            /* may be none */
+    uint64_t buffer_address; /* also the thread's FS base, see user/libsel4 */
     uint64_t rip;
     uint64_t rsp;
     uint64_t rdi;

@@ -10,6 +10,7 @@
 
 #define FLOOD_MESSAGES 20000
 #define BEYOND_CNODE   (1u << VMM_CNODE_RADIX)
+#define OWN_TCB        VMM_VCPU_SLOT(0, VMM_VCPU_TCB)
 
 static volatile uint8_t data_page[16];
 
@@ -65,7 +66,8 @@ static __attribute__((unused)) void flood(void)
 
 static bool is_ours(seL4_CPtr slot)
 {
-    return slot >= VMM_SLOT_TCB && slot <= VMM_SLOT_SUPERVISOR_EP;
+    return (slot >= VMM_SLOT_SERIAL_PORT && slot <= VMM_SLOT_SUPERVISOR_EP) ||
+           (slot >= VMM_SLOT_VCPU_FIRST && slot < VMM_VCPU_SLOT(1, 0));
 }
 
 /* True if there is nothing to be had: looks at every slot, and beyond, and tries what it finds. */
@@ -78,8 +80,8 @@ static bool is_confined(void)
         }
     }
     /* More authority over its own thread than it was given. */
-    if (seL4_TCB_SetPriority(VMM_SLOT_TCB, VMM_SLOT_TCB, 254) != seL4_RangeError ||
-        seL4_TCB_SetMCPriority(VMM_SLOT_TCB, VMM_SLOT_TCB, 254) != seL4_RangeError) {
+    if (seL4_TCB_SetPriority(OWN_TCB, OWN_TCB, 254) != seL4_RangeError ||
+        seL4_TCB_SetMCPriority(OWN_TCB, OWN_TCB, 254) != seL4_RangeError) {
         print("snoop: priority\n");
         return false;
     }
@@ -90,7 +92,7 @@ static bool is_confined(void)
     }
     /* Ports beside its own, and a method of an object that it does not have. */
     if (seL4_X86_IOPort_Out8(VMM_SLOT_SERIAL_PORT, 0x64, 0xfe) != seL4_IllegalOperation ||
-        seL4_CNode_Revoke(VMM_SLOT_TCB, 1, 8) != seL4_IllegalOperation) {
+        seL4_CNode_Revoke(OWN_TCB, 1, 8) != seL4_IllegalOperation) {
         print("snoop: methods\n");
         return false;
     }
@@ -109,6 +111,6 @@ int main(seL4_Word argument)
     BAD_WAY();
     report(VMM_REPORT_REFUSED);
     for (;;) {
-        seL4_TCB_Suspend(VMM_SLOT_TCB);
+        seL4_TCB_Suspend(OWN_TCB);
     }
 }

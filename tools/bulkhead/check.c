@@ -6,6 +6,7 @@
 #include "user/vmm/config.h"
 
 #define MAX_VMS       1u /* later: as many as there are serial channels */
+#define MAX_CORES     64u
 #define MAX_PRIORITY  254u
 #define MIN_BUDGET_US 20u
 #define MAX_PERIOD_US (3600ull * 1000000)
@@ -44,8 +45,22 @@ static void rule_memory(struct report *report, const struct model_vm *vm)
 
 static void rule_vcpus(struct report *report, const struct model_vm *vm)
 {
-    if (vm->vcpus.value != 1) {
-        report_error(report, vm->vcpus.at, "this version gives each VM one vCPU; expected 1");
+    if (vm->vcpus.value < 1 || vm->vcpus.value > VMM_MAX_VCPUS) {
+        report_error(report, vm->vcpus.at, "a VM has 1 to %u vCPUs", VMM_MAX_VCPUS);
+    }
+}
+
+static void rule_cores(struct report *report, const struct model_vm *vm)
+{
+    if (vm->cores.count > vm->vcpus.value) {
+        report_error(report, vm->cores.at, "%zu cores for %llu vCPU%s; expected at most one each",
+                     vm->cores.count, (unsigned long long)vm->vcpus.value,
+                     vm->vcpus.value == 1 ? "" : "s");
+    }
+    for (size_t i = 0; i < vm->cores.count; i++) {
+        if (vm->cores.values[i] >= MAX_CORES) {
+            report_error(report, vm->cores.each[i], "expected a core from 0 to %u", MAX_CORES - 1);
+        }
     }
 }
 
@@ -132,8 +147,8 @@ static void rule_images_fit(struct report *report, const struct model_vm *vm)
 }
 
 static const vm_rule vm_rules[] = {
-    rule_name_length,  rule_memory, rule_vcpus,  rule_priority,   rule_time,
-    rule_command_line, rule_kernel, rule_initrd, rule_images_fit,
+    rule_name_length, rule_memory,       rule_vcpus,  rule_cores,  rule_priority,
+    rule_time,        rule_command_line, rule_kernel, rule_initrd, rule_images_fit,
 };
 
 static void rule_number_of_vms(struct report *report, const struct model *model)

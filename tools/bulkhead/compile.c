@@ -39,6 +39,18 @@ enum supervisor_slot {
 /* Slots of the initial CNode that others than the plan and the image use: a generous guess. */
 #define BOOT_SLOTS 1024u
 
+_Static_assert(MODEL_MAX_NUMBERS >= VMM_MAX_VCPUS, "each vCPU can be given its core");
+
+/* What each vCPU has. */
+struct vcpu_build {
+    uint32_t tcb;
+    uint32_t vcpu;
+    uint32_t notification;
+    uint32_t turn;
+    uint32_t context;
+    uint32_t buffer_frame;
+};
+
 /* One VM on its way into the builder. */
 struct vm_build {
     struct builder *builder;
@@ -48,12 +60,10 @@ struct vm_build {
     uint32_t cnode;
     uint32_t vspace;
     uint32_t ept;
-    uint32_t tcb;
-    uint32_t vcpu;
-    uint32_t notification;
-    uint32_t context;
+    uint32_t fault_endpoint;
+    struct vcpu_build vcpus[VMM_MAX_VCPUS];
+    unsigned nr_vcpus;
     uint32_t config_frame;
-    uint32_t buffer_frame;
     uint32_t kernel;
     uint32_t initrd;
     uint32_t ram_low;
@@ -83,6 +93,26 @@ static uint64_t ram_high_bytes(const struct model_vm *vm)
     return vm->memory.value - ram_low_bytes(vm);
 }
 
+static uint32_t vcpu_object(struct vm_build *build, const char *part, unsigned index, uint8_t type,
+                            uint8_t size_bits)
+{
+    return vm_object(build, arena_format(build->builder->arena, "%s-%u", part, index), type,
+                     size_bits, 1);
+}
+
+static void vcpu_make_objects(struct vm_build *build, unsigned index)
+{
+    build->vcpus[index] = (struct vcpu_build){
+        .vcpu = vcpu_object(build, "vcpu", index, seL4_X86_VCPUObject, 0),
+        .buffer_frame = vcpu_object(build, "ipc-buffer", index, seL4_X86_4K, 0),
+        .tcb = vcpu_object(build, "tcb", index, seL4_TCBObject, 0),
+        .context =
+            vcpu_object(build, "sched-context", index, seL4_SchedContextObject, CONTEXT_BITS),
+        .notification = vcpu_object(build, "notification", index, seL4_NotificationObject, 0),
+        .turn = vcpu_object(build, "turn", index, seL4_NotificationObject, 0),
+    };
+}
+
 static void vm_make_objects(struct vm_build *build)
 {
     const struct model_vm *vm = build->vm;
@@ -93,15 +123,13 @@ static void vm_make_objects(struct vm_build *build)
         build->ram_high = vm_object(build, "ram-high", seL4_X86_LargePageObject, 0,
                                     ram_high_bytes(vm) / VMM_RAM_FRAME);
     }
-    build->vcpu = vm_object(build, "vcpu", seL4_X86_VCPUObject, 0, 1);
     build->cnode = vm_object(build, "cnode", seL4_CapTableObject, VMM_CNODE_RADIX, 1);
     build->vspace = vm_object(build, "vspace", seL4_X64_PML4Object, 0, 1);
     build->ept = vm_object(build, "ept", seL4_X86_EPTPML4Object, 0, 1);
     build->config_frame = vm_object(build, "config", seL4_X86_4K, 0, 1);
-    build->buffer_frame = vm_object(build, "ipc-buffer", seL4_X86_4K, 0, 1);
-    build->tcb = vm_object(build, "tcb", seL4_TCBObject, 0, 1);
-    build->context = vm_object(build, "sched-context", seL4_SchedContextObject, CONTEXT_BITS, 1);
-    build->notification = vm_object(build, "notification", seL4_NotificationObject, 0, 1);
+    for (unsigned i = 0; i < build->nr_vcpus; i++) {
+        vcpu_make_objects(build, i);
+    }
     build->kernel = builder_image(build->builder, build->owner, part_name(build, "kernel"),
                                   vm->kernel.bytes, vm->kernel.length);
     build->initrd = builder_image(build->builder, build->owner, part_name(build, "initrd"),
@@ -155,14 +183,21 @@ static void vm_write_config(struct vm_build *build)
     builder_fill_tsc_mhz(build->builder, build->config_frame, offsetof(struct vmm_config, tsc_mhz));
 }
 
+static uint64_t buffer_address(unsigned index)
+{
+    return VMM_IPC_BUFFER_VADDR + (uint64_t)index * PLAN_PAGE_BYTES;
+}
+
 static void vm_map_frames(struct vm_build *build)
 {
     struct builder *builder = build->builder;
     uint16_t data = page_attributes(false);
 
     builder_map(builder, build->vspace, build->config_frame, VMM_CONFIG_VADDR, RIGHT_READ, data);
-    builder_map(builder, build->vspace, build->buffer_frame, VMM_IPC_BUFFER_VADDR,
-                RIGHT_READ | RIGHT_WRITE, data);
+    for (unsigned i = 0; i < build->nr_vcpus; i++) {
+        builder_map(builder, build->vspace, build->vcpus[i].buffer_frame, buffer_address(i),
+                    RIGHT_READ | RIGHT_WRITE, data);
+    }
     builder_map(builder, build->vspace, build->kernel, VMM_KERNEL_VADDR, RIGHT_READ, data);
     builder_map(builder, build->vspace, build->initrd, VMM_INITRD_VADDR, RIGHT_READ, data);
     builder_map(builder, build->vspace, build->ram_low, VMM_RAM_VADDR, RIGHT_READ | RIGHT_WRITE,
@@ -187,7 +222,7 @@ static void vm_make_paging(struct vm_build *build, const struct program *program
     uint64_t high_base = VMM_RAM_VADDR + VMM_RAM_HIGH_BASE;
     const struct builder_range own[] = {
         { program->segments[0].address, program_end(program), seL4_PageBits },
-        { VMM_CONFIG_VADDR, VMM_IPC_BUFFER_VADDR + PLAN_PAGE_BYTES, seL4_PageBits },
+        { VMM_CONFIG_VADDR, buffer_address(build->nr_vcpus), seL4_PageBits },
         { VMM_KERNEL_VADDR, VMM_KERNEL_VADDR + vm->kernel.length, seL4_PageBits },
         { VMM_INITRD_VADDR, VMM_INITRD_VADDR + vm->initrd.length, seL4_PageBits },
         { VMM_RAM_VADDR, VMM_RAM_VADDR + low, seL4_LargePageBits },
@@ -216,32 +251,45 @@ static void vm_give_devices(struct vm_build *build)
         (struct plan_irq){ .owner = build->owner, .pin = SERIAL_PIN, .vector = SERIAL_PIN },
         part_name(build, "serial-irq"));
 
-    builder_bind(
-        builder, irq,
-        builder_copy(builder, build->notification, RIGHT_READ | RIGHT_WRITE, VMM_BADGE_SERIAL));
+    builder_bind(builder, irq,
+                 builder_copy(builder, build->vcpus[0].notification, RIGHT_READ | RIGHT_WRITE,
+                              VMM_BADGE_SERIAL));
     builder_cap(builder, build->cnode, VMM_SLOT_SERIAL_PORT, port, RIGHTS_ALL, 0);
     builder_cap(builder, build->cnode, VMM_SLOT_SERIAL_IRQ, irq, RIGHTS_ALL, 0);
+}
+
+static void vcpu_give(struct vm_build *build, unsigned index, enum vmm_vcpu_slot which,
+                      uint32_t source, uint64_t rights, uint64_t badge)
+{
+    builder_cap(build->builder, build->cnode, VMM_VCPU_SLOT(index, which), source, rights, badge);
 }
 
 static void vm_give_caps(struct vm_build *build)
 {
     struct builder *builder = build->builder;
 
-    builder_cap(builder, build->cnode, VMM_SLOT_TCB, build->tcb, RIGHTS_ALL, 0);
-    builder_cap(builder, build->cnode, VMM_SLOT_VCPU, build->vcpu, RIGHTS_ALL, 0);
-    builder_cap(builder, build->cnode, VMM_SLOT_NOTIFICATION, build->notification,
-                RIGHT_READ | RIGHT_WRITE, 0);
+    for (unsigned i = 0; i < build->nr_vcpus; i++) {
+        const struct vcpu_build *vcpu = &build->vcpus[i];
+
+        vcpu_give(build, i, VMM_VCPU_TCB, vcpu->tcb, RIGHTS_ALL, 0);
+        vcpu_give(build, i, VMM_VCPU_VCPU, vcpu->vcpu, RIGHTS_ALL, 0);
+        vcpu_give(build, i, VMM_VCPU_NOTIFICATION, vcpu->notification, RIGHT_READ | RIGHT_WRITE,
+                  VMM_BADGE_KICK);
+        vcpu_give(build, i, VMM_VCPU_TURN, vcpu->turn, RIGHT_READ | RIGHT_WRITE, 0);
+    }
     builder_cap(builder, build->cnode, VMM_SLOT_SUPERVISOR_EP, build->supervisor, RIGHT_WRITE,
                 build->owner);
 }
 
-static void vm_make_thread(struct vm_build *build, const struct program *program)
+static void vm_make_thread(struct vm_build *build, const struct program *program, unsigned index)
 {
     const struct model_vm *vm = build->vm;
+    const struct vcpu_build *vcpu = &build->vcpus[index];
     bool shares = vm->budget.value < vm->period.value;
 
     builder_context(build->builder, (struct plan_context){
-                                        .slot = build->context,
+                                        .slot = vcpu->context,
+                                        .core = (uint32_t)vm->cores.values[index % vm->cores.count],
                                         .budget_us = vm->budget.value,
                                         .period_us = vm->period.value,
                                         .extra_refills = shares ? EXTRA_REFILLS : 0,
@@ -249,22 +297,23 @@ static void vm_make_thread(struct vm_build *build, const struct program *program
                                     });
     builder_thread(build->builder,
                    (struct plan_thread){
-                       .name = builder_string(build->builder, part_name(build, "vmm")),
+                       .name = builder_string(
+                           build->builder,
+                           part_name(build, arena_format(build->builder->arena, "vmm-%u", index))),
                        .owner = build->owner,
-                       .tcb = build->tcb,
+                       .tcb = vcpu->tcb,
                        .cnode = build->cnode,
                        .cnode_bits = VMM_CNODE_RADIX,
                        .vspace = build->vspace,
-                       .buffer_frame = build->buffer_frame,
-                       .buffer_address = VMM_IPC_BUFFER_VADDR,
-                       .fault_endpoint = builder_copy(build->builder, build->supervisor,
-                                                      RIGHT_WRITE | RIGHT_GRANT_REPLY,
-                                                      build->owner | PLAN_BADGE_FAULT),
-                       .context = build->context,
-                       .notification = build->notification,
-                       .vcpu = build->vcpu,
+                       .buffer_frame = vcpu->buffer_frame,
+                       .buffer_address = buffer_address(index),
+                       .fault_endpoint = build->fault_endpoint,
+                       .context = vcpu->context,
+                       .notification = vcpu->notification,
+                       .vcpu = vcpu->vcpu,
                        .ept = build->ept,
                        .rip = program->entry,
+                       .rdi = index,
                        .priority = (uint32_t)vm->priority.value,
                        .max_priority = (uint32_t)vm->priority.value,
                    });
@@ -273,7 +322,12 @@ static void vm_make_thread(struct vm_build *build, const struct program *program
 static void compile_vm(struct builder *builder, const struct model_vm *vm, uint32_t supervisor,
                        const struct program *program)
 {
-    struct vm_build build = { .builder = builder, .vm = vm, .supervisor = supervisor };
+    struct vm_build build = {
+        .builder = builder,
+        .vm = vm,
+        .supervisor = supervisor,
+        .nr_vcpus = (unsigned)vm->vcpus.value,
+    };
 
     build.owner = builder_component(builder, vm->name.text, PLAN_COMPONENT_VM);
     vm_make_objects(&build);
@@ -283,7 +337,11 @@ static void compile_vm(struct builder *builder, const struct model_vm *vm, uint3
     vm_make_paging(&build, program);
     vm_give_caps(&build);
     vm_give_devices(&build);
-    vm_make_thread(&build, program);
+    build.fault_endpoint = builder_copy(builder, supervisor, RIGHT_WRITE | RIGHT_GRANT_REPLY,
+                                        build.owner | PLAN_BADGE_FAULT);
+    for (unsigned i = 0; i < build.nr_vcpus; i++) {
+        vm_make_thread(&build, program, i);
+    }
 }
 
 /* --- init's own part ---------------------------------------------------------------------------

@@ -111,6 +111,30 @@ static void read_number(struct report *report, const struct tree *value, void *m
     read_number_as(report, value, member, value_number, "a whole number");
 }
 
+static void read_numbers(struct report *report, const struct tree *value, void *member)
+{
+    struct model_numbers *numbers = member;
+
+    if (value->kind != TREE_LIST || value->count == 0 || value->count > MODEL_MAX_NUMBERS) {
+        report_error(report, value->at,
+                     "expected a list of 1 to %u whole numbers, such as [0, 1], found %s",
+                     MODEL_MAX_NUMBERS,
+                     value->kind != TREE_LIST ? tree_kind_name(value)
+                     : value->count == 0      ? "an empty one"
+                                              : "a longer one");
+        return;
+    }
+    numbers->at = value->at;
+    numbers->count = value->count;
+    for (size_t i = 0; i < value->count; i++) {
+        struct model_number number = { .at = value->items[i]->at };
+
+        read_number(report, value->items[i], &number);
+        numbers->values[i] = number.value;
+        numbers->each[i] = number.at;
+    }
+}
+
 static void read_size(struct report *report, const struct tree *value, void *member)
 {
     read_number_as(report, value, member, value_size, "a size with a unit, such as 512M or 2G");
@@ -155,6 +179,7 @@ static const struct key vm_keys[] = {
     { "initrd", offsetof(struct model_vm, initrd), read_file, false },
     { "cmdline", offsetof(struct model_vm, command_line), read_text, false },
     { "vcpus", offsetof(struct model_vm, vcpus), read_number, false },
+    { "cores", offsetof(struct model_vm, cores), read_numbers, false },
     { "priority", offsetof(struct model_vm, priority), read_number, false },
     { "budget", offsetof(struct model_vm, budget), read_time, false },
     { "period", offsetof(struct model_vm, period), read_time, false },
@@ -259,13 +284,27 @@ static void set_default(struct model_number *number, uint64_t value)
 static void vm_start(struct model_vm *vm, struct position at)
 {
     vm->at = vm->memory.at = vm->vcpus.at = vm->priority.at = vm->budget.at = vm->period.at = at;
-    vm->statistics.at = vm->name.at = vm->command_line.at = at;
+    vm->cores.at = vm->statistics.at = vm->name.at = vm->command_line.at = at;
     vm->kernel.name.at = vm->initrd.name.at = at;
+}
+
+/* vCPU i runs on core i. */
+static void set_default_cores(struct model_vm *vm)
+{
+    if (vm->cores.count != 0) {
+        return;
+    }
+    for (; vm->cores.count < vm->vcpus.value && vm->cores.count < MODEL_MAX_NUMBERS;
+         vm->cores.count++) {
+        vm->cores.values[vm->cores.count] = vm->cores.count;
+        vm->cores.each[vm->cores.count] = vm->at;
+    }
 }
 
 static void vm_complete(struct model_vm *vm)
 {
     set_default(&vm->vcpus, 1);
+    set_default_cores(vm);
     set_default(&vm->priority, DEFAULT_PRIORITY);
     set_default(&vm->period, DEFAULT_PERIOD_US);
     set_default(&vm->budget, vm->period.value);

@@ -24,6 +24,15 @@ struct model_number {
     bool given;
 };
 
+/* A list of numbers. */
+#define MODEL_MAX_NUMBERS 16u
+struct model_numbers {
+    uint64_t values[MODEL_MAX_NUMBERS];
+    struct position at;
+    struct position each[MODEL_MAX_NUMBERS];
+    size_t count; /* 0: not given */
+};
+
 /* A file named in the description. */
 struct model_file {
     struct model_text name;
@@ -37,6 +46,7 @@ struct model_vm {
     struct model_text name;
     struct model_number memory; /* bytes */
     struct model_number vcpus;
+    struct model_numbers cores; /* of vCPU 0, 1, ...; fewer than vCPUs: in turn */
     struct model_number priority;
     struct model_number budget; /* microseconds */
     struct model_number period;

@@ -24,8 +24,8 @@ static void configure_context(const struct boot *boot, const struct plan_context
 
     if (context->core >= boot->bootinfo->numNodes ||
         context->core >= controls->end - controls->start) {
-        stop("'%s' needs core %u, and this machine has %lu", name, context->core,
-             boot->bootinfo->numNodes);
+        stop("'%s' needs core %u, and this machine has %lu core%s, numbered from 0", name,
+             context->core, boot->bootinfo->numNodes, boot->bootinfo->numNodes == 1 ? "" : "s");
     }
     require(seL4_SchedControl_ConfigureFlags(controls->start + context->core,
                                              boot_cap(boot, context->slot), context->budget_us,
@@ -82,6 +82,7 @@ static void set_registers(const struct boot *boot, const struct plan_thread *thr
     context.rflags = RFLAGS_INTERRUPTS;
     context.rdi = thread->rdi;
     context.rsi = thread->rsi;
+    context.fs_base = thread->buffer_address;
     require(
         seL4_TCB_WriteRegisters(boot_cap(boot, thread->tcb), 0, 0, seL4_UserContextWords, &context),
         "set the registers of", plan_name(&boot->plan, thread->name), 0);

@@ -9,6 +9,9 @@
  *             is answered with one line on the console, not with a crash.
  * Layout      fixed-width fields at natural alignment, no padding, little endian; see the asserts.
  *
+ * Threads     one for each vCPU, in one address space with one CNode. Each starts at the program's
+ *             entry with the vCPU's number in rdi and its FS base at its IPC buffer.
+ *
  * Address space of a monitor (virtual addresses)
  *
  *      0x0000400000   program
@@ -27,10 +30,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VMM_CONFIG_MAGIC   0x676663206d6d7662ull /* "bvmm cfg" in memory */
-#define VMM_CONFIG_VERSION 1u
+#include "user/vmm/stack.h"
 
-#define VMM_MAX_VCPUS          16u
+#define VMM_CONFIG_MAGIC   0x676663206d6d7662ull /* "bvmm cfg" in memory */
+#define VMM_CONFIG_VERSION 2u
+
 #define VMM_NAME_BYTES         32u
 #define VMM_COMMAND_LINE_BYTES 2048u
 
@@ -48,25 +52,37 @@
 #define VMM_RAM_MIN       (64ull << 20)
 #define VMM_RAM_MAX       (1ull << 40)
 
-/* The monitor's CNode: radix 8, guard 0 of 56 bits, so that a cptr is the slot's number. */
+/*
+ * The monitor's CNode: radix 8, guard 0 of 56 bits, so that a cptr is the slot's number. What
+ * belongs to vCPU n is in the slots VMM_VCPU_SLOT(n, ...).
+ */
 #define VMM_CNODE_RADIX 8u
 enum vmm_slot {
     VMM_SLOT_NULL = 0,
-    VMM_SLOT_TCB = 1,           /* of vCPU 0's thread */
-    VMM_SLOT_VCPU = 2,          /* vCPU 0 */
-    VMM_SLOT_NOTIFICATION = 3,  /* bound to vCPU 0's TCB */
     VMM_SLOT_SERIAL_PORT = 4,   /* I/O ports 0x3f8 - 0x3ff */
     VMM_SLOT_SERIAL_IRQ = 5,    /* I/O APIC pin 4, edge, active high; signals VMM_BADGE_SERIAL */
     VMM_SLOT_SUPERVISOR_EP = 6, /* to init, with write right; its badge says which VM */
+    VMM_SLOT_VCPU_FIRST = 16,
 };
 
-/* Badge bits of the notification. */
+enum vmm_vcpu_slot {
+    VMM_VCPU_TCB,          /* of its thread */
+    VMM_VCPU_VCPU,         /* the VCPU object, given to that thread */
+    VMM_VCPU_NOTIFICATION, /* bound to that thread; signals VMM_BADGE_KICK */
+    VMM_VCPU_TURN,         /* a notification that the thread waits on for a lock */
+    VMM_VCPU_SLOTS,
+};
+
+#define VMM_VCPU_SLOT(index, which) (VMM_SLOT_VCPU_FIRST + VMM_VCPU_SLOTS * (index) + (which))
+
+/* Badge bits of a vCPU's notification. The serial port's interrupt comes to vCPU 0. */
 #define VMM_BADGE_SERIAL 1ull
+#define VMM_BADGE_KICK   2ull
 
 struct vmm_config {
     uint64_t magic;        /* VMM_CONFIG_MAGIC */
     uint32_t version;      /* VMM_CONFIG_VERSION */
-    uint32_t nr_vcpus;     /* 1 .. VMM_MAX_VCPUS; this version of the monitor runs one */
+    uint32_t nr_vcpus;     /* 1 .. VMM_MAX_VCPUS */
     uint64_t ram_bytes;    /* multiple of VMM_RAM_FRAME */
     uint64_t kernel_bytes; /* bzImage at VMM_KERNEL_VADDR */
     uint64_t initrd_bytes; /* at VMM_INITRD_VADDR; 0 = none */

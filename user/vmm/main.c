@@ -190,10 +190,10 @@ static void tell_supervisor(struct vm *vm, uint64_t label, uint64_t cause, uint6
                      &words[1], &words[2], &words[3]);
 }
 
-static _Noreturn void stop_thread(void)
+static _Noreturn void stop_thread(unsigned index)
 {
     for (;;) {
-        seL4_TCB_Suspend(VMM_SLOT_TCB);
+        seL4_TCB_Suspend(VMM_VCPU_SLOT(index, VMM_VCPU_TCB));
     }
 }
 
@@ -202,7 +202,7 @@ static _Noreturn void refuse(struct vm *vm, enum vmm_stop_cause cause, const cha
     report_line(vm, "cannot start: %s", wrong);
     console_flush(&vm->console);
     tell_supervisor(vm, VMM_REPORT_REFUSED, cause, 0, 0);
-    stop_thread();
+    stop_thread(0);
 }
 
 /* Runs the VM once, from power-on to its end; says whether it wants to be started again. */
@@ -238,7 +238,7 @@ static void vm_print_char(char c)
     }
 }
 
-int main(seL4_Word argument)
+int main(seL4_Word index)
 {
     const struct vmm_config *config = (const struct vmm_config *)VMM_CONFIG_VADDR;
     struct vm *vm = &machine;
@@ -249,13 +249,16 @@ int main(seL4_Word argument)
         .initrd_bytes = config->initrd_bytes,
         .command_line = config->command_line,
     };
+    seL4_IPCBuffer *buffer =
+        (seL4_IPCBuffer *)(VMM_IPC_BUFFER_VADDR + index * (1u << seL4_PageBits));
     const char *wrong;
 
-    (void)argument;
-    seL4_SetIPCBuffer((seL4_IPCBuffer *)VMM_IPC_BUFFER_VADDR);
-    vm->vcpus[0].message = (struct vcpu_message *)((seL4_IPCBuffer *)VMM_IPC_BUFFER_VADDR)->msg;
-    vm->vcpus[0].vcpu_slot = VMM_SLOT_VCPU;
-    vm->vcpus[0].tcb_slot = VMM_SLOT_TCB;
+    seL4_SetIPCBuffer(buffer);
+    vm->vcpus[index].message = (struct vcpu_message *)buffer->msg;
+    vm->vcpus[index].vcpu_slot = VMM_VCPU_SLOT(index, VMM_VCPU_VCPU);
+    if (index != 0) {
+        stop_thread((unsigned)index);
+    }
     vm->config = config;
     console_init(&vm->console);
     print_char = vm_print_char;
@@ -268,5 +271,5 @@ int main(seL4_Word argument)
     while (vm_run(vm, &images)) {
         guest_ram_clear(&vm->ram);
     }
-    stop_thread();
+    stop_thread(0);
 }

@@ -152,8 +152,7 @@ struct vcpu {
     const struct msr_row *msr_rows[VCPU_NR_MSR_ROWS]; /* of the policy, lately used */
     uint64_t exits[VCPU_NR_REASONS + 1];              /* by reason; the last: any other */
     uint64_t notifications;
-    /* How the kernel is asked: capability slots of this vCPU. */
-    uint64_t vcpu_slot, tcb_slot;
+    uint64_t vcpu_slot; /* capability of the VCPU object */
 };
 
 /* --- the kernel's side (vcpu_sel4.c; faked in host tests) --- */

@@ -37,8 +37,8 @@ const char *vm_check_config(const struct vmm_config *config)
         !terminated(config->command_line, sizeof(config->command_line))) {
         return "the configuration has an endless text";
     }
-    if (config->nr_vcpus != 1) {
-        return "this monitor runs one vCPU";
+    if (config->nr_vcpus < 1 || config->nr_vcpus > VMM_MAX_VCPUS) {
+        return "the configuration's number of vCPUs is impossible";
     }
     if (config->ram_bytes < VMM_RAM_MIN || config->ram_bytes > VMM_RAM_MAX ||
         config->ram_bytes % VMM_RAM_FRAME != 0) {

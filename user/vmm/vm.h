@@ -46,7 +46,7 @@ struct vm {
     uint64_t boot_time;
     uint64_t start_tsc; /* host TSC at which guest time is zero */
     unsigned nr_vcpus;
-    struct vcpu vcpus[1];
+    struct vcpu vcpus[VMM_MAX_VCPUS];
     uint8_t port_device[VM_NR_PORTS]; /* index into the table in ports.c; 0 = nothing there */
 };
 

@@ -185,7 +185,7 @@ static void test_slots(void **state)
     REFUSED("capability", "it comes too late, or is copied too early",
             copy_of(s, "linux.ram")->source = copy_of(s, "linux.ram")->index);
     REFUSED("capability", "it comes too late, or is copied too early",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->cnode = PLAN_NO_SLOT);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->cnode = PLAN_NO_SLOT);
 }
 
 static void test_objects(void **state)
@@ -198,15 +198,15 @@ static void test_objects(void **state)
     REFUSED("object", size, object(s, "linux.config")->type = 200);
     REFUSED("object", size, object(s, "linux.config")->size_bits = 13);
     REFUSED("object", size, object(s, "linux.ram")->size_bits = 22);
-    REFUSED("object", size, object(s, "linux.tcb")->size_bits = 12);
+    REFUSED("object", size, object(s, "linux.tcb-0")->size_bits = 12);
     REFUSED("object", size, object(s, "init.cnode")->size_bits = 5);
     REFUSED("object", size, object(s, "linux.cnode")->size_bits = 64);
-    REFUSED("object", size, object(s, "linux.sched-context")->size_bits = 6);
+    REFUSED("object", size, object(s, "linux.sched-context-0")->size_bits = 6);
     REFUSED("object", "it is larger than the one before it",
-            object(s, "linux.sched-context")->size_bits = 12);
-    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb")->owner = 2);
+            object(s, "linux.sched-context-0")->size_bits = 12);
+    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb-0")->owner = 2);
     REFUSED("object", "its name or owner does not exist",
-            object(s, "linux.tcb")->name = UINT32_MAX);
+            object(s, "linux.tcb-0")->name = UINT32_MAX);
     REFUSED("component", "unknown kind", EDIT(s, plan_component, components, 0).kind = 0);
     REFUSED("component", "its name lies outside the strings",
             EDIT(s, plan_component, components, 0).name = UINT32_MAX);
@@ -233,7 +233,7 @@ static void test_paging(void **state)
 {
     (void)state;
     REFUSED("paging", "its space is no address space",
-            EDIT(s, plan_paging, paging, 0).space = slot_of(s, "linux.tcb"));
+            EDIT(s, plan_paging, paging, 0).space = slot_of(s, "linux.tcb-0"));
     REFUSED("paging", "its slots hold no paging structures",
             EDIT(s, plan_paging, paging, 0).slot = slot_of(s, "linux.config"));
     REFUSED("paging", "its slots hold no paging structures",
@@ -280,9 +280,11 @@ static void test_isolation(void **state)
 
     (void)state;
     REFUSED("capability", not_own,
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = slot_of(s, "init.cnode"));
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source =
+                slot_of(s, "init.cnode"));
     REFUSED("capability", not_own,
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = slot_of(s, "init.reply"));
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source =
+                slot_of(s, "init.reply"));
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 3);
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 5);
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->badge = 0);
@@ -296,16 +298,16 @@ static void test_isolation(void **state)
     REFUSED("mapping", "its space is no address space of a component",
             map_of(s, "linux.config")->space = PLAN_SLOT_INIT_VSPACE);
     REFUSED("mapping", "its space is no address space of a component",
-            map_of(s, "linux.config")->space = slot_of(s, "linux.tcb"));
+            map_of(s, "linux.config")->space = slot_of(s, "linux.tcb-0"));
     REFUSED("mapping", "its slots hold no frames",
             map_of(s, "linux.config")->frame = slot_of(s, "linux.cnode"));
     REFUSED("binding", "the interrupt belongs to somebody else", {
         EDIT(s, plan_irq, irqs, 0).owner = PLAN_OWNER_INIT;
-        cap_in(s, "linux.cnode", VMM_SLOT_SERIAL_IRQ)->source = slot_of(s, "linux.tcb");
+        cap_in(s, "linux.cnode", VMM_SLOT_SERIAL_IRQ)->source = slot_of(s, "linux.tcb-0");
     });
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).tcb = PLAN_NO_SLOT);
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).cnode = slot_of(s, "init.cnode"));
-    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vcpu = slot_of(s, "linux.tcb"));
+    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vcpu = slot_of(s, "linux.tcb-0"));
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vspace = PLAN_SLOT_INIT_VSPACE);
     REFUSED("thread", thread,
             EDIT(s, plan_thread, threads, 0).buffer_frame = s->plan.images[0].slot + 0x10000);
@@ -336,24 +338,26 @@ static void test_caps(void **state)
 {
     (void)state;
     REFUSED("capability", "its source holds nothing, or different things",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = HEADER(s)->nr_slots);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source = HEADER(s)->nr_slots);
     REFUSED("capability", "its source holds nothing, or different things",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->count = 2);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->count = 2);
     REFUSED("capability", "its source holds nothing, or different things",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->source = PLAN_NO_SLOT);
-    REFUSED("capability", "no such rights", cap_in(s, "linux.cnode", VMM_SLOT_TCB)->rights = 16);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source = PLAN_NO_SLOT);
+    REFUSED("capability", "no such rights",
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->rights = 16);
     REFUSED("capability", "what it copies cannot be badged",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->badge = 1);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->badge = 1);
     REFUSED("capability", "the CNode has no such slot",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->index = 256);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->index = 256);
     REFUSED("capability", "the CNode has no such slot",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->index = 0);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->index = 0);
     REFUSED("capability", "its CNode is none",
-            cap_in(s, "linux.cnode", VMM_SLOT_TCB)->cnode = slot_of(s, "linux.tcb"));
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->cnode =
+                slot_of(s, "linux.tcb-0"));
     REFUSED("binding", "its slot holds no IRQ handler",
-            EDIT(s, plan_binding, bindings, 0).irq = slot_of(s, "linux.tcb"));
+            EDIT(s, plan_binding, bindings, 0).irq = slot_of(s, "linux.tcb-0"));
     REFUSED("binding", "its slot holds no notification",
-            EDIT(s, plan_binding, bindings, 0).notification = slot_of(s, "linux.tcb"));
+            EDIT(s, plan_binding, bindings, 0).notification = slot_of(s, "linux.tcb-0"));
 }
 
 static void test_time_and_threads(void **state)
@@ -362,7 +366,7 @@ static void test_time_and_threads(void **state)
 
     (void)state;
     REFUSED("context", "its slot holds no scheduling context",
-            EDIT(s, plan_context, contexts, 0).slot = slot_of(s, "linux.tcb"));
+            EDIT(s, plan_context, contexts, 0).slot = slot_of(s, "linux.tcb-0"));
     REFUSED("context", "no such budget and period",
             EDIT(s, plan_context, contexts, 0).budget_us = 10001);
     REFUSED("context", "no such budget and period",
@@ -393,7 +397,7 @@ static void test_supervisor(void **state)
     static const char more[] = "init would keep more than it needs";
 
     (void)state;
-    REFUSED("capability", more, cap_in(s, "init.cnode", 1)->source = slot_of(s, "linux.tcb"));
+    REFUSED("capability", more, cap_in(s, "init.cnode", 1)->source = slot_of(s, "linux.tcb-0"));
     REFUSED("capability", more, cap_in(s, "init.cnode", 2)->source = slot_of(s, "init.cnode"));
     REFUSED("header", "init's last CNode is none",
             HEADER(s)->supervisor.cnode = slot_of(s, "linux.cnode"));

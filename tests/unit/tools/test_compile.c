@@ -80,9 +80,10 @@ static void test_capabilities(void **state)
         uint64_t rights;
         uint64_t badge;
     } expected[] = {
-        { VMM_SLOT_TCB, "linux.tcb", 15, 0 },
-        { VMM_SLOT_VCPU, "linux.vcpu", 15, 0 },
-        { VMM_SLOT_NOTIFICATION, "linux.notification", 3, 0 },
+        { VMM_VCPU_SLOT(0, VMM_VCPU_TCB), "linux.tcb-0", 15, 0 },
+        { VMM_VCPU_SLOT(0, VMM_VCPU_VCPU), "linux.vcpu-0", 15, 0 },
+        { VMM_VCPU_SLOT(0, VMM_VCPU_NOTIFICATION), "linux.notification-0", 3, VMM_BADGE_KICK },
+        { VMM_VCPU_SLOT(0, VMM_VCPU_TURN), "linux.turn-0", 3, 0 },
         { VMM_SLOT_SERIAL_PORT, "linux.serial-port", 15, 0 },
         { VMM_SLOT_SERIAL_IRQ, "linux.serial-irq", 15, 0 },
         { VMM_SLOT_SUPERVISOR_EP, "init.endpoint", 1, 1 },
@@ -131,7 +132,7 @@ static void test_address_space(void **state)
     check_mapping(&world.plan, space, 0x401000, "linux.vmm.text", 2, 2, 0);
     check_mapping(&world.plan, space, 0x403000, "linux.vmm.data", 5, 3, 8);
     check_mapping(&world.plan, space, VMM_CONFIG_VADDR, "linux.config", 1, 2, 8);
-    check_mapping(&world.plan, space, VMM_IPC_BUFFER_VADDR, "linux.ipc-buffer", 1, 3, 8);
+    check_mapping(&world.plan, space, VMM_IPC_BUFFER_VADDR, "linux.ipc-buffer-0", 1, 3, 8);
     check_mapping(&world.plan, space, VMM_KERNEL_VADDR, "linux.kernel", 3, 2, 8);
     check_mapping(&world.plan, space, VMM_INITRD_VADDR, "linux.initrd", 1, 2, 8);
     check_mapping(&world.plan, space, VMM_RAM_VADDR, "linux.ram", 32, 3, 8);
@@ -274,14 +275,56 @@ static void test_thread(void **state)
     assert_int_equal(thread->rip, WORLD_VMM_ENTRY);
     assert_int_equal(thread->priority, 77);
     assert_int_equal(thread->buffer_address, VMM_IPC_BUFFER_VADDR);
-    assert_string_equal(plan_slot_name(&world.plan, thread->notification), "linux.notification");
-    assert_string_equal(plan_slot_name(&world.plan, thread->vcpu), "linux.vcpu");
+    assert_string_equal(plan_slot_name(&world.plan, thread->notification), "linux.notification-0");
+    assert_string_equal(plan_slot_name(&world.plan, thread->vcpu), "linux.vcpu-0");
     assert_string_equal(plan_slot_name(&world.plan, thread->ept), "linux.ept");
     assert_int_equal(context->budget_us, 2000);
     assert_int_equal(context->period_us, 8000);
     assert_true(plan_slots_find(&world.plan, thread->fault_endpoint, 1, &fault));
     assert_int_equal(fault.badge, 1 | PLAN_BADGE_FAULT);
     assert_int_equal(fault.rights, 9);
+    world_release(&world);
+}
+
+/* Three vCPUs on two cores: a thread each, in one address space, with its own parts. */
+static void test_vcpus(void **state)
+{
+    static const uint32_t cores[] = { 1, 0, 1 };
+    static const char *const names[] = { "linux.notification-0", "linux.notification-1",
+                                         "linux.notification-2" };
+    static const char *const turns[] = { "linux.turn-0", "linux.turn-1", "linux.turn-2" };
+    uint64_t rights, badge;
+    struct world world;
+
+    (void)state;
+    compile(&world, DESCRIPTION("64M", "") "    vcpus: 3\n    cores: [1, 0]\n");
+    assert_int_equal(world.plan.nr_threads, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        const struct plan_thread *thread = &world.plan.threads[i];
+
+        assert_int_equal(thread->rdi, i);
+        assert_int_equal(thread->rip, WORLD_VMM_ENTRY);
+        assert_int_equal(thread->vspace, world.plan.threads[0].vspace);
+        assert_int_equal(thread->cnode, world.plan.threads[0].cnode);
+        assert_int_equal(thread->buffer_address, VMM_IPC_BUFFER_VADDR + i * 4096);
+        assert_int_equal(world.plan.contexts[i].slot, thread->context);
+        assert_int_equal(world.plan.contexts[i].core, cores[i]);
+        assert_int_equal(world.plan.contexts[i].budget_us, 2000);
+        assert_string_equal(plan_slot_name(&world.plan, thread->notification), names[i]);
+        assert_string_equal(holds(&world.plan, "linux.cnode",
+                                  VMM_VCPU_SLOT(i, VMM_VCPU_NOTIFICATION), &rights, &badge),
+                            names[i]);
+        assert_string_equal(
+            holds(&world.plan, "linux.cnode", VMM_VCPU_SLOT(i, VMM_VCPU_TURN), &rights, &badge),
+            turns[i]);
+        assert_int_equal(mapping(&world.plan, "linux.vspace", thread->buffer_address)->frame,
+                         thread->buffer_frame);
+    }
+    world_release(&world);
+    /* Without the key: vCPU i on core i. */
+    compile(&world, DESCRIPTION("64M", "") "    vcpus: 16\n");
+    assert_int_equal(world.plan.nr_threads, 16);
+    assert_int_equal(world.plan.contexts[15].core, 15);
     world_release(&world);
 }
 
@@ -444,19 +487,13 @@ static void test_graph(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_capabilities),
-        cmocka_unit_test(test_address_space),
-        cmocka_unit_test(test_large_memory),
-        cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_config),
-        cmocka_unit_test(test_thread),
-        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_end_action),
-        cmocka_unit_test(test_too_many_capabilities),
-        cmocka_unit_test(test_image),
-        cmocka_unit_test(test_reproducible),
-        cmocka_unit_test(test_unwritable),
-        cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_capabilities), cmocka_unit_test(test_address_space),
+        cmocka_unit_test(test_large_memory), cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_config),       cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_vcpus),        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_end_action),   cmocka_unit_test(test_too_many_capabilities),
+        cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
+        cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

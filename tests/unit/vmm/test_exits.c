@@ -845,9 +845,9 @@ static void test_configuration(void **state)
     wrong.change;                                                                                  \
     assert_non_null(vm_check_config(&wrong))
     WRONG(magic = 0);
-    WRONG(version = 2);
+    WRONG(version = VMM_CONFIG_VERSION - 1);
     WRONG(nr_vcpus = 0);
-    WRONG(nr_vcpus = 2);
+    WRONG(nr_vcpus = VMM_MAX_VCPUS + 1);
     WRONG(ram_bytes = VMM_RAM_MIN + 4096);
     WRONG(ram_bytes = 0);
     WRONG(ram_bytes = VMM_RAM_MAX + VMM_RAM_FRAME);

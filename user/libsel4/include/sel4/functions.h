@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program's IPC buffer. */
+/*
+ * The IPC buffer: a variable of the program; or, in a program that defines SEL4_THREADS, each
+ * thread's own. Such a thread's FS base is the address of its buffer from the start (init sees to
+ * it), and the word userData in the buffer says so again, where a single instruction reads it.
+ */
 #ifndef SEL4_FUNCTIONS_H
 #define SEL4_FUNCTIONS_H
 
 #include "abi/types.h"
+
+#ifdef SEL4_THREADS
+
+static inline void seL4_SetIPCBuffer(seL4_IPCBuffer *ipc_buffer)
+{
+    ipc_buffer->userData = (seL4_Word)ipc_buffer;
+}
+
+static inline seL4_IPCBuffer *seL4_GetIPCBuffer(void)
+{
+    seL4_IPCBuffer *ipc_buffer;
+
+    /* Not volatile: the same thread may be asked once for many uses. */
+    __asm__("mov %%fs:%c1, %0"
+            : "=r"(ipc_buffer)
+            : "i"(__builtin_offsetof(seL4_IPCBuffer, userData)));
+    return ipc_buffer;
+}
+
+#else
 
 extern seL4_IPCBuffer *__sel4_ipc_buffer;
 
@@ -16,6 +40,8 @@ static inline seL4_IPCBuffer *seL4_GetIPCBuffer(void)
 {
     return __sel4_ipc_buffer;
 }
+
+#endif
 
 static inline seL4_Word seL4_GetMR(int i)
 {
