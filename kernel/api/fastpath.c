@@ -39,7 +39,7 @@ static inline bool would_be_chosen(const struct core *core, const struct tcb *tc
 
 static inline bool is_available(const struct core *core)
 {
-    return nr_cores == 1 && core->current_sc && core->current->sched_context == core->current_sc;
+    return core->current_sc && core->current->sched_context == core->current_sc;
 }
 
 /* --- changes --------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static inline void take_receiver(struct endpoint *endpoint, struct tcb *tcb)
         endpoint_dequeue(endpoint, tcb);
         return;
     }
-    endpoint->head_state = ENDPOINT_IDLE;
+    endpoint->head_state = ENDPOINT_LOCKED | ENDPOINT_IDLE;
     endpoint->tail = 0;
     tcb->blocked_on = NULL;
 }
@@ -94,7 +94,7 @@ static inline void add_receiver(struct endpoint *endpoint, struct tcb *tcb)
     tcb->run_next = NULL;
     tcb->run_last = tcb;
     tcb->blocked_on = endpoint;
-    endpoint->head_state = (u64)(uintptr_t)tcb | ENDPOINT_RECEIVING;
+    endpoint->head_state = (u64)(uintptr_t)tcb | ENDPOINT_LOCKED | ENDPOINT_RECEIVING;
     endpoint->tail = (u64)(uintptr_t)tcb;
 }
 
@@ -124,21 +124,13 @@ static inline void push(struct reply *reply, struct tcb *caller)
     caller->state = THREAD_BLOCKED_ON_REPLY;
 }
 
-bool fastpath_call(void)
+/* The endpoint is locked. Its first receiver may be of any core. */
+static inline bool call_through(struct core *core, struct tcb *caller, struct endpoint *endpoint,
+                                u64 badge)
 {
-    struct core *core = this_core();
-    struct tcb *caller = core->current, *callee;
-    struct endpoint *endpoint;
+    struct tcb *callee;
     struct reply *reply;
-    struct cap cap;
 
-    if (!is_short(caller->context.rsi) || !is_available(core))
-        return false;
-    cap = find(caller, caller->context.rdi);
-    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_WRITE) ||
-        !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
-        return false;
-    endpoint = cap_object(cap);
     if (endpoint_state(endpoint) != ENDPOINT_RECEIVING)
         return false;
     callee = endpoint_head(endpoint);
@@ -150,9 +142,31 @@ bool fastpath_call(void)
     callee->reply = NULL;
     push(reply, caller);
     hand_over_context(caller, callee);
-    transfer(caller, callee, cap_badge(cap));
+    transfer(caller, callee, badge);
     run(core, callee);
     return true;
+}
+
+bool fastpath_call(void)
+{
+    struct core *core = this_core();
+    struct tcb *caller = core->current;
+    struct endpoint *endpoint;
+    struct cap cap;
+    bool is_done;
+
+    if (!is_short(caller->context.rsi) || !is_available(core))
+        return false;
+    cap = find(caller, caller->context.rdi);
+    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_WRITE) ||
+        !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
+        return false;
+    endpoint = cap_object(cap);
+    if (!endpoint_try_lock(endpoint))
+        return false;
+    is_done = call_through(core, caller, endpoint, cap_badge(cap));
+    endpoint_unlock(endpoint);
+    return is_done;
 }
 
 /* --- ReplyRecv ------------------------------------------------------------------------------- */
@@ -172,32 +186,22 @@ static inline void pop(struct reply *reply)
     reply->tcb->reply = NULL;
 }
 
-bool fastpath_reply_recv(void)
+/* The caller that waits for this reply, if it can be answered here; no other core's fast path can.
+ */
+static inline struct tcb *answerable(const struct core *core, const struct reply *reply)
 {
-    struct core *core = this_core();
-    struct tcb *server = core->current, *caller;
-    struct endpoint *endpoint;
-    struct reply *reply;
-    struct cap cap;
+    struct tcb *caller = __atomic_load_n(&reply->tcb, __ATOMIC_RELAXED);
 
-    if (!is_short(server->context.rsi) || !is_available(core))
-        return false;
-    cap = find(server, server->context.rdi);
-    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_READ))
-        return false;
-    endpoint = cap_object(cap);
-    if (endpoint_state(endpoint) == ENDPOINT_SENDING ||
-        (server->notification && server->notification->state == NOTIFICATION_ACTIVE))
-        return false;
-    cap = find(server, server->context.r12);
-    if (cap.type != CAP_REPLY)
-        return false;
-    reply = cap_object(cap);
-    caller = reply->tcb;
-    if (!caller || reply->sched_context != core->current_sc || caller->sched_context ||
-        caller->fault.type != seL4_Fault_NullFault || !would_be_chosen(core, caller))
-        return false;
+    if (!caller || caller->core != core->id || reply->sched_context != core->current_sc ||
+        caller->sched_context || caller->fault.type != seL4_Fault_NullFault ||
+        !would_be_chosen(core, caller))
+        return NULL;
+    return caller;
+}
 
+static inline void answer(struct core *core, struct tcb *server, struct endpoint *endpoint,
+                          struct reply *reply, struct tcb *caller)
+{
     pop(reply);
     hand_over_context(server, caller);
     transfer(server, caller, 0);
@@ -206,5 +210,115 @@ bool fastpath_reply_recv(void)
     server->reply = reply;
     add_receiver(endpoint, server);
     run(core, caller);
+}
+
+bool fastpath_reply_recv(void)
+{
+    struct core *core = this_core();
+    struct tcb *server = core->current, *caller;
+    struct endpoint *endpoint;
+    struct reply *reply;
+    struct cap cap;
+    bool is_done;
+
+    if (!is_short(server->context.rsi) || !is_available(core))
+        return false;
+    cap = find(server, server->context.rdi);
+    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_READ))
+        return false;
+    if (server->notification && server->notification->state == NOTIFICATION_ACTIVE)
+        return false;
+    endpoint = cap_object(cap);
+    cap = find(server, server->context.r12);
+    if (cap.type != CAP_REPLY)
+        return false;
+    reply = cap_object(cap);
+    caller = answerable(core, reply);
+    if (!caller || !endpoint_try_lock(endpoint))
+        return false;
+    is_done = endpoint_state(endpoint) != ENDPOINT_SENDING;
+    if (is_done)
+        answer(core, server, endpoint, reply, caller);
+    endpoint_unlock(endpoint);
+    return is_done;
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+/*
+ * A notification with a bound thread is its core's: nobody else waits for it, and what happens to
+ * it stays on that core, if no scheduling context is lent and the thread is not in an endpoint's
+ * queue.
+ */
+static inline bool is_local(const struct core *core, const struct notification *notification)
+{
+    const struct tcb *bound = notification->bound;
+
+    return bound && bound->core == core->id && bound->sched_context &&
+           !notification->sched_context && bound->state != THREAD_BLOCKED_ON_RECEIVE;
+}
+
+/* The current thread's notification at an address, or NULL. */
+static inline struct notification *find_local(const struct core *core, u64 *badge, unsigned right)
+{
+    const struct user_context *context = &core->current->context;
+    struct cap cap = find(core->current, context->rdi);
+    struct notification *notification;
+
+    if (ipc_info_extra_caps(context->rsi) || cap.type != CAP_NOTIFICATION ||
+        !(cap_rights(cap) & right))
+        return NULL;
+    notification = cap_object(cap);
+    *badge = cap_badge(cap);
+    return is_local(core, notification) ? notification : NULL;
+}
+
+static void choose_again(void)
+{
+    schedule();
+    activate_current();
+}
+
+bool fastpath_signal(void)
+{
+    struct core *core = this_core();
+    struct notification *notification;
+    u64 badge;
+
+    if (!is_available(core))
+        return false;
+    notification = find_local(core, &badge, RIGHT_WRITE);
+    if (!notification)
+        return false;
+    if (thread_is_blocked(notification->bound) || notification->bound->state == THREAD_RUNNING_VM) {
+        time_update();
+        notification_signal(notification, badge);
+        choose_again();
+    } else {
+        notification_signal(notification, badge);
+    }
+    return true;
+}
+
+bool fastpath_wait(bool blocking)
+{
+    struct core *core = this_core();
+    struct notification *notification;
+    u64 badge;
+
+    if (!is_available(core))
+        return false;
+    notification = find_local(core, &badge, RIGHT_READ);
+    if (!notification || notification->bound != core->current)
+        return false;
+    if (notification_poll(notification, &core->current->context.rdi))
+        return true;
+    if (!blocking) {
+        core->current->context.rdi = 0;
+        return true;
+    }
+    time_update();
+    notification_receive(notification, core->current, true);
+    choose_again();
     return true;
 }

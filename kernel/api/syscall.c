@@ -219,31 +219,36 @@ void handle_syscall_general(s64 number)
     choose_who_leaves();
 }
 
+/* With this core's lock. */
+static bool fast_path(s64 number)
+{
+    switch (number) {
+    case seL4_SysCall:
+        return fastpath_call();
+    case seL4_SysReplyRecv:
+        return fastpath_reply_recv();
+    case seL4_SysSend:
+    case seL4_SysNBSend:
+        return fastpath_signal();
+    case seL4_SysWait:
+    case seL4_SysNBWait:
+        return fastpath_wait(number == seL4_SysWait);
+    default:
+        return false;
+    }
+}
+
 void handle_syscall(s64 number)
 {
     struct core *core = this_core();
 
-    switch (number) {
-    case seL4_SysCall:
-        lock_this_core();
-        if (fastpath_call())
-            return;
-        break;
-    case seL4_SysReplyRecv:
-        lock_this_core();
-        if (fastpath_reply_recv())
-            return;
-        break;
-    case seL4_SysVMEnter:
-        if (core->current->vcpu) {
-            vm_enter(core);
-            return;
-        }
-        break;
-    default:
-        break;
+    if (number == seL4_SysVMEnter && core->current->vcpu) {
+        vm_enter(core);
+        return;
     }
-    handle_syscall_general(number);
+    lock_this_core();
+    if (!fast_path(number))
+        handle_syscall_general(number);
 }
 
 void handle_unknown_syscall(s64 number)

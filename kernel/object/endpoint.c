@@ -22,7 +22,9 @@ static struct thread_queue queue_of(const struct endpoint *endpoint)
 static void set_queue(struct endpoint *endpoint, struct thread_queue queue,
                       enum endpoint_state state)
 {
-    endpoint->head_state = (u64)(uintptr_t)queue.head | (queue.head ? state : ENDPOINT_IDLE);
+    u64 lock = endpoint->head_state & ENDPOINT_LOCKED;
+
+    endpoint->head_state = (u64)(uintptr_t)queue.head | lock | (queue.head ? state : ENDPOINT_IDLE);
     endpoint->tail = (u64)(uintptr_t)queue.tail;
 }
 

@@ -9,7 +9,9 @@
  * ACTIVE. I3  reply->tcb->reply == reply whenever reply->tcb is set. The reply objects of one call
  * chain form a stack under the scheduling context that travels along it: sc->reply is the newest;
  *      older ones follow by prev.
- * Locking: all cores' locks; fast paths: see kernel/core/lock.h.
+ * Locking: all cores' locks. Fast paths (kernel/api/fastpath.h) hold their own core's: an endpoint
+ * is theirs with its lock bit; a notification if its bound thread is of their core; a reply object
+ * if the thread it belongs to is.
  */
 #ifndef KERNEL_OBJECT_IPC_OBJECTS_H
 #define KERNEL_OBJECT_IPC_OBJECTS_H
@@ -21,8 +23,16 @@ struct sched_context;
 
 enum endpoint_state { ENDPOINT_IDLE, ENDPOINT_SENDING, ENDPOINT_RECEIVING };
 
+/*
+ * The fast paths of two cores may come to one endpoint: each takes its lock bit, or goes the
+ * general way, on which nobody else is in a fast path. Pairing: the acquire of endpoint_try_lock
+ * with the release of endpoint_unlock.
+ */
+#define ENDPOINT_LOCKED 4ull
+
 struct endpoint {
-    u64 head_state; /* address of the first thread, enum endpoint_state in the low two bits */
+    u64 head_state; /* address of the first thread, ENDPOINT_LOCKED, and enum endpoint_state in the
+                     * low two bits */
     u64 tail;
 };
 _Static_assert(sizeof(struct endpoint) == 16, "published size");
@@ -98,7 +108,19 @@ static inline enum endpoint_state endpoint_state(const struct endpoint *endpoint
 
 static inline struct tcb *endpoint_head(const struct endpoint *endpoint)
 {
-    return (struct tcb *)(uintptr_t)(endpoint->head_state & ~3ULL);
+    return (struct tcb *)(uintptr_t)(endpoint->head_state & ~7ULL);
+}
+
+static inline bool endpoint_try_lock(struct endpoint *endpoint)
+{
+    return !(__atomic_fetch_or(&endpoint->head_state, ENDPOINT_LOCKED, __ATOMIC_ACQUIRE) &
+             ENDPOINT_LOCKED);
+}
+
+static inline void endpoint_unlock(struct endpoint *endpoint)
+{
+    __atomic_store_n(&endpoint->head_state, endpoint->head_state & ~ENDPOINT_LOCKED,
+                     __ATOMIC_RELEASE);
 }
 
 /* tcb is current. If it runs its guest, and was signalled by another core, it takes the signal. */
