@@ -245,32 +245,53 @@ bool fastpath_reply_recv(void)
 
 /* --- signals --------------------------------------------------------------------------------- */
 
-/*
- * A notification with a bound thread is its core's: nobody else waits for it, and what happens to
- * it stays on that core, if no scheduling context is lent and the thread is not in an endpoint's
- * queue.
- */
-static inline bool is_local(const struct core *core, const struct notification *notification)
-{
-    const struct tcb *bound = notification->bound;
-
-    return bound && bound->core == core->id && bound->sched_context &&
-           !notification->sched_context && bound->state != THREAD_BLOCKED_ON_RECEIVE;
-}
-
-/* The current thread's notification at an address, or NULL. */
-static inline struct notification *find_local(const struct core *core, u64 *badge, unsigned right)
+/* The current thread's notification at an address, with that right; or NULL. */
+static inline struct notification *find_notification(const struct core *core, unsigned right,
+                                                     u64 *badge)
 {
     const struct user_context *context = &core->current->context;
     struct cap cap = find(core->current, context->rdi);
-    struct notification *notification;
 
     if (ipc_info_extra_caps(context->rsi) || cap.type != CAP_NOTIFICATION ||
         !(cap_rights(cap) & right))
         return NULL;
-    notification = cap_object(cap);
     *badge = cap_badge(cap);
-    return is_local(core, notification) ? notification : NULL;
+    return cap_object(cap);
+}
+
+/* What happens to this thread stays on this core: it brings its time, and is in no other queue. */
+static inline bool is_local(const struct core *core, const struct tcb *tcb)
+{
+    return tcb->core == core->id && tcb->sched_context && tcb->state != THREAD_BLOCKED_ON_RECEIVE;
+}
+
+/*
+ * A notification with a bound thread is its core's: nobody else waits for it. Any other is locked.
+ * False: it cannot be used here, and is not locked.
+ */
+static inline bool acquire(const struct core *core, struct notification *notification)
+{
+    if (notification->sched_context)
+        return false;
+    if (notification->bound)
+        return is_local(core, notification->bound);
+    return notification_try_lock(notification);
+}
+
+static inline void release(struct notification *notification)
+{
+    if (!notification->bound)
+        notification_unlock(notification);
+}
+
+/* Who, if anybody, goes on by a signal. */
+static inline const struct tcb *beneficiary(const struct notification *notification)
+{
+    const struct tcb *bound = notification->bound;
+
+    if (notification->state == NOTIFICATION_WAITING)
+        return notification->head;
+    return bound && (thread_is_blocked(bound) || bound->state == THREAD_RUNNING_VM) ? bound : NULL;
 }
 
 static void choose_again(void)
@@ -283,42 +304,45 @@ bool fastpath_signal(void)
 {
     struct core *core = this_core();
     struct notification *notification;
+    const struct tcb *woken;
+    bool is_done;
     u64 badge;
 
     if (!is_available(core))
         return false;
-    notification = find_local(core, &badge, RIGHT_WRITE);
-    if (!notification)
+    notification = find_notification(core, RIGHT_WRITE, &badge);
+    if (!notification || !acquire(core, notification))
         return false;
-    if (thread_is_blocked(notification->bound) || notification->bound->state == THREAD_RUNNING_VM) {
+    woken = beneficiary(notification);
+    is_done = !woken || is_local(core, woken);
+    if (is_done && woken)
         time_update();
+    if (is_done)
         notification_signal(notification, badge);
+    release(notification);
+    if (is_done && woken)
         choose_again();
-    } else {
-        notification_signal(notification, badge);
-    }
-    return true;
+    return is_done;
 }
 
 bool fastpath_wait(bool blocking)
 {
     struct core *core = this_core();
     struct notification *notification;
+    struct tcb *thread = core->current;
     u64 badge;
 
     if (!is_available(core))
         return false;
-    notification = find_local(core, &badge, RIGHT_READ);
-    if (!notification || notification->bound != core->current)
+    notification = find_notification(core, RIGHT_READ, &badge);
+    if (!notification || (notification->bound && notification->bound != thread) ||
+        !acquire(core, notification))
         return false;
-    if (notification_poll(notification, &core->current->context.rdi))
-        return true;
-    if (!blocking) {
-        core->current->context.rdi = 0;
-        return true;
+    notification_receive(notification, thread, blocking);
+    release(notification);
+    if (thread->state != THREAD_RUNNING) {
+        time_update();
+        choose_again();
     }
-    time_update();
-    notification_receive(notification, core->current, true);
-    choose_again();
     return true;
 }

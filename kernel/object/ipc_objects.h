@@ -24,9 +24,9 @@ struct sched_context;
 enum endpoint_state { ENDPOINT_IDLE, ENDPOINT_SENDING, ENDPOINT_RECEIVING };
 
 /*
- * The fast paths of two cores may come to one endpoint: each takes its lock bit, or goes the
- * general way, on which nobody else is in a fast path. Pairing: the acquire of endpoint_try_lock
- * with the release of endpoint_unlock.
+ * The fast paths of two cores may come to one endpoint or unbound notification: each takes its
+ * lock, or goes the general way, on which nobody else is in a fast path. Pairing: the acquire of
+ * endpoint_try_lock with the release of endpoint_unlock, and the same for notifications.
  */
 #define ENDPOINT_LOCKED 4ull
 
@@ -45,7 +45,7 @@ struct notification {
     struct tcb *bound;
     struct sched_context *sched_context;
     enum notification_state state;
-    u32 spare;
+    u32 locked; /* by a fast path; only while no thread is bound */
     u64 spare2[2];
 };
 _Static_assert(sizeof(struct notification) == 64, "published size");
@@ -153,6 +153,16 @@ void reply_send(struct reply *reply, struct tcb *replier, bool can_grant);
 /* Signals: wakes a waiter or a bound thread (also one in its guest), or marks the notification
  * active. */
 void notification_signal(struct notification *notification, u64 badge);
+
+static inline bool notification_try_lock(struct notification *notification)
+{
+    return !__atomic_exchange_n(&notification->locked, 1, __ATOMIC_ACQUIRE);
+}
+
+static inline void notification_unlock(struct notification *notification)
+{
+    __atomic_store_n(&notification->locked, 0, __ATOMIC_RELEASE);
+}
 
 /* Takes the badge of an active notification. Returns false if it is not active. */
 static inline bool notification_poll(struct notification *notification, u64 *badge)
