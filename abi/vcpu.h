@@ -15,7 +15,8 @@
  * into the guest's registers, MR25 is its activity state, MR26 the VCPU timer's deadline. The
  * answer to it carries MR27..MR34, too, if the exit reason is one that has a qualification. After a
  * notification the words of MR3..MR26 are written as well (MR3 without meaning), so that they can
- * be sent back as they are.
+ * be sent back as they are. An extended VMEnter whose rip is not the last exit's ends blocking by
+ * STI and MOV SS: the monitor has done the instruction that it covered.
  *
  * Units      deadlines are absolute TSC values of the host
  */

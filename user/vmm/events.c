@@ -83,10 +83,8 @@ enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu)
 {
     struct vcpu_message *message = vcpu->message;
 
-    if ((message->interruptibility & BLOCKED_SHADOW) != 0) {
-        message->interruptibility &= ~(uint64_t)BLOCKED_SHADOW;
-        vcpu_write_field(vcpu, VMCS_GUEST_INTERRUPTIBILITY, message->interruptibility);
-    }
+    /* The kernel ends the shadow itself, at an extended entry with another rip (abi/vcpu.h). */
+    message->interruptibility &= ~(uint64_t)BLOCKED_SHADOW;
     if ((message->rflags & RFLAGS_TF) != 0 && vcpu->events.exception == 0) {
         uint64_t dr6 = vcpu_read_field(vcpu, VCPU_FIELD_DR6);
 

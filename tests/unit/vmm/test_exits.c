@@ -825,6 +825,13 @@ static void test_stops(void **state)
     do_exit(vcpu, VMX_EXIT_CPUID, 2);
     assert_int_equal(next_injection(vcpu), EVENT_VALID | EVENT_EXCEPTION | VECTOR_DB);
     assert_int_equal(fake_field(VCPU_FIELD_DR6) & DR6_SINGLE_STEP, DR6_SINGLE_STEP);
+    /* Under an interrupt shadow: the kernel ends it, nothing is asked of it for that. */
+    vcpu_write_field(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 1);
+    vcpu->message->rflags = RFLAGS_ONE;
+    vcpu->message->interruptibility = 1;
+    do_exit(vcpu, VMX_EXIT_CPUID, 2);
+    assert_int_equal(vcpu->message->interruptibility, 0);
+    assert_int_equal(fake_field(VMCS_GUEST_INTERRUPTIBILITY), 1);
 }
 
 static void test_configuration(void **state)
