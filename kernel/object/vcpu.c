@@ -158,6 +158,13 @@ void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 
 /* --- answers to the monitor ------------------------------------------------------------------ */
 
+static __attribute__((noinline, cold)) u64 *find_buffer(const struct tcb *tcb, struct vcpu *vcpu)
+{
+    vcpu->buffer_vaddr = tcb->ipc_buffer;
+    vcpu->buffer = tcb_buffer_for_receive(tcb);
+    return vcpu->buffer;
+}
+
 /*
  * The thread's IPC buffer if it may be written. What follows from a capability's first word and the
  * address is kept, because it is asked for twice at each exit.
@@ -166,13 +173,11 @@ static inline u64 *message_buffer(const struct tcb *tcb, struct vcpu *vcpu)
 {
     u64 cap;
 
-    memcpy(&cap, &tcb->slots[TCB_IPC_BUFFER].cap, sizeof(cap));
-    if (cap != vcpu->buffer_cap || tcb->ipc_buffer != vcpu->buffer_vaddr) {
-        vcpu->buffer = tcb_buffer_for_receive(tcb);
-        vcpu->buffer_cap = cap;
-        vcpu->buffer_vaddr = tcb->ipc_buffer;
-    }
-    return vcpu->buffer;
+    __builtin_memcpy(&cap, &tcb->slots[TCB_IPC_BUFFER].cap, sizeof(cap)); /* one load */
+    if (cap == vcpu->buffer_cap && tcb->ipc_buffer == vcpu->buffer_vaddr)
+        return vcpu->buffer;
+    vcpu->buffer_cap = cap;
+    return find_buffer(tcb, vcpu);
 }
 
 /* Words 4 and up of a message lie behind the tag in the IPC buffer. */
@@ -302,7 +307,8 @@ static bool was_notified(struct tcb *thread, u64 *buffer)
 /* Only a buffer that the answer can be written to counts as one. */
 void vcpu_enter(void)
 {
-    struct tcb *thread = this_core()->current;
+    struct core *core = this_core();
+    struct tcb *thread = core->current;
     struct vcpu *vcpu = thread->vcpu;
     const struct user_context *context = &thread->context;
     u64 *buffer = message_buffer(thread, vcpu);
@@ -318,8 +324,8 @@ void vcpu_enter(void)
 
     /* A timer set too early finds nothing to do and is set anew; that is cheaper than always
      * setting it. */
-    if (vcpu->deadline < this_core()->timer_deadline)
-        this_core()->reprogram = true;
+    if (vcpu->deadline < core->timer_deadline)
+        core->reprogram = true;
     if (vcpu->activity == VCPU_ACTIVITY_HLT)
         halt(thread, vcpu);
     else
@@ -333,7 +339,7 @@ void vcpu_enter(void)
 static void deliver_exit(struct tcb *thread, struct vcpu *vcpu)
 {
     lock_this_core();
-    if (this_core()->current != thread)
+    if (__builtin_expect(this_core()->current != thread, false))
         return;
     write_exit(thread, vcpu);
     vcpu->exited = false;

@@ -75,6 +75,16 @@ static void load_area(const u8 *area, u64 components)
         __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
+/*
+ * The guest may have changed its XCR0 without an exit: QEMU has no XSETBV intercept. It is read
+ * back when it leaves the processor or somebody asks, not at each exit.
+ */
+static void keep_guest_xcr0(const struct core *core)
+{
+    if (cpu.xsave && core->guest_xcr0_loaded)
+        core->fpu_owner_vcpu->xcr0 = read_xcr0();
+}
+
 /* XCR0 becomes the guest's, or the kernel's own with NULL. */
 static void set_xcr0(struct core *core, const struct vcpu *guest)
 {
@@ -105,6 +115,7 @@ static void save_owner(struct core *core)
     if (core->fpu_owner_tcb) {
         save_area(core->fpu_owner_tcb->fpu_area, XCR0_THREADS);
     } else if (core->fpu_owner_vcpu) {
+        keep_guest_xcr0(core);
         save_area(core->fpu_owner_vcpu->fpu_area, begin_guest_transfer());
         set_xcr0(core, NULL);
     }
@@ -151,8 +162,10 @@ void fpu_thread_changed(struct tcb *tcb)
 {
     struct core *core = this_core();
 
-    if (core->guest_xcr0_loaded && core->fpu_owner_vcpu != tcb->vcpu)
+    if (core->guest_xcr0_loaded && core->fpu_owner_vcpu != tcb->vcpu) {
+        keep_guest_xcr0(core);
         set_xcr0(core, NULL);
+    }
     set_trap(core, core->fpu_owner_tcb != tcb || tcb->fpu_disabled);
 }
 
@@ -179,4 +192,10 @@ void fpu_release_vcpu(struct vcpu *vcpu)
 {
     if (this_core()->fpu_owner_vcpu == vcpu)
         release_here(0, 0);
+}
+
+void fpu_settle_xcr0(struct vcpu *vcpu)
+{
+    if (this_core()->fpu_owner_vcpu == vcpu)
+        keep_guest_xcr0(this_core());
 }

@@ -27,5 +27,7 @@ void fpu_thread_changed(struct tcb *tcb);
  * whatever core, all cores' locks; a VCPU's: on this core. */
 void fpu_release_thread(struct tcb *tcb);
 void fpu_release_vcpu(struct vcpu *vcpu);
+/* vcpu->xcr0 becomes what the guest has, which this core's processor may hold. */
+void fpu_settle_xcr0(struct vcpu *vcpu);
 
 #endif

@@ -309,3 +309,8 @@ void fpu_release_vcpu(struct vcpu *vcpu)
 {
     (void)vcpu;
 }
+
+void fpu_settle_xcr0(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}

@@ -60,6 +60,11 @@ void fpu_release_vcpu(struct vcpu *vcpu)
     fpu_releases++;
 }
 
+void fpu_settle_xcr0(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 {
     vcpu->deadline = deadline;

@@ -49,7 +49,6 @@ static struct vmcb host_vmcbs[CONFIG_MAX_CORES] __attribute__((aligned(4096)));
 static u8 msr_permissions[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static u32 nr_asids;
 static bool has_tsc_aux;
-static bool has_xsave;
 
 static struct svm_core *svm_core(void)
 {
@@ -109,7 +108,6 @@ bool svm_probe(void)
     nr_asids = features.ebx;
     nested_has_1g = paging_has_1g();
     has_tsc_aux = cpu_has_rdtscp();
-    has_xsave = cpu_has_xsave();
     msr_permissions_init();
     return true;
 }
@@ -347,9 +345,11 @@ static void accept_entry(struct vcpu *vcpu, struct svm_core *core)
  * in long mode yet and gets there only by writing CR4, which exits; until then it runs without the
  * bits.
  */
-static u64 efer_to_hide(const struct vmcb_save *save)
+static inline u64 efer_to_hide(const struct vmcb_save *save)
 {
-    return (save->cr4 & CR4_PAE) || (save->cr0 & CR0_PG) ? 0 : save->efer & (EFER_LME | EFER_LMA);
+    if (__builtin_expect((save->cr4 & CR4_PAE) != 0, true) || (save->cr0 & CR0_PG))
+        return 0;
+    return save->efer & (EFER_LME | EFER_LMA);
 }
 
 static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
@@ -377,8 +377,6 @@ static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
 
     vmcb->save.efer |= hidden;
     vmcb->control.event_injection = 0;
-    if (has_xsave)
-        vcpu->xcr0 = read_xcr0(); /* QEMU has no XSETBV intercept */
     state->entry_info &= ~EVENT_VALID;
     if (entry_was_refused(vmcb))
         return invalid_state(vcpu, has_shadow);
@@ -413,7 +411,7 @@ static void svm_decode_state(struct vcpu *vcpu, u64 words[4])
     words[0] = save->cr0;
     words[1] = save->cr4;
     words[2] = save->efer & ~EFER_SVME;
-    words[3] = svm_access_rights(&save->cs);
+    words[3] = svm_rights(save->cs.attributes);
 }
 
 const struct virt_backend svm_backend = {

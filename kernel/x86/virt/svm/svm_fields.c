@@ -152,24 +152,10 @@ static void *field_address(struct vcpu *vcpu, const struct field *field)
 
 /* --- segments -------------------------------------------------------------------------------- */
 
-#define RIGHTS_PRESENT  0x80u
-#define RIGHTS_UNUSABLE 0x10000u
-
-static u64 rights_from_attributes(u16 attributes)
-{
-    u64 rights = (attributes & 0xffu) | (u64)((attributes >> 8) & 0xfu) << 12;
-
-    return attributes & RIGHTS_PRESENT ? rights : rights | RIGHTS_UNUSABLE;
-}
 
 static u16 attributes_from_rights(u64 rights)
 {
-    return rights & RIGHTS_UNUSABLE ? 0 : (u16)((rights & 0xff) | ((rights >> 12) & 0xf) << 8);
-}
-
-u64 svm_access_rights(const struct vmcb_segment *segment)
-{
-    return rights_from_attributes(segment->attributes);
+    return rights & VMX_AR_UNUSABLE ? 0 : (u16)((rights & 0xff) | ((rights >> 12) & 0xf) << 8);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -183,12 +169,14 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
         return false;
     if (field->conversion == DEBUG)
         svm_debug_sync(vcpu);
+    if (field->conversion == XCR0)
+        fpu_settle_xcr0(vcpu);
     memcpy(&raw, field_address(vcpu, field), field->width);
 
     switch (field->conversion) {
     case RIGHTS:
     case SS_RIGHTS:
-        *value = rights_from_attributes((u16)raw);
+        *value = svm_rights((u16)raw);
         break;
     case EFER:
         *value = raw & ~EFER_SVME;

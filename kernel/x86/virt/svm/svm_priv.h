@@ -73,7 +73,14 @@ bool svm_read_field(struct vcpu *vcpu, u64 field, u64 *value);
 bool svm_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
 bool svm_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
 bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value);
-u64 svm_access_rights(const struct vmcb_segment *segment);
+
+/* Segment attributes as VMX access rights. */
+static inline u64 svm_rights(u16 attributes)
+{
+    u64 rights = (attributes & 0xffu) | (u64)((attributes >> 8) & 0xfu) << 12;
+
+    return attributes & VMX_AR_P ? rights : rights | VMX_AR_UNUSABLE;
+}
 
 /* svm_exits.c: turns the VMCB's exit into vcpu->exit. */
 enum guest_outcome svm_exit(struct vcpu *vcpu);
