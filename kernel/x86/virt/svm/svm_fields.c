@@ -152,7 +152,6 @@ static void *field_address(struct vcpu *vcpu, const struct field *field)
 
 /* --- segments -------------------------------------------------------------------------------- */
 
-
 static u16 attributes_from_rights(u64 rights)
 {
     return rights & VMX_AR_UNUSABLE ? 0 : (u16)((rights & 0xff) | ((rights >> 12) & 0xf) << 8);
