@@ -317,7 +317,7 @@ static bool same_contents(const struct gpt_header *a, const struct gpt_header *b
 static void check_backup(const struct gpt_header *primary, const struct partition_disk *disk,
                          struct partition_fault *fault)
 {
-    struct gpt_header backup;
+    struct gpt_header backup = { 0 };
 
     if (!read_header(&backup, disk, primary->alternate, fault)) {
         return;
@@ -331,7 +331,7 @@ static void check_backup(const struct gpt_header *primary, const struct partitio
 
 bool gpt_read(struct partition_table *table, const struct partition_disk *disk)
 {
-    struct gpt_header primary, backup;
+    struct gpt_header primary = { 0 }, backup = { 0 };
     uint64_t alternate = disk->nr_sectors - 1;
 
     if (read_header(&primary, disk, GPT_PRIMARY_SECTOR, &table->primary)) {

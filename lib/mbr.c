@@ -156,7 +156,7 @@ static void read_logical(struct mbr_reading *reading)
     const uint8_t *sector = reading->disk->buffer;
     uint32_t number = MBR_FIRST_LOGICAL;
     struct mbr_entry next = { 0 };
-    uint64_t link;
+    uint64_t link = 0;
 
     do {
         struct mbr_entry partition;
