@@ -16,7 +16,8 @@
  *            capabilities use up the slots in the order OBJECTS, IMAGES, IRQS, PORTS, then the CAPS
  *            whose cnode is none, each row from the slot at which the row before it ended.
  * Owners     Objects belong to init (PLAN_OWNER_INIT) or to component n, which is row n - 1 of the
- *            table COMPONENTS. A plan never connects two components: init refuses one that does
+ *            table COMPONENTS. Two components are connected by the rows of the table CHANNELS and
+ *            by nothing else: init refuses a plan that does it in another way
  *            (user/init/plan_check.h has the rules).
  * Trust      init treats a plan as data that may be wrong: everything is bounded before use.
  * Layout     fixed-width little-endian fields at natural alignment, no padding; rows of a table
@@ -29,7 +30,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC   0x6e616c702e6b6c62ull /* "blk.plan" in memory */
-#define PLAN_VERSION 1u
+#define PLAN_VERSION 2u
 
 #define PLAN_PAGE_BYTES 4096u
 
@@ -61,6 +62,7 @@ enum plan_table_id {
     PLAN_TABLE_BINDINGS, /* IRQ handler to notification */
     PLAN_TABLE_CONTEXTS, /* scheduling contexts */
     PLAN_TABLE_THREADS,  /* configured in this order, then started in this order */
+    PLAN_TABLE_CHANNELS, /* what two components share; creates nothing, allows rows of the others */
     PLAN_NR_TABLES
 };
 
@@ -111,7 +113,8 @@ struct plan_header {
 };
 
 enum plan_component_kind {
-    PLAN_COMPONENT_VM = 1, /* a virtual machine with its monitor */
+    PLAN_COMPONENT_VM = 1,     /* a virtual machine with its monitor */
+    PLAN_COMPONENT_SERVER = 2, /* a program that serves others through channels */
 };
 
 struct plan_component {
@@ -237,6 +240,25 @@ struct plan_thread {
     uint32_t max_priority; /* MCP */
 };
 
+/* One end of a channel. */
+struct plan_channel_end {
+    uint32_t owner;
+    uint32_t notification; /* slot of this end's own, signalled by the other end ... */
+    uint64_t badge;        /* ... with exactly this badge; not 0 */
+};
+
+/*
+ * Two components share frames, all of one row of OBJECTS, and may signal each other. Either end may
+ * own the frames.
+ */
+struct plan_channel {
+    uint32_t name;
+    uint32_t frames; /* slot of the first */
+    uint32_t count;
+    uint32_t reserved;
+    struct plan_channel_end ends[2];
+};
+
 _Static_assert(sizeof(struct plan_supervisor) == 40, "layout");
 _Static_assert(sizeof(struct plan_header) == 32 + PLAN_NR_TABLES * 8 + 24 + 40, "layout");
 _Static_assert(sizeof(struct plan_component) == 8, "layout");
@@ -251,5 +273,6 @@ _Static_assert(sizeof(struct plan_mapping) == 24, "layout");
 _Static_assert(sizeof(struct plan_binding) == 8, "layout");
 _Static_assert(sizeof(struct plan_context) == 40, "layout");
 _Static_assert(sizeof(struct plan_thread) == 96, "layout");
+_Static_assert(sizeof(struct plan_channel) == 48, "layout");
 
 #endif

@@ -59,7 +59,8 @@ vms:
 def make_image(build, folder, way):
     components = os.path.join(folder, "components")
     os.makedirs(components, exist_ok=True)
-    shutil.copy(os.path.join(build, "user", "init.elf"), components)
+    for program in ("init.elf", "console.elf"):
+        shutil.copy(os.path.join(build, "user", program), components)
     shutil.copy(os.path.join(build, "bad-monitors", f"bad-monitor-{way}.elf"),
                 os.path.join(components, "vmm.elf"))
     # No monitor here reads it, but the tool wants to see a kernel.

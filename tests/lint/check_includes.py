@@ -20,8 +20,8 @@ MAP = [
     ("lib/", ["lib/", "abi/"]),
     ("kernel/", ["kernel/", "abi/", "lib/"]),
     ("user/", ["user/", "abi/", "lib/", "sel4/"]),
-    # The host tool lays out what init and the monitor read.
-    ("tools/", ["tools/", "abi/", "lib/", "user/init/", "user/vmm/config.h"]),
+    # The host tool lays out what init, the monitor and the servers read.
+    ("tools/", ["tools/", "abi/", "lib/", "user/init/", "user/vmm/config.h", "user/libserver/"]),
     ("tests/", [""]),
 ]
 COMPILER_HEADERS = {

@@ -18,6 +18,7 @@ FREE_RUNNING = ["-accel", "tcg,thread=multi"]
 # One instruction is one nanosecond, and the wall clock has no influence.
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
 CONTROL_C = "\x03"
+ESCAPE = "\x1d"  # Ctrl-], of the console server
 
 
 class Failure(Exception):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Tests of whole systems: run.py BUILD-DIRECTORY TEST. Each boots systems/linux in QEMU.
+"""Tests of whole systems: run.py BUILD-DIRECTORY TEST. Each boots a system in QEMU.
 
 The console's log is kept in BUILD-DIRECTORY/test-logs/system/. `run.py BUILD-DIRECTORY --list`
 names the tests.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 import guest_log
-from machine import COUNTED, MINIMUM_CPU, Failure, Machine, Shell
+from machine import CONTROL_C, COUNTED, ESCAPE, MINIMUM_CPU, Failure, Machine, Shell
 
 # What no test wants to see: our kernel, a monitor or the guest's kernel in trouble.
 CRASH = (r"^panic|PANIC|assertion failed|its monitor stopped|crashed:|could not be started"
@@ -41,10 +41,10 @@ class Context:
     def log(self, suffix=""):
         return os.path.join(self.logs, f"{self.name}{suffix}.log")
 
-    def direct(self):
+    def direct(self, system="linux"):
         """Boot by multiboot 1, as QEMU does it."""
         return ["-kernel", self.path("kernel", "bulkhead.elf"),
-                "-initrd", self.path("systems", "linux", "image.elf")]
+                "-initrd", self.path("systems", system, "image.elf")]
 
     def iso(self):
         """Boot by multiboot 2, from a CD image that GRUB is on."""
@@ -159,6 +159,42 @@ def test_iso_uefi(context):
         sys.exit(77)
     with context.system(boot=context.iso() + context.uefi_firmware()) as machine:
         boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
+def switch(machine, key, name):
+    """Gives the keyboard to another VM."""
+    machine.send(ESCAPE + key)
+    machine.expect(rf"^\[console\] the keyboard goes to {name}$")
+
+
+def test_two(context):
+    """Two VMs share the console; one floods it and is switched off, and the other goes on."""
+    with context.system(boot=context.direct("two"), cores=2) as machine:
+        machine.expect(r"^\[console\] the keyboard goes to one;")
+        one = boot_to_shell(machine)
+        one.check("echo $((6 * 7))", "42")
+        switch(machine, "n", "two")
+        two = Shell(machine)
+        two.wait(never=CRASH)
+        two.check("echo $((6 * 8))", "48")
+        # A flood of whole lines, seen with its owner's name while the other one works.
+        machine.send("while :; do echo fl''ood; done\n")
+        machine.expect(r"^flood$")
+        switch(machine, "1", "one")
+        machine.expect(r"^two\| flood$", never=r"^one\| flood$")
+        machine.send("echo be''hind the flood\n")
+        machine.expect(r"^behind the flood$", never=CRASH)
+        switch(machine, "2", "two")
+        machine.send(CONTROL_C)
+        two.wait(never=CRASH)
+        machine.send("poweroff\n")
+        machine.expect(r"vm 'two': powered off", never=CRASH)
+        switch(machine, "p", "one")
+        one.wait(never=CRASH)
+        one.check("echo $((6 * 9))", "54")
+        machine.send("poweroff\n")
+        machine.expect(r"vm 'one': powered off", never=CRASH)
+        machine.expect(r"all virtual machines have ended")
 
 
 TESTS = {name.removeprefix("test_").replace("_", "-"): function

@@ -226,6 +226,11 @@ void builder_thread(struct builder *builder, struct plan_thread thread)
     add_row(builder, PLAN_TABLE_THREADS, &thread, sizeof(thread));
 }
 
+void builder_channel(struct builder *builder, struct plan_channel channel)
+{
+    add_row(builder, PLAN_TABLE_CHANNELS, &channel, sizeof(channel));
+}
+
 /* --- Paging structures -------------------------------------------------------------------------
  */
 
@@ -400,6 +405,19 @@ static void resolve_spaces(struct builder *builder)
     }
 }
 
+static void resolve_channels(struct builder *builder)
+{
+    struct plan_channel *channels = ROWS(builder, PLAN_TABLE_CHANNELS, struct plan_channel);
+
+    for (uint32_t i = 0; i < builder->header.tables[PLAN_TABLE_CHANNELS].count; i++) {
+        channels[i].frames = slot_of(builder, channels[i].frames);
+        for (unsigned end = 0; end < 2; end++) {
+            channels[i].ends[end].notification =
+                slot_of(builder, channels[i].ends[end].notification);
+        }
+    }
+}
+
 static void resolve_others(struct builder *builder)
 {
     struct plan_binding *bindings = ROWS(builder, PLAN_TABLE_BINDINGS, struct plan_binding);
@@ -489,6 +507,7 @@ struct buffer builder_finish(struct builder *builder)
     place_copies(builder, &copies);
     resolve_spaces(builder);
     resolve_threads(builder);
+    resolve_channels(builder);
     resolve_others(builder);
     lay_out_image(builder);
     return write_plan(builder);

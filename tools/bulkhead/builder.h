@@ -69,6 +69,7 @@ void builder_fill_tsc_mhz(struct builder *builder, uint32_t frame, uint64_t offs
 void builder_bind(struct builder *builder, uint32_t irq, uint32_t notification);
 void builder_context(struct builder *builder, struct plan_context context);
 void builder_thread(struct builder *builder, struct plan_thread thread);
+void builder_channel(struct builder *builder, struct plan_channel channel);
 
 /* Half-open range of addresses that is mapped with pages of 2^page_bits bytes. */
 struct builder_range {

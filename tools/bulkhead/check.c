@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "tools/bulkhead/console.h"
+#include "user/libserver/server.h"
 #include "user/vmm/config.h"
 
-#define MAX_VMS       1u /* later: as many as there are serial channels */
+#define MAX_VMS       SERVER_MAX_CLIENTS
 #define MAX_CORES     64u
-#define MAX_PRIORITY  254u
+#define MAX_PRIORITY  253u /* servers run above */
 #define MIN_BUDGET_US 20u
 #define MAX_PERIOD_US (3600ull * 1000000)
 #define MEBIBYTE      (1ull << 20)
@@ -23,6 +25,14 @@ static void rule_name_length(struct report *report, const struct model_vm *vm)
     if (vm->name.text != NULL && strlen(vm->name.text) >= VMM_NAME_BYTES) {
         report_error(report, vm->name.at, "the name has %zu characters; expected at most %u",
                      strlen(vm->name.text), VMM_NAME_BYTES - 1);
+    }
+}
+
+static void rule_name_is_free(struct report *report, const struct model_vm *vm)
+{
+    if (vm->name.text != NULL && strcmp(vm->name.text, CONSOLE_NAME) == 0) {
+        report_error(report, vm->name.at, "'%s' is the console server; expected another name",
+                     CONSOLE_NAME);
     }
 }
 
@@ -147,15 +157,14 @@ static void rule_images_fit(struct report *report, const struct model_vm *vm)
 }
 
 static const vm_rule vm_rules[] = {
-    rule_name_length, rule_memory,       rule_vcpus,  rule_cores,  rule_priority,
+    rule_name_length, rule_name_is_free, rule_memory, rule_vcpus,  rule_cores,      rule_priority,
     rule_time,        rule_command_line, rule_kernel, rule_initrd, rule_images_fit,
 };
 
 static void rule_number_of_vms(struct report *report, const struct model *model)
 {
     if (model->nr_vms > MAX_VMS) {
-        report_error(report, model->vms[MAX_VMS].at,
-                     "this version runs one VM; expected no second");
+        report_error(report, model->vms[MAX_VMS].at, "too many VMs; expected at most %u", MAX_VMS);
     }
 }
 
@@ -178,10 +187,51 @@ static void rule_names_differ(struct report *report, const struct model *model)
     }
 }
 
+/* A core's time that VMs are promised, in millionths; round-robin ones are promised none. */
+static uint64_t promised(const struct model_vm *vm, uint64_t core)
+{
+    uint64_t threads = 0;
+
+    for (uint64_t i = 0; vm->cores.count != 0 && i < vm->vcpus.value && i < VMM_MAX_VCPUS; i++) {
+        threads += vm->cores.values[i % vm->cores.count] == core;
+    }
+    if (vm->period.value == 0 || vm->period.value > MAX_PERIOD_US ||
+        vm->budget.value >= vm->period.value) {
+        return 0;
+    }
+    return threads * (vm->budget.value * 1000000 / vm->period.value);
+}
+
+static void rule_core_is_enough(struct report *report, const struct model *model, uint64_t core)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        uint64_t share = promised(&model->vms[i], core);
+
+        sum += share;
+        if (sum > 1000000 && share != 0) {
+            report_error(report, model->vms[i].budget.at,
+                         "with this one the budgets on core %llu add up to %llu %% of its time; "
+                         "expected at most 100 %%",
+                         (unsigned long long)core, (unsigned long long)(sum + 9999) / 10000);
+            return;
+        }
+    }
+}
+
+static void rule_cores_are_enough(struct report *report, const struct model *model)
+{
+    for (uint64_t core = 0; core < MAX_CORES; core++) {
+        rule_core_is_enough(report, model, core);
+    }
+}
+
 void check_model(struct report *report, const struct model *model)
 {
     rule_number_of_vms(report, model);
     rule_names_differ(report, model);
+    rule_cores_are_enough(report, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
         for (size_t rule = 0; rule < sizeof(vm_rules) / sizeof(vm_rules[0]); rule++) {
             vm_rules[rule](report, &model->vms[i]);

@@ -4,13 +4,11 @@
 #include <string.h>
 
 #include "abi/bootinfo.h"
+#include "tools/bulkhead/console.h"
+#include "tools/bulkhead/server.h"
 #include "user/init/plan_check.h"
+#include "user/libserver/console.h"
 #include "user/vmm/config.h"
-
-#define RIGHT_WRITE       1u
-#define RIGHT_READ        2u
-#define RIGHT_GRANT_REPLY 8u
-#define RIGHTS_ALL        15u
 
 /* Where init fills frames: in a PML4 entry of its own, far from the image and what follows it. */
 #define SCRATCH_ADDRESS (1ull << 39)
@@ -26,15 +24,6 @@ enum supervisor_slot {
 /* Twentieth part of a core: enough to report, too little to disturb when a monitor goes mad. */
 #define SUPERVISOR_BUDGET_US 5000u
 #define SUPERVISOR_PERIOD_US 100000u
-
-/* A scheduling context of 256 bytes has 8 refills more than the two that each has. */
-#define CONTEXT_BITS  8u
-#define EXTRA_REFILLS 8u
-
-/* The legacy serial port. */
-#define SERIAL_FIRST 0x3f8u
-#define SERIAL_LAST  0x3ffu
-#define SERIAL_PIN   4u
 
 /* Slots of the initial CNode that others than the plan and the image use: a generous guess. */
 #define BOOT_SLOTS 1024u
@@ -136,33 +125,6 @@ static void vm_make_objects(struct vm_build *build)
                                   vm->initrd.bytes, vm->initrd.length);
 }
 
-static uint16_t page_attributes(bool execute)
-{
-    return execute ? 0 : PLAN_ATTRIBUTE_EXECUTE_NEVER;
-}
-
-static const char *segment_name(const struct program_segment *segment)
-{
-    if (segment->write) {
-        return "vmm.data";
-    }
-    return segment->execute ? "vmm.text" : "vmm.rodata";
-}
-
-static void vm_load_program(struct vm_build *build, const struct program *program)
-{
-    for (size_t i = 0; i < program->nr_segments; i++) {
-        const struct program_segment *segment = &program->segments[i];
-        uint64_t pages = (segment->memory_bytes + PLAN_PAGE_BYTES - 1) / PLAN_PAGE_BYTES;
-        uint32_t frames = vm_object(build, segment_name(segment), seL4_X86_4K, 0, pages);
-
-        builder_fill(build->builder, frames, segment->bytes, segment->file_bytes);
-        builder_map(build->builder, build->vspace, frames, segment->address,
-                    segment->write ? RIGHT_READ | RIGHT_WRITE : RIGHT_READ,
-                    page_attributes(segment->execute));
-    }
-}
-
 static void vm_write_config(struct vm_build *build)
 {
     const struct model_vm *vm = build->vm;
@@ -223,6 +185,7 @@ static void vm_make_paging(struct vm_build *build, const struct program *program
     const struct builder_range own[] = {
         { program->segments[0].address, program_end(program), seL4_PageBits },
         { VMM_CONFIG_VADDR, buffer_address(build->nr_vcpus), seL4_PageBits },
+        { VMM_CONSOLE_VADDR, VMM_CONSOLE_VADDR + sizeof(struct console_channel), seL4_PageBits },
         { VMM_KERNEL_VADDR, VMM_KERNEL_VADDR + vm->kernel.length, seL4_PageBits },
         { VMM_INITRD_VADDR, VMM_INITRD_VADDR + vm->initrd.length, seL4_PageBits },
         { VMM_RAM_VADDR, VMM_RAM_VADDR + low, seL4_LargePageBits },
@@ -239,23 +202,6 @@ static void vm_make_paging(struct vm_build *build, const struct program *program
                    guest, sizeof(guest) / sizeof(guest[0]));
     vm_map_guest(build, build->ram_low, 0);
     vm_map_guest(build, build->ram_high, VMM_RAM_HIGH_BASE);
-}
-
-static void vm_give_devices(struct vm_build *build)
-{
-    struct builder *builder = build->builder;
-    uint32_t port = builder_port(builder, build->owner, part_name(build, "serial-port"),
-                                 SERIAL_FIRST, SERIAL_LAST);
-    uint32_t irq = builder_irq(
-        builder,
-        (struct plan_irq){ .owner = build->owner, .pin = SERIAL_PIN, .vector = SERIAL_PIN },
-        part_name(build, "serial-irq"));
-
-    builder_bind(builder, irq,
-                 builder_copy(builder, build->vcpus[0].notification, RIGHT_READ | RIGHT_WRITE,
-                              VMM_BADGE_SERIAL));
-    builder_cap(builder, build->cnode, VMM_SLOT_SERIAL_PORT, port, RIGHTS_ALL, 0);
-    builder_cap(builder, build->cnode, VMM_SLOT_SERIAL_IRQ, irq, RIGHTS_ALL, 0);
 }
 
 static void vcpu_give(struct vm_build *build, unsigned index, enum vmm_vcpu_slot which,
@@ -319,8 +265,23 @@ static void vm_make_thread(struct vm_build *build, const struct program *program
                    });
 }
 
-static void compile_vm(struct builder *builder, const struct model_vm *vm, uint32_t supervisor,
-                       const struct program *program)
+/* The VM's end of its channel to the console. */
+static struct server_client vm_as_console_client(const struct vm_build *build)
+{
+    return (struct server_client){
+        .name = build->vm->name.text,
+        .owner = build->owner,
+        .vspace = build->vspace,
+        .cnode = build->cnode,
+        .notification = build->vcpus[0].notification,
+        .address = VMM_CONSOLE_VADDR,
+        .slot = VMM_SLOT_CONSOLE,
+        .badge = VMM_BADGE_SERIAL,
+    };
+}
+
+static struct server_client compile_vm(struct builder *builder, const struct model_vm *vm,
+                                       uint32_t supervisor, const struct program *program)
 {
     struct vm_build build = {
         .builder = builder,
@@ -331,17 +292,17 @@ static void compile_vm(struct builder *builder, const struct model_vm *vm, uint3
 
     build.owner = builder_component(builder, vm->name.text, PLAN_COMPONENT_VM);
     vm_make_objects(&build);
-    vm_load_program(&build, program);
+    load_program(builder, build.owner, build.vspace, part_name(&build, "vmm"), program);
     vm_write_config(&build);
     vm_map_frames(&build);
     vm_make_paging(&build, program);
     vm_give_caps(&build);
-    vm_give_devices(&build);
     build.fault_endpoint = builder_copy(builder, supervisor, RIGHT_WRITE | RIGHT_GRANT_REPLY,
                                         build.owner | PLAN_BADGE_FAULT);
     for (unsigned i = 0; i < build.nr_vcpus; i++) {
         vm_make_thread(&build, program, i);
     }
+    return vm_as_console_client(&build);
 }
 
 /* --- init's own part ---------------------------------------------------------------------------
@@ -432,14 +393,16 @@ static bool check_own_plan(struct report *report, const struct buffer *bytes)
 bool compile_system(struct report *report, const struct model *model,
                     const struct components *components, struct compiled *compiled)
 {
+    struct server_client *clients = arena_take(report->arena, model->nr_vms * sizeof(*clients));
     struct builder builder;
     uint32_t supervisor;
 
     builder_init(&builder, report->arena);
     supervisor = compile_init(&builder, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
-        compile_vm(&builder, &model->vms[i], supervisor, &components->vmm);
+        clients[i] = compile_vm(&builder, &model->vms[i], supervisor, &components->vmm);
     }
+    compile_console(&builder, supervisor, &components->console, clients, model->nr_vms);
     compiled->plan = builder_finish(&builder);
     compiled->files = builder.files;
     return check_slot_limit(report, model, (const struct plan_header *)compiled->plan.bytes,

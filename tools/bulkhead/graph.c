@@ -97,11 +97,16 @@ static void print_devices(const struct plan *plan, uint32_t owner, FILE *to)
 
 static void print_owner(const struct plan *plan, uint32_t owner, FILE *to)
 {
+    bool is_vm = owner != PLAN_OWNER_INIT && plan->components[owner - 1].kind == PLAN_COMPONENT_VM;
+
     fprintf(to, "  subgraph cluster_%u {\n    label=\"%s\";\n", owner,
             plan_owner_name(plan, owner));
     fprintf(to, "    c%u [shape=component, style=filled, fillcolor=lightgrey, label=\"%s\"];\n",
-            owner, owner == PLAN_OWNER_INIT ? "init" : "monitor");
-    if (owner != PLAN_OWNER_INIT) {
+            owner,
+            owner == PLAN_OWNER_INIT ? "init"
+            : is_vm                  ? "monitor"
+                                     : "server");
+    if (is_vm) {
         fprintf(to, "    g%u [shape=house, label=\"guest\"];\n", owner);
     }
     print_objects(plan, owner, to);
@@ -163,17 +168,30 @@ static void print_mappings(const struct plan *plan, FILE *to)
     }
 }
 
+static void print_channels(const struct plan *plan, FILE *to)
+{
+    for (uint32_t i = 0; i < plan->nr_channels; i++) {
+        const struct plan_channel *channel = &plan->channels[i];
+
+        fprintf(to, "  c%u -> c%u [dir=both, color=blue, penwidth=2, label=\"%s\\n",
+                channel->ends[0].owner, channel->ends[1].owner, plan_name(plan, channel->name));
+        print_amount(to, (uint64_t)channel->count * PLAN_PAGE_BYTES);
+        fputs(" rw\"];\n", to);
+    }
+}
+
 void graph_print(const struct plan *plan, FILE *to)
 {
     fprintf(to,
             "digraph \"%s\" {\n  rankdir=LR;\n  node [fontname=\"sans-serif\", fontsize=10];\n"
             "  edge [fontname=\"sans-serif\", fontsize=9];\n"
-            "  label=\"%s: capabilities (solid) and mappings (dashed)\";\n",
+            "  label=\"%s: capabilities (solid), mappings (dashed), channels (blue)\";\n",
             plan_name(plan, plan->header->name), plan_name(plan, plan->header->name));
     for (uint32_t owner = 0; owner <= plan->nr_components; owner++) {
         print_owner(plan, owner, to);
     }
     print_caps(plan, to);
     print_mappings(plan, to);
+    print_channels(plan, to);
     fputs("}\n", to);
 }

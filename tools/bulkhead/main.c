@@ -20,6 +20,7 @@
 #include "tools/bulkhead/emit.h"
 #include "tools/bulkhead/file.h"
 #include "tools/bulkhead/graph.h"
+#include "user/libserver/server.h"
 #include "user/vmm/config.h"
 
 enum exit_code {
@@ -67,7 +68,8 @@ static const char usage[] =
     "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
     "      --artifacts DIR   look here for files that are not beside FILE; may be repeated\n"
     "                        (default: guest/ in the build tree that bulkhead is in)\n"
-    "      --components DIR  init.elf and vmm.elf (default: user/ in that build tree)\n"
+    "      --components DIR  init.elf, vmm.elf and console.elf (default: user/ in that build "
+    "tree)\n"
     "      --kernel FILE     for --iso (default: kernel/bulkhead.elf in that build tree)\n"
     "  -h, --help            this text\n"
     "\n"
@@ -209,11 +211,18 @@ static enum exit_code compile(struct run *run)
     if (code == EXIT_GOOD) {
         code = read_component(run, "vmm.elf", &run->components.vmm);
     }
+    if (code == EXIT_GOOD) {
+        code = read_component(run, "console.elf", &run->components.console);
+    }
     if (code != EXIT_GOOD) {
         return code;
     }
     if (program_end(&run->components.vmm) > VMM_CONFIG_VADDR) {
         return complain(EXIT_ENVIRONMENT, "vmm.elf", "it reaches into the addresses of its data");
+    }
+    if (program_end(&run->components.console) > SERVER_CONFIG_VADDR) {
+        return complain(EXIT_ENVIRONMENT, "console.elf",
+                        "it reaches into the addresses of its data");
     }
     return compile_system(&run->report, &run->model, &run->components, &run->compiled)
                ? EXIT_GOOD

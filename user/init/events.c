@@ -9,15 +9,25 @@
 
 void events_init(struct events *events, const struct plan *plan)
 {
-    *events = (struct events){ .running = plan->nr_components };
+    *events = (struct events){ 0 };
+    for (uint32_t i = 0; i < plan->nr_components; i++) {
+        events->running += plan->components[i].kind == PLAN_COMPONENT_VM;
+    }
 }
 
-static void say(char line[EVENT_LINE_BYTES], const char *name, const char *format, ...)
+/* The component that a message is about. */
+struct subject {
+    const char *name;
+    bool is_vm;
+};
+
+static void say(char line[EVENT_LINE_BYTES], const struct subject *subject, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void say(char line[EVENT_LINE_BYTES], const char *name, const char *format, ...)
+static void say(char line[EVENT_LINE_BYTES], const struct subject *subject, const char *format, ...)
 {
-    int length = format_text(line, EVENT_LINE_BYTES, "vm '%.40s': ", name);
+    int length = format_text(line, EVENT_LINE_BYTES,
+                             "%s '%.40s': ", subject->is_vm ? "vm" : "server", subject->name);
     va_list arguments;
 
     va_start(arguments, format);
@@ -38,70 +48,73 @@ static bool note(struct event_state *state)
     return is_worth_reporting(state->messages);
 }
 
-static bool end(struct events *events, struct event_state *state)
+static bool end(struct events *events, struct event_state *state, const struct subject *subject)
 {
     state->ended = true;
-    events->running--;
+    events->running -= subject->is_vm;
     return true;
 }
 
 #define HEX(word) (unsigned long long)(word)
 
 /* What a monitor says about its VM. */
-static bool take_report(struct events *events, struct event_state *state, const char *name,
-                        const struct event_message *message, char line[EVENT_LINE_BYTES])
+static bool take_report(struct events *events, struct event_state *state,
+                        const struct subject *subject, const struct event_message *message,
+                        char line[EVENT_LINE_BYTES])
 {
     const uint64_t *words = message->words;
 
     switch (message->label) {
     case VMM_REPORT_POWEROFF:
-        say(line, name, "powered off");
-        return end(events, state);
+        say(line, subject, "powered off");
+        return end(events, state, subject);
     case VMM_REPORT_REBOOT:
-        say(line, name, "rebooting");
+        say(line, subject, "rebooting");
         return note(state);
     case VMM_REPORT_CRASH:
-        say(line, name, "crashed: reason 0x%llx, rip 0x%llx, detail 0x%llx", HEX(words[1]),
+        say(line, subject, "crashed: reason 0x%llx, rip 0x%llx, detail 0x%llx", HEX(words[1]),
             HEX(words[2]), HEX(words[3]));
-        return end(events, state);
+        return end(events, state, subject);
     case VMM_REPORT_REFUSED:
-        say(line, name, "could not be started: cause 0x%llx, detail 0x%llx", HEX(words[1]),
+        say(line, subject, "could not be started: cause 0x%llx, detail 0x%llx", HEX(words[1]),
             HEX(words[3]));
-        return end(events, state);
+        return end(events, state, subject);
     default:
-        say(line, name, "its monitor sends nonsense");
+        say(line, subject, "its monitor sends nonsense");
         return note(state);
     }
 }
 
 /* What the kernel says about a monitor's thread, which stands still from then on. */
-static bool take_fault(struct events *events, struct event_state *state, const char *name,
-                       const struct event_message *message, char line[EVENT_LINE_BYTES])
+static bool take_fault(struct events *events, struct event_state *state,
+                       const struct subject *subject, const struct event_message *message,
+                       char line[EVENT_LINE_BYTES])
 {
+    const char *who = subject->is_vm ? "its monitor" : "its program";
     const uint64_t *words = message->words;
 
     switch (message->label) {
     case seL4_Fault_CapFault:
-        say(line, name, "its monitor stopped: capability fault at rip 0x%llx, cptr 0x%llx",
+        say(line, subject, "%s stopped: capability fault at rip 0x%llx, cptr 0x%llx", who,
             HEX(words[seL4_CapFault_IP]), HEX(words[seL4_CapFault_Addr]));
         break;
     case seL4_Fault_UnknownSyscall:
-        say(line, name, "its monitor stopped: unknown system call");
+        say(line, subject, "%s stopped: unknown system call", who);
         break;
     case seL4_Fault_UserException:
-        say(line, name, "its monitor stopped: exception %llu at rip 0x%llx, error code 0x%llx",
+        say(line, subject, "%s stopped: exception %llu at rip 0x%llx, error code 0x%llx", who,
             HEX(words[seL4_UserException_Number]), HEX(words[seL4_UserException_FaultIP]),
             HEX(words[seL4_UserException_Code]));
         break;
     case seL4_Fault_VMFault:
-        say(line, name, "its monitor stopped: page fault at rip 0x%llx, address 0x%llx",
+        say(line, subject, "%s stopped: page fault at rip 0x%llx, address 0x%llx", who,
             HEX(words[0]), HEX(words[1]));
         break;
     default:
-        say(line, name, "its monitor stopped: fault %llu", HEX(message->label));
+        say(line, subject, "%s stopped: fault %llu", who, HEX(message->label));
         break;
     }
-    return end(events, state);
+    return end(events, state, subject);
 }
 
 bool events_take(struct events *events, const struct plan *plan,
@@ -109,7 +122,7 @@ bool events_take(struct events *events, const struct plan *plan,
 {
     uint64_t number = message->badge & ~PLAN_BADGE_FAULT;
     struct event_state *state;
-    const char *name;
+    struct subject subject;
 
     if (number == 0 || number > plan->nr_components || number > EVENTS_MAX_COMPONENTS) {
         format_text(line, EVENT_LINE_BYTES, "message from nobody: badge 0x%llx",
@@ -120,8 +133,11 @@ bool events_take(struct events *events, const struct plan *plan,
     if (state->ended) {
         return false;
     }
-    name = plan_owner_name(plan, (uint32_t)number);
+    subject = (struct subject){
+        .name = plan_owner_name(plan, (uint32_t)number),
+        .is_vm = plan->components[number - 1].kind == PLAN_COMPONENT_VM,
+    };
     return (message->badge & PLAN_BADGE_FAULT) != 0
-               ? take_fault(events, state, name, message, line)
-               : take_report(events, state, name, message, line);
+               ? take_fault(events, state, &subject, message, line)
+               : take_report(events, state, &subject, message, line);
 }

@@ -6,6 +6,7 @@
  * Trust      The badge is the kernel's word; label and words are whatever a monitor, perhaps one
  * gone bad, wants them to be. One that sends without end is heard less and less: of its messages
  *            that do not end the VM, those numbered 1 to 8, 16, 32, 64, ... are reported.
+ *            A server that stops is reported; the VMs go on.
  * Invariant  E1  a VM that has ended stays ended; what comes in its name afterwards is ignored
  */
 #ifndef USER_INIT_EVENTS_H
@@ -24,7 +25,7 @@ struct event_state {
 
 struct events {
     struct event_state states[EVENTS_MAX_COMPONENTS];
-    uint32_t running;
+    uint32_t running; /* VMs */
 };
 
 struct event_message {

@@ -68,9 +68,22 @@ static void make_system(struct boot *boot)
 static void announce_start(const struct boot *boot)
 {
     for (uint32_t i = 0; i < boot->plan.nr_components; i++) {
-        print("[bulkhead] vm '%s': starting\n",
-              plan_name(&boot->plan, boot->plan.components[i].name));
+        const struct plan_component *component = &boot->plan.components[i];
+
+        print("[bulkhead] %s '%s': starting\n",
+              component->kind == PLAN_COMPONENT_VM ? "vm" : "server",
+              plan_name(&boot->plan, component->name));
     }
+}
+
+static uint32_t count_vms(const struct plan *plan)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < plan->nr_components; i++) {
+        count += plan->components[i].kind == PLAN_COMPONENT_VM;
+    }
+    return count;
 }
 
 #ifndef BULKHEAD_DEBUG
@@ -87,6 +100,7 @@ int main(seL4_Word argument)
 {
     static struct boot boot;
     uint64_t memory;
+    uint32_t nr_vms;
 
 #ifndef BULKHEAD_DEBUG
     print_char = print_nothing;
@@ -94,11 +108,12 @@ int main(seL4_Word argument)
     boot.bootinfo = initial_task_begin(argument);
     find_plan(&boot);
     check_machine(&boot);
+    nr_vms = count_vms(&boot.plan);
     memory = memory_free_bytes(&boot.memory);
     print("[bulkhead] system '%s': %u virtual machine%s, %lu MiB of memory, %lu core%s, %u MHz\n",
-          plan_name(&boot.plan, boot.plan.header->name), boot.plan.nr_components,
-          boot.plan.nr_components == 1 ? "" : "s", mebibytes(memory), boot.bootinfo->numNodes,
-          boot.bootinfo->numNodes == 1 ? "" : "s", boot.tsc_mhz);
+          plan_name(&boot.plan, boot.plan.header->name), nr_vms, nr_vms == 1 ? "" : "s",
+          mebibytes(memory), boot.bootinfo->numNodes, boot.bootinfo->numNodes == 1 ? "" : "s",
+          boot.tsc_mhz);
     make_system(&boot);
     print("[bulkhead] created: %u capabilities, %lu MiB of memory\n",
           boot.plan.header->nr_slots - 1, mebibytes(memory - memory_free_bytes(&boot.memory)));

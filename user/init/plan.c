@@ -17,6 +17,7 @@ static const struct {
     [PLAN_TABLE_BINDINGS] = { "binding", sizeof(struct plan_binding) },
     [PLAN_TABLE_CONTEXTS] = { "context", sizeof(struct plan_context) },
     [PLAN_TABLE_THREADS] = { "thread", sizeof(struct plan_thread) },
+    [PLAN_TABLE_CHANNELS] = { "channel", sizeof(struct plan_channel) },
 };
 
 const char *plan_table_name(enum plan_table_id id)
@@ -97,6 +98,7 @@ static void plan_find_tables(struct plan *plan, const struct plan_header *header
     plan->bindings = rows(header, PLAN_TABLE_BINDINGS, &plan->nr_bindings);
     plan->contexts = rows(header, PLAN_TABLE_CONTEXTS, &plan->nr_contexts);
     plan->threads = rows(header, PLAN_TABLE_THREADS, &plan->nr_threads);
+    plan->channels = rows(header, PLAN_TABLE_CHANNELS, &plan->nr_channels);
 }
 
 bool plan_open(struct plan *plan, const void *bytes, uint64_t available,

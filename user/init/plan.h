@@ -42,8 +42,9 @@ struct plan {
     const struct plan_binding *bindings;
     const struct plan_context *contexts;
     const struct plan_thread *threads;
+    const struct plan_channel *channels;
     uint32_t nr_components, nr_objects, nr_images, nr_irqs, nr_ports, nr_paging, nr_fills, nr_caps,
-        nr_mappings, nr_bindings, nr_contexts, nr_threads;
+        nr_mappings, nr_bindings, nr_contexts, nr_threads, nr_channels;
 };
 
 /* What kind of capability a slot holds, and where it came from. */

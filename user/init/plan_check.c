@@ -39,7 +39,9 @@ static const char *check_component(const struct plan *plan, uint32_t row)
     if (!name_is_sane(plan, component->name)) {
         return "its name lies outside the strings";
     }
-    return component->kind == PLAN_COMPONENT_VM ? NULL : "unknown kind";
+    return component->kind == PLAN_COMPONENT_VM || component->kind == PLAN_COMPONENT_SERVER
+               ? NULL
+               : "unknown kind";
 }
 
 /* Whether objects of this type may have this size. */
@@ -134,6 +136,16 @@ static const char *check_port(const struct plan *plan, uint32_t row)
     return port->first <= port->last ? NULL : "its last port is before its first";
 }
 
+static bool is_component(const struct plan *plan, uint32_t owner)
+{
+    return owner != PLAN_OWNER_INIT && owner <= plan->nr_components;
+}
+
+static bool is_vm(const struct plan *plan, uint32_t owner)
+{
+    return is_component(plan, owner) && plan->components[owner - 1].kind == PLAN_COMPONENT_VM;
+}
+
 /* --- P1 ----------------------------------------------------------------------------------------
  */
 
@@ -209,6 +221,114 @@ static bool check_slots(const struct plan *plan, struct plan_problem *problem)
         return false;
     }
     return true;
+}
+
+/* --- Channels: P8 -------------------------------------------------------------------------------
+ */
+
+/* The channel that these frames are part of, or null. Asks for channels that were checked. */
+static const struct plan_channel *channel_of_frames(const struct plan *plan,
+                                                    const struct plan_slot *frames)
+{
+    if (frames->source != PLAN_SOURCE_OBJECT) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < plan->nr_channels; i++) {
+        if (plan->channels[i].frames == plan->objects[frames->row].slot) {
+            return &plan->channels[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_end(const struct plan_channel *channel, uint32_t owner)
+{
+    return channel->ends[0].owner == owner || channel->ends[1].owner == owner;
+}
+
+/* Whether `holder` may have one capability with these rights to what is in `slot`, as an end. */
+static bool is_channel_signal(const struct plan *plan, const struct plan_slot *slot,
+                              uint64_t rights, uint32_t count, uint32_t holder)
+{
+    if (!is_object(slot, seL4_NotificationObject) || rights != seL4_CanWrite.words[0] ||
+        count != 1) {
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->nr_channels; i++) {
+        for (unsigned end = 0; end < 2; end++) {
+            const struct plan_channel_end *mine = &plan->channels[i].ends[end];
+
+            if (plan->channels[i].ends[1 - end].owner == holder && mine->owner == slot->owner &&
+                mine->notification == plan->objects[slot->row].slot + slot->first &&
+                mine->badge == slot->badge) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static const char *check_channel_end(const struct plan *plan, const struct plan_channel_end *end)
+{
+    struct plan_slot slot;
+
+    if (!is_component(plan, end->owner)) {
+        return "an end is no component";
+    }
+    if (!plan_slots_find(plan, end->notification, 1, &slot) || slot.is_copy ||
+        !is_object(&slot, seL4_NotificationObject) || slot.owner != end->owner) {
+        return "an end has no notification of its own";
+    }
+    return end->badge != 0 ? NULL : "an end would be signalled without a badge";
+}
+
+/* Badges of signals add up, bit by bit, until they are received. */
+static bool signals_collide(const struct plan_channel *a, const struct plan_channel *b)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        const struct plan_channel_end *one = &a->ends[i / 2], *other = &b->ends[i % 2];
+
+        if (one->notification == other->notification && (one->badge & other->badge) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *check_channel(const struct plan *plan, uint32_t row)
+{
+    const struct plan_channel *channel = &plan->channels[row];
+    const char *wrong = check_channel_end(plan, &channel->ends[0]);
+    struct plan_slot frames;
+
+    wrong = wrong != NULL ? wrong : check_channel_end(plan, &channel->ends[1]);
+    if (wrong != NULL) {
+        return wrong;
+    }
+    if (!name_is_sane(plan, channel->name)) {
+        return "its name lies outside the strings";
+    }
+    if (channel->ends[0].owner == channel->ends[1].owner ||
+        (is_vm(plan, channel->ends[0].owner) && is_vm(plan, channel->ends[1].owner))) {
+        return "its ends are one component, or two VMs";
+    }
+    if (!plan_slots_find(plan, channel->frames, channel->count, &frames) || frames.is_copy ||
+        !is_object(&frames, seL4_X86_4K) || frames.first != 0 ||
+        plan->objects[frames.row].count != channel->count) {
+        return "its frames are not one row of 4 KiB frames";
+    }
+    if (!is_end(channel, frames.owner)) {
+        return "its frames belong to neither end";
+    }
+    for (uint32_t i = 0; i < row; i++) {
+        if (plan->channels[i].frames == channel->frames) {
+            return "its frames are another channel's, too";
+        }
+        if (signals_collide(&plan->channels[i], channel)) {
+            return "its signals would be taken for another channel's";
+        }
+    }
+    return NULL;
 }
 
 /* --- Address spaces ----------------------------------------------------------------------------
@@ -309,6 +429,7 @@ static uint64_t mapping_end(const struct plan *plan, const struct plan_mapping *
 static const char *check_mapping(const struct plan *plan, uint32_t row)
 {
     const struct plan_mapping *mapping = &plan->mappings[row];
+    const struct plan_channel *channel;
     struct plan_slot frames;
     struct space space;
 
@@ -318,8 +439,13 @@ static const char *check_mapping(const struct plan *plan, uint32_t row)
     if (!plan_slots_find(plan, mapping->frame, mapping->count, &frames) || !is_frame(&frames)) {
         return "its slots hold no frames";
     }
-    if (frames.owner != space.owner) {
+    channel = channel_of_frames(plan, &frames);
+    if (channel != NULL ? !is_end(channel, space.owner) : frames.owner != space.owner) {
         return "the frames belong to somebody else";
+    }
+    if (channel != NULL &&
+        (space.nested || (mapping->attributes & PLAN_ATTRIBUTE_EXECUTE_NEVER) == 0)) {
+        return "a channel's frames would be executable, or a guest's memory";
     }
     if (row > 0 && (mapping->space < mapping[-1].space ||
                     (mapping->space == mapping[-1].space &&
@@ -398,7 +524,8 @@ static const char *check_cap_in_cnode(const struct plan *plan, const struct plan
         return init_may_keep(source) ? NULL : "init would keep more than it needs";
     }
     if (source->owner != cnode.owner &&
-        !is_report_endpoint(source, source->rights & cap->rights, cnode.owner)) {
+        !is_report_endpoint(source, source->rights & cap->rights, cnode.owner) &&
+        !is_channel_signal(plan, source, source->rights & cap->rights, cap->count, cnode.owner)) {
         return "the component would hold what is not its own";
     }
     return NULL;
@@ -492,6 +619,15 @@ static bool thread_owns_its_parts(const struct plan *plan, const struct plan_thr
            owns_or_none(plan, owner, thread->ept, seL4_X86_EPTPML4Object);
 }
 
+/* P8: nobody else writes what the kernel reads for this thread. */
+static bool buffer_is_private(const struct plan *plan, const struct plan_thread *thread)
+{
+    struct plan_slot found;
+
+    return plan_slots_find(plan, thread->buffer_frame, 1, &found) &&
+           channel_of_frames(plan, &found) == NULL;
+}
+
 static bool fault_endpoint_is_sane(const struct plan *plan, const struct plan_thread *thread)
 {
     struct plan_slot found;
@@ -513,6 +649,13 @@ static const char *check_thread(const struct plan *plan, uint32_t row)
     }
     if (!thread_owns_its_parts(plan, thread)) {
         return "one of its objects is missing, of another kind or of another owner";
+    }
+    if (!buffer_is_private(plan, thread)) {
+        return "its IPC buffer is a channel's";
+    }
+    if (!is_vm(plan, thread->owner) &&
+        (thread->vcpu != PLAN_NO_SLOT || thread->ept != PLAN_NO_SLOT)) {
+        return "a server would run a guest";
     }
     if (!fault_endpoint_is_sane(plan, thread)) {
         return "its faults would not reach init under its name";
@@ -644,6 +787,7 @@ bool plan_check(const struct plan *plan, struct plan_problem *problem)
            check_rows(plan, PLAN_TABLE_IMAGES, check_image, problem) &&
            check_rows(plan, PLAN_TABLE_IRQS, check_irq, problem) &&
            check_rows(plan, PLAN_TABLE_PORTS, check_port, problem) &&
+           check_rows(plan, PLAN_TABLE_CHANNELS, check_channel, problem) &&
            check_rows(plan, PLAN_TABLE_PAGING, check_paging, problem) &&
            check_rows(plan, PLAN_TABLE_FILLS, check_fill, problem) &&
            check_rows(plan, PLAN_TABLE_CAPS, check_cap, problem) &&

@@ -10,11 +10,21 @@
  *            P4  isolation: what a component's CNode holds, its address spaces map and its threads
  *                use belongs to that component. The only exceptions: a write-only endpoint
  *                of init with the component's own badge, as a capability; the fault endpoint of a
- *                thread, with its fault badge.
+ *                thread, with its fault badge; and what P8 allows.
  *            P5  no page is both writable and executable; image pages are never writable; mappings
- * of one address space do not overlap P6  init keeps an endpoint to read from, a reply object and
- * I/O ports, nothing else P7  threads run below init's priority, and may not raise their own Errors
- * the first broken rule: which table, which row, what is wrong with it
+ *                of one address space do not overlap
+ *            P6  init keeps an endpoint to read from, a reply object and I/O ports, nothing else
+ *            P7  threads run below init's priority, and may not raise their own
+ *            P8  channels: each has two different components as its ends, at least one of them a
+ *                server, and one row of 4 KiB frames, the property of one end and part of no other
+ *                channel. An end may map the frames into its monitor's or server's address space,
+ *                never executable, and hold the right to signal the other end's notification, with
+ *                the channel's badge and nothing but that right. The frames are nobody's IPC buffer
+ *                and no guest's memory; the badges that one notification is signalled with share no
+ *                bit.
+ *            P9  only VMs have VCPUs and guest memory
+ *
+ * Errors     the first broken rule: which table, which row, what is wrong with it
  */
 #ifndef USER_INIT_PLAN_CHECK_H
 #define USER_INIT_PLAN_CHECK_H

@@ -17,6 +17,7 @@
  *      0x0000400000   program
  *      0x0010000000   struct vmm_config, one frame, read only
  *      0x0010001000   IPC buffers, one 4 KiB frame for each vCPU's thread, following each other
+ *      0x0010100000   channel to the console server (user/libserver/console.h)
  *      0x0020000000   guest kernel image, read only (at most 512 MiB)
  *      0x0040000000   initial RAM disk, read only (at most 2 GiB)
  *      0x0100000000   guest RAM: guest physical address g is at VMM_RAM_VADDR + g
@@ -41,6 +42,7 @@
 /* Addresses in the monitor's address space. */
 #define VMM_CONFIG_VADDR     0x0010000000ull
 #define VMM_IPC_BUFFER_VADDR 0x0010001000ull /* vCPU n: + n * 4096 */
+#define VMM_CONSOLE_VADDR    0x0010100000ull
 #define VMM_KERNEL_VADDR     0x0020000000ull
 #define VMM_INITRD_VADDR     0x0040000000ull
 #define VMM_RAM_VADDR        0x0100000000ull
@@ -59,8 +61,7 @@
 #define VMM_CNODE_RADIX 8u
 enum vmm_slot {
     VMM_SLOT_NULL = 0,
-    VMM_SLOT_SERIAL_PORT = 4,   /* I/O ports 0x3f8 - 0x3ff */
-    VMM_SLOT_SERIAL_IRQ = 5,    /* I/O APIC pin 4, edge, active high; signals VMM_BADGE_SERIAL */
+    VMM_SLOT_CONSOLE = 4,       /* signals the console server */
     VMM_SLOT_SUPERVISOR_EP = 6, /* to init, with write right; its badge says which VM */
     VMM_SLOT_VCPU_FIRST = 16,
 };
@@ -75,8 +76,8 @@ enum vmm_vcpu_slot {
 
 #define VMM_VCPU_SLOT(index, which) (VMM_SLOT_VCPU_FIRST + VMM_VCPU_SLOTS * (index) + (which))
 
-/* Badge bits of a vCPU's notification. The serial port's interrupt comes to vCPU 0. */
-#define VMM_BADGE_SERIAL 1ull
+/* Badge bits of a vCPU's notification. The console server signals vCPU 0. */
+#define VMM_BADGE_SERIAL 1ull /* input, or room for output */
 #define VMM_BADGE_KICK   2ull
 
 struct vmm_config {

@@ -1,96 +1,82 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/vmm/console.h"
 
-enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
+#include "lib/format.h"
+#include "lib/string.h"
 
-#define IER_RECEIVE  0x01u
-#define IER_TRANSMIT 0x02u
-#define LSR_DATA     0x01u
-#define LSR_THRE     0x20u
-#define LCR_DLAB     0x80u
-#define LCR_8N1      0x03u
-#define FCR_ON_CLEAR 0x07u
-#define MCR_ON       0x0bu /* DTR, RTS, and OUT2, which connects the interrupt */
-#define PORT_FIFO    16u
+/* What the guest's port may send after it has been told that there is room, and more. */
+#define ROOM_BYTES 64u
+/* With so much room the guest goes on: a quarter of the ring. */
+#define WAKE_BYTES (CONSOLE_OUTPUT_BYTES / 4)
+/* Longest mark of a loss. */
+#define MARK_BYTES 48u
 
-/* A port that never gets ready (absent: reads as ff, says data for ever) must not hold us up. */
-#define FLUSH_ROUNDS 10000000u
+/* A server that has stopped must not hold us up for ever. */
+#define FLUSH_ROUNDS 1000000u
 
-void console_init(struct console *console)
+void console_init(struct console *console, struct console_channel *channel)
 {
     *console = (struct console){ 0 };
-    console_port_out(IER, 0);
-    console_port_out(LCR, LCR_DLAB);
-    console_port_out(0, 1); /* 115200 baud */
-    console_port_out(1, 0);
-    console_port_out(LCR, LCR_8N1);
-    console_port_out(FCR, FCR_ON_CLEAR);
-    console_port_out(MCR, MCR_ON);
-    console->ier = 0;
-    console_pump(console);
+    ring_init(&console->out, RING_PRODUCER, &channel->output, channel->output_bytes, 1,
+              CONSOLE_OUTPUT_BYTES);
+    ring_init(&console->in, RING_CONSUMER, &channel->input, channel->input_bytes, 1,
+              CONSOLE_INPUT_BYTES);
+    ring_may_sleep(&console->in, 1);
 }
 
 void console_put(struct console *console, uint8_t byte)
 {
-    if (console->out_tail - console->out_head < CONSOLE_OUT_BYTES) {
-        console->out[console->out_tail++ % CONSOLE_OUT_BYTES] = byte;
+    if ((console->lost != 0 || ring_put(&console->out, &byte, 1) == 0) &&
+        console->lost < UINT32_MAX) {
+        console->lost++;
     }
+}
+
+bool console_has_room(struct console *console)
+{
+    return ring_available(&console->out) >= ROOM_BYTES ||
+           !ring_may_sleep(&console->out, WAKE_BYTES);
 }
 
 bool console_get(struct console *console, uint8_t *byte)
 {
-    if (console->in_head == console->in_tail) {
-        return false;
-    }
-    *byte = console->in[console->in_head++ % CONSOLE_IN_BYTES];
-    return true;
+    return ring_get(&console->in, byte, 1) != 0 ||
+           (!ring_may_sleep(&console->in, 1) && ring_get(&console->in, byte, 1) != 0);
 }
 
-/* True if the port's transmitter was ready. The kernel prints there, too: so look each time. */
-static bool send(struct console *console, uint8_t status)
+/* Once there is room for the mark, the output may go on. */
+static void mark_loss(struct console *console)
 {
-    if ((status & LSR_THRE) == 0) {
-        return false;
-    }
-    for (unsigned i = 0; i < PORT_FIFO && console->out_head != console->out_tail; i++) {
-        console_port_out(DATA, console->out[console->out_head++ % CONSOLE_OUT_BYTES]);
-    }
-    return true;
-}
+    char mark[MARK_BYTES];
+    int length;
 
-static void receive(struct console *console, uint8_t status)
-{
-    while ((status & LSR_DATA) != 0 && console->in_tail - console->in_head < CONSOLE_IN_BYTES) {
-        console->in[console->in_tail++ % CONSOLE_IN_BYTES] = console_port_in(DATA);
-        status = console_port_in(LSR);
+    if (console->lost == 0 || ring_available(&console->out) < MARK_BYTES) {
+        return;
     }
+    length = format_text(mark, sizeof(mark), "\r\n[%u bytes of output lost]\r\n", console->lost);
+    ring_put(&console->out, mark, (uint32_t)length);
+    console->lost = 0;
 }
 
 void console_pump(struct console *console)
 {
-    uint8_t status = console_port_in(LSR);
-    uint8_t ier = 0;
+    bool waits;
 
-    receive(console, status);
-    while (console->out_head != console->out_tail && send(console, status)) {
-        status = console_port_in(LSR);
-    }
-    if (console->in_tail - console->in_head < CONSOLE_IN_BYTES) {
-        ier |= IER_RECEIVE;
-    }
-    if (console->out_head != console->out_tail) {
-        ier |= IER_TRANSMIT;
-    }
-    if (ier != console->ier) {
-        console->ier = ier;
-        console_port_out(IER, ier);
+    mark_loss(console);
+    waits = ring_must_signal(&console->out);
+    waits |= ring_must_signal(&console->in);
+    if (waits) {
+        console_signal();
     }
 }
 
 void console_flush(struct console *console)
 {
-    for (unsigned i = 0; i < FLUSH_ROUNDS && console->out_head != console->out_tail; i++) {
-        send(console, console_port_in(LSR));
+    console_pump(console);
+    for (unsigned i = 0; i < FLUSH_ROUNDS && !ring_is_broken(&console->out) &&
+                         ring_available(&console->out) != CONSOLE_OUTPUT_BYTES;
+         i++) {
+        console_relax();
     }
 }
 
@@ -105,4 +91,5 @@ void console_print(struct console *console, const char *text)
             console_flush(console);
         }
     }
+    console_pump(console);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The monitor: starts the VM that its configuration describes, serves its exits, says how it ended.
- * All that speaks to the kernel is here: system calls, capabilities, the serial port.
+ * All that speaks to the kernel is here: system calls and capabilities.
  */
 #include <sel4/sel4.h>
 
@@ -117,26 +117,16 @@ static void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *
                      : "a"(leaf), "c"(subleaf));
 }
 
-/* --- the serial port's side of console.h --- */
+/* --- the kernel's side of console.h --- */
 
-uint8_t console_port_in(unsigned reg)
+void console_signal(void)
 {
-    struct saved_words saved;
-    seL4_X86_IOPort_In8_t result;
-
-    words_save(&machine.vcpus[0], &saved);
-    result = seL4_X86_IOPort_In8(VMM_SLOT_SERIAL_PORT, (seL4_Uint16)(SERIAL_PORT + reg));
-    words_restore(&machine.vcpus[0], &saved);
-    return result.error == seL4_NoError ? result.result : 0;
+    seL4_Signal(VMM_SLOT_CONSOLE);
 }
 
-void console_port_out(unsigned reg, uint8_t value)
+void console_relax(void)
 {
-    struct saved_words saved;
-
-    words_save(&machine.vcpus[0], &saved);
-    seL4_X86_IOPort_Out8(VMM_SLOT_SERIAL_PORT, SERIAL_PORT + reg, value);
-    words_restore(&machine.vcpus[0], &saved);
+    seL4_Yield();
 }
 
 /* --- running --- */
@@ -144,14 +134,6 @@ void console_port_out(unsigned reg, uint8_t value)
 static void on_notification(struct vm *vm, uint64_t badge)
 {
     if ((badge & VMM_BADGE_SERIAL) != 0) {
-        struct saved_words saved;
-
-        console_pump(&vm->console);
-        words_save(&vm->vcpus[0], &saved);
-        seL4_IRQHandler_Ack(VMM_SLOT_SERIAL_IRQ);
-        words_restore(&vm->vcpus[0], &saved);
-        /* The interrupt is an edge: what came before the acknowledgement would be forgotten. */
-        console_pump(&vm->console);
         serial_sync(vm);
     }
 }
@@ -260,9 +242,8 @@ int main(seL4_Word index)
         stop_thread((unsigned)index);
     }
     vm->config = config;
-    console_init(&vm->console);
+    console_init(&vm->console, (struct console_channel *)VMM_CONSOLE_VADDR);
     print_char = vm_print_char;
-    seL4_IRQHandler_Ack(VMM_SLOT_SERIAL_IRQ);
     wrong = vm_check_config(config);
     if (wrong != NULL) {
         refuse(vm, VMM_CAUSE_CONFIG, wrong);

@@ -7,3 +7,4 @@ set(VMM_SOURCES
     guest_walk.c insn.c insn_exec.c interrupts.c ioapic.c lapic.c linux_boot.c mmio.c msr.c
     platform.c ports.c pvclock.c serial.c uart.c vm.c)
 list(TRANSFORM VMM_SOURCES PREPEND user/vmm/)
+list(APPEND VMM_SOURCES lib/ring.c)

@@ -114,9 +114,8 @@ static void check(const struct vm *vm)
 {
     const struct vcpu *vcpu = &vm->vcpus[0];
 
-    if (vm->uart.rx_count > UART_FIFO ||
-        vm->console.out_tail - vm->console.out_head > CONSOLE_OUT_BYTES ||
-        vm->console.in_tail - vm->console.in_head > CONSOLE_IN_BYTES) {
+    if (vm->uart.rx_count > UART_FIFO || ring_is_broken(&vm->console.out) ||
+        ring_is_broken(&vm->console.in)) {
         abort();
     }
     if (((vcpu->lapic.irr.words[0] | vcpu->lapic.isr.words[0]) & 0xffff) != 0) {

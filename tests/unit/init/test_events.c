@@ -13,9 +13,10 @@
 #include "user/init/events.h"
 #include "user/vmm/config.h"
 
-static const char strings[] = "linux\0a-name-of-31-characters-exactly";
+static const char strings[] = "linux\0a-name-of-31-characters-exactly\0server";
 static const struct plan_component components[] = { { 0, PLAN_COMPONENT_VM },
-                                                    { 6, PLAN_COMPONENT_VM } };
+                                                    { 6, PLAN_COMPONENT_VM },
+                                                    { 38, PLAN_COMPONENT_SERVER } };
 
 static struct {
     struct plan_header header;
@@ -35,7 +36,7 @@ static int start(void **state)
     plan = (struct plan){ .bytes = (const uint8_t *)&bytes,
                           .header = &bytes.header,
                           .components = components,
-                          .nr_components = 2 };
+                          .nr_components = 3 };
     events_init(&events, &plan);
     memset(line, '?', sizeof(line));
     return 0;
@@ -62,6 +63,17 @@ static void test_poweroff(void **state)
     assert_int_equal(events.running, 1);
     assert_true(take(2, VMM_REPORT_POWEROFF, 0, 0, 0, 0));
     assert_int_equal(events.running, 0);
+}
+
+/* A server is no VM: that it ends ends nothing else. */
+static void test_server(void **state)
+{
+    (void)state;
+    assert_true(take(3 | PLAN_BADGE_FAULT, seL4_Fault_VMFault, 0x1000, 0x2000, 0, 0));
+    assert_string_equal(
+        line, "server 'server': its program stopped: page fault at rip 0x1000, address 0x2000");
+    assert_int_equal(events.running, 2);
+    assert_false(take(3, VMM_REPORT_POWEROFF, 0, 0, 0, 0));
 }
 
 static void test_reports(void **state)
@@ -104,7 +116,7 @@ static void test_nobody(void **state)
     (void)state;
     assert_true(take(0, VMM_REPORT_POWEROFF, 0, 0, 0, 0));
     assert_string_equal(line, "message from nobody: badge 0x0");
-    assert_true(take(3, VMM_REPORT_POWEROFF, 0, 0, 0, 0));
+    assert_true(take(4, VMM_REPORT_POWEROFF, 0, 0, 0, 0));
     assert_true(take(UINT64_MAX, VMM_REPORT_POWEROFF, 0, 0, 0, 0));
     assert_true(take(PLAN_BADGE_FAULT, seL4_Fault_VMFault, 0, 0, 0, 0));
     assert_int_equal(events.running, 2);
@@ -141,9 +153,10 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_poweroff, start), cmocka_unit_test_setup(test_reports, start),
-        cmocka_unit_test_setup(test_faults, start),   cmocka_unit_test_setup(test_nobody, start),
-        cmocka_unit_test_setup(test_flood, start),    cmocka_unit_test_setup(test_random, start),
+        cmocka_unit_test_setup(test_server, start),  cmocka_unit_test_setup(test_poweroff, start),
+        cmocka_unit_test_setup(test_reports, start), cmocka_unit_test_setup(test_faults, start),
+        cmocka_unit_test_setup(test_nobody, start),  cmocka_unit_test_setup(test_flood, start),
+        cmocka_unit_test_setup(test_random, start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

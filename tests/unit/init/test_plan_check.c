@@ -15,10 +15,12 @@
 
 #include "tests/unit/tools/world.h"
 #include "user/init/plan_check.h"
+#include "user/libserver/console.h"
 #include "user/vmm/config.h"
 
 static const char text[] = "system: test\nat-end: exit\nvms:\n  - name: linux\n    memory: 64M\n"
-                           "    kernel: k\n    initrd: i\n";
+                           "    kernel: k\n    initrd: i\n"
+                           "  - name: other\n    memory: 64M\n    kernel: k\n";
 
 /* The plan under test, in memory of exactly its size, writable. */
 struct subject {
@@ -204,7 +206,7 @@ static void test_objects(void **state)
     REFUSED("object", size, object(s, "linux.sched-context-0")->size_bits = 6);
     REFUSED("object", "it is larger than the one before it",
             object(s, "linux.sched-context-0")->size_bits = 12);
-    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb-0")->owner = 2);
+    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb-0")->owner = 4);
     REFUSED("object", "its name or owner does not exist",
             object(s, "linux.tcb-0")->name = UINT32_MAX);
     REFUSED("component", "unknown kind", EDIT(s, plan_component, components, 0).kind = 0);
@@ -219,14 +221,14 @@ static void test_devices_and_images(void **state)
     (void)state;
     REFUSED("image", outside, EDIT(s, plan_image, images, 0).offset += 1);
     REFUSED("image", outside, EDIT(s, plan_image, images, 0).offset = 0);
-    REFUSED("image", outside, EDIT(s, plan_image, images, 1).offset += 4096);
+    REFUSED("image", outside, EDIT(s, plan_image, images, 2).offset += 4096);
     REFUSED("image", outside, EDIT(s, plan_image, images, 1).offset = UINT64_MAX << 12);
     REFUSED("image", "its name or owner does not exist", EDIT(s, plan_image, images, 0).owner = 9);
     REFUSED("IRQ", "no such vector, level or polarity", EDIT(s, plan_irq, irqs, 0).vector = 108);
     REFUSED("IRQ", "no such vector, level or polarity", EDIT(s, plan_irq, irqs, 0).level = 2);
-    REFUSED("IRQ", "its name or owner does not exist", EDIT(s, plan_irq, irqs, 0).owner = 2);
+    REFUSED("IRQ", "its name or owner does not exist", EDIT(s, plan_irq, irqs, 0).owner = 4);
     REFUSED("port", "its last port is before its first", EDIT(s, plan_port, ports, 0).last = 0);
-    REFUSED("port", "its name or owner does not exist", EDIT(s, plan_port, ports, 0).owner = 2);
+    REFUSED("port", "its name or owner does not exist", EDIT(s, plan_port, ports, 0).owner = 4);
 }
 
 static void test_paging(void **state)
@@ -303,7 +305,7 @@ static void test_isolation(void **state)
             map_of(s, "linux.config")->frame = slot_of(s, "linux.cnode"));
     REFUSED("binding", "the interrupt belongs to somebody else", {
         EDIT(s, plan_irq, irqs, 0).owner = PLAN_OWNER_INIT;
-        cap_in(s, "linux.cnode", VMM_SLOT_SERIAL_IRQ)->source = slot_of(s, "linux.tcb-0");
+        cap_in(s, "console.cnode", CONSOLE_SLOT_IRQ)->source = slot_of(s, "console.tcb");
     });
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).tcb = PLAN_NO_SLOT);
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).cnode = slot_of(s, "init.cnode"));
@@ -313,6 +315,96 @@ static void test_isolation(void **state)
             EDIT(s, plan_thread, threads, 0).buffer_frame = s->plan.images[0].slot + 0x10000);
     REFUSED("thread", "its name or owner does not exist",
             EDIT(s, plan_thread, threads, 0).owner = PLAN_OWNER_INIT);
+}
+
+static struct plan_channel *channel(struct subject *s, uint32_t row)
+{
+    return &EDIT(s, plan_channel, channels, row);
+}
+
+/* P8: the ways in which a declaration may lie. */
+static void test_channels(void **state)
+{
+    static const char no_own[] = "an end has no notification of its own";
+    static const char one_row[] = "its frames are not one row of 4 KiB frames";
+
+    (void)state;
+    REFUSED("channel", "an end is no component", channel(s, 0)->ends[0].owner = PLAN_OWNER_INIT);
+    REFUSED("channel", "an end is no component", channel(s, 0)->ends[1].owner = 4);
+    REFUSED("channel", no_own, channel(s, 0)->ends[1].owner = 2);
+    REFUSED("channel", no_own, channel(s, 0)->ends[0].notification = slot_of(s, "console.tcb"));
+    REFUSED("channel", no_own, channel(s, 0)->ends[0].notification = PLAN_NO_SLOT);
+    REFUSED("channel", "an end would be signalled without a badge",
+            channel(s, 0)->ends[1].badge = 0);
+    REFUSED("channel", "its name lies outside the strings", channel(s, 0)->name = UINT32_MAX);
+    REFUSED("channel", "its ends are one component, or two VMs",
+            channel(s, 0)->ends[1] = channel(s, 0)->ends[0]);
+    REFUSED("channel", "its ends are one component, or two VMs",
+            channel(s, 0)->ends[0] = channel(s, 1)->ends[1]);
+    REFUSED("channel", one_row, channel(s, 0)->count = 2);
+    REFUSED("channel", one_row, channel(s, 0)->frames++);
+    REFUSED("channel", one_row, channel(s, 0)->frames = slot_of(s, "linux.ram"));
+    REFUSED("channel", "its frames belong to neither end",
+            object(s, "console.channel-linux")->owner = 2);
+    REFUSED("channel", "its frames are another channel's, too",
+            channel(s, 1)->frames = channel(s, 0)->frames);
+    REFUSED("channel", "its signals would be taken for another channel's",
+            channel(s, 1)->ends[0].badge = SERVER_BADGE_CLIENT(0) | SERVER_BADGE_CLIENT(5));
+}
+
+/* P4, P8: what is shared and is not a declared channel. */
+static void test_beside_channels(void **state)
+{
+    static const char not_own[] = "the component would hold what is not its own";
+    static const char executable[] = "a channel's frames would be executable, or a guest's memory";
+
+    (void)state;
+    /* No declaration at all. */
+    REFUSED("capability", not_own, HEADER(s)->tables[PLAN_TABLE_CHANNELS].count = 0);
+    REFUSED("mapping", "the frames belong to somebody else", {
+        HEADER(s)->tables[PLAN_TABLE_CHANNELS].count = 1;
+        cap_in(s, "console.cnode", SERVER_SLOT_CLIENT + 1)->source = slot_of(s, "console.tcb");
+        cap_in(s, "console.cnode", SERVER_SLOT_CLIENT + 1)->badge = 0;
+        cap_in(s, "other.cnode", VMM_SLOT_CONSOLE)->source = slot_of(s, "other.tcb-0");
+        cap_in(s, "other.cnode", VMM_SLOT_CONSOLE)->badge = 0;
+    });
+    /* A signal to a third one, as somebody else, of another kind, or with more rights. */
+    REFUSED("capability", not_own,
+            cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->source =
+                slot_of(s, "other.notification-0"));
+    REFUSED("capability", not_own,
+            cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->badge = SERVER_BADGE_CLIENT(1));
+    REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->badge = 0);
+    REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->rights = 2);
+    REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->rights = 3);
+    REFUSED("capability", not_own, {
+        cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->source = slot_of(s, "console.tcb");
+        cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->badge = 0;
+    });
+    REFUSED("capability", not_own, {
+        cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->source = slot_of(s, "console.channel-linux");
+        cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->badge = 0;
+    });
+    /* The frames of another's channel; of a server's own; executable; for a guest; as a buffer. */
+    REFUSED("mapping", "the frames belong to somebody else",
+            copy_of(s, "console.channel-linux")->source = slot_of(s, "console.channel-other"));
+    REFUSED("mapping", "the frames belong to somebody else",
+            { copy_of(s, "console.channel-linux")->source = slot_of(s, "console.data"); });
+    REFUSED("mapping", executable, map_of(s, "console.channel-linux")->attributes = 0;
+            map_of(s, "console.channel-linux")->rights = 2);
+    REFUSED("thread", "its IPC buffer is a channel's",
+            EDIT(s, plan_thread, threads, s->plan.nr_threads - 1).buffer_frame =
+                slot_of(s, "console.channel-linux"));
+    /* P9 */
+    REFUSED("thread", "a server would run a guest", {
+        uint32_t last = s->plan.nr_threads - 1;
+
+        object(s, "linux.vcpu-0")->owner = 3;
+        cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
+            slot_of(s, "linux.tcb-0");
+        EDIT(s, plan_thread, threads, 0).vcpu = PLAN_NO_SLOT;
+        EDIT(s, plan_thread, threads, last).vcpu = slot_of(s, "linux.vcpu-0");
+    });
 }
 
 static void test_mappings(void **state)
@@ -478,6 +570,8 @@ int main(void)
         cmocka_unit_test(test_paging),
         cmocka_unit_test(test_fills),
         cmocka_unit_test(test_isolation),
+        cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_beside_channels),
         cmocka_unit_test(test_mappings),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_time_and_threads),

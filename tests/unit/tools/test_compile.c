@@ -13,6 +13,7 @@
 #include "tests/unit/tools/world.h"
 #include "tools/bulkhead/emit.h"
 #include "tools/bulkhead/graph.h"
+#include "user/libserver/console.h"
 #include "user/vmm/config.h"
 
 #define DESCRIPTION(memory, rest)                                                                  \
@@ -84,8 +85,7 @@ static void test_capabilities(void **state)
         { VMM_VCPU_SLOT(0, VMM_VCPU_VCPU), "linux.vcpu-0", 15, 0 },
         { VMM_VCPU_SLOT(0, VMM_VCPU_NOTIFICATION), "linux.notification-0", 3, VMM_BADGE_KICK },
         { VMM_VCPU_SLOT(0, VMM_VCPU_TURN), "linux.turn-0", 3, 0 },
-        { VMM_SLOT_SERIAL_PORT, "linux.serial-port", 15, 0 },
-        { VMM_SLOT_SERIAL_IRQ, "linux.serial-irq", 15, 0 },
+        { VMM_SLOT_CONSOLE, "console.notification", 1, SERVER_BADGE_CLIENT(0) },
         { VMM_SLOT_SUPERVISOR_EP, "init.endpoint", 1, 1 },
     };
     uint32_t in_cnode = 0;
@@ -137,7 +137,12 @@ static void test_address_space(void **state)
     check_mapping(&world.plan, space, VMM_INITRD_VADDR, "linux.initrd", 1, 2, 8);
     check_mapping(&world.plan, space, VMM_RAM_VADDR, "linux.ram", 32, 3, 8);
     check_mapping(&world.plan, "linux.ept", 0, "linux.ram", 32, 3, seL4_X86_EPT_WriteBack);
-    assert_int_equal(world.plan.nr_mappings, 9);
+    check_mapping(&world.plan, space, VMM_CONSOLE_VADDR, "console.channel-linux", 3, 3, 8);
+    check_mapping(&world.plan, "console.vspace", SERVER_CHANNEL_VADDR, "console.channel-linux", 3,
+                  3, 8);
+    /* The monitor's nine, the guest's, and the console's program, configuration, buffer, channel.
+     */
+    assert_int_equal(world.plan.nr_mappings, 9 + 1 + 6);
     world_release(&world);
 }
 
@@ -268,8 +273,8 @@ static void test_thread(void **state)
 
     (void)state;
     compile(&world, small);
-    assert_int_equal(world.plan.nr_threads, 1);
-    assert_int_equal(world.plan.nr_contexts, 1);
+    assert_int_equal(world.plan.nr_threads, 1 + 1); /* the console's */
+    assert_int_equal(world.plan.nr_contexts, 1 + 1);
     thread = &world.plan.threads[0];
     context = &world.plan.contexts[0];
     assert_int_equal(thread->rip, WORLD_VMM_ENTRY);
@@ -298,7 +303,7 @@ static void test_vcpus(void **state)
 
     (void)state;
     compile(&world, DESCRIPTION("64M", "") "    vcpus: 3\n    cores: [1, 0]\n");
-    assert_int_equal(world.plan.nr_threads, 3);
+    assert_int_equal(world.plan.nr_threads, 3 + 1); /* the console's */
     for (unsigned i = 0; i < 3; i++) {
         const struct plan_thread *thread = &world.plan.threads[i];
 
@@ -323,7 +328,7 @@ static void test_vcpus(void **state)
     world_release(&world);
     /* Without the key: vCPU i on core i. */
     compile(&world, DESCRIPTION("64M", "") "    vcpus: 16\n");
-    assert_int_equal(world.plan.nr_threads, 16);
+    assert_int_equal(world.plan.nr_threads, 16 + 1);
     assert_int_equal(world.plan.contexts[15].core, 15);
     world_release(&world);
 }
@@ -342,7 +347,8 @@ static void test_interrupt(void **state)
     assert_int_equal(world.plan.nr_bindings, 1);
     assert_true(
         plan_slots_find(&world.plan, world.plan.bindings[0].notification, 1, &notification));
-    assert_int_equal(notification.badge, VMM_BADGE_SERIAL);
+    assert_string_equal(plan_owner_name(&world.plan, notification.owner), "console");
+    assert_int_equal(notification.badge, SERVER_BADGE_INTERRUPT);
     world_release(&world);
 }
 

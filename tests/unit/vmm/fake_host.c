@@ -80,24 +80,33 @@ uint64_t host_tsc(void)
     return fake_host.tsc;
 }
 
-uint8_t console_port_in(unsigned reg)
-{
-    bool data = fake_host.input != NULL && *fake_host.input != '\0';
+static struct console_channel channel;
+static struct ring output, input;
 
-    if (reg == 0 && data) {
-        return (uint8_t)*fake_host.input++;
+void fake_console(void)
+{
+    bool more = fake_host.input != NULL;
+
+    fake_host.console_waits = false;
+    while (!fake_host.console_busy && fake_host.nr_sent < FAKE_MAX_SENT &&
+           ring_get(&output, &fake_host.sent[fake_host.nr_sent], 1) != 0) {
+        fake_host.nr_sent++;
     }
-    if (reg == 5) {
-        return (uint8_t)((data ? 0x01 : 0) | (fake_host.transmitter_busy ? 0 : 0x60));
+    while (more && *fake_host.input != '\0' && ring_put(&input, fake_host.input, 1) != 0) {
+        fake_host.input++;
     }
-    return 0;
+    ring_may_sleep(&output, 1);
 }
 
-void console_port_out(unsigned reg, uint8_t value)
+void console_signal(void)
 {
-    if (reg == 0 && fake_host.nr_sent < FAKE_MAX_SENT) {
-        fake_host.sent[fake_host.nr_sent++] = value;
-    }
+    fake_host.console_waits = true;
+    fake_console();
+}
+
+void console_relax(void)
+{
+    fake_console();
 }
 
 void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value)
@@ -140,7 +149,11 @@ struct vm *fake_vm_make(void)
     vm->vcpus[0].message = calloc(1, sizeof(struct vcpu_message));
     vm_init(vm, &config, aligned_alloc(4096, FAKE_RAM_BYTES), fake_cpuid);
     memset(vm->ram.base, 0, FAKE_RAM_BYTES);
-    console_init(&vm->console);
+    memset(&channel, 0, sizeof(channel));
+    ring_init(&output, RING_CONSUMER, &channel.output, channel.output_bytes, 1,
+              CONSOLE_OUTPUT_BYTES);
+    ring_init(&input, RING_PRODUCER, &channel.input, channel.input_bytes, 1, CONSOLE_INPUT_BYTES);
+    console_init(&vm->console, &channel);
     vm_power_on(vm, &(struct linux_entry){ 0 });
     fake_host.nr_sent = 0;
     return vm;

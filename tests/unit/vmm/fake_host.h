@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A host for the monitor's code in tests: VCPU fields in an array, a serial port that swallows and
+ * A host for the monitor's code in tests: VCPU fields in an array, a console that swallows and
  * says what it is told, a TSC that the test sets, a processor for CPUID, and a VM with RAM.
  */
 #ifndef TESTS_UNIT_VMM_FAKE_HOST_H
@@ -13,10 +13,11 @@
 
 struct fake_host {
     uint64_t tsc;
-    uint8_t sent[FAKE_MAX_SENT]; /* what left by the serial port */
+    uint8_t sent[FAKE_MAX_SENT]; /* what came to the console */
     unsigned nr_sent;
-    const char *input; /* what arrives there */
-    bool transmitter_busy;
+    const char *input;      /* what is typed there */
+    bool console_busy;      /* takes nothing */
+    bool console_waits;     /* a signal came that it has not seen */
     uint64_t refused_field; /* writes to it fail */
 };
 
@@ -27,6 +28,8 @@ void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value);
 /* A fresh VM with FAKE_RAM_BYTES, in power-on state without a kernel loaded. */
 struct vm *fake_vm_make(void);
 void fake_vm_free(struct vm *vm);
+/* The console's turn: takes output, gives input as far as there is room. */
+void fake_console(void);
 /* Field of vCPU 0 as last written. */
 uint64_t fake_field(uint64_t field);
 void fake_set_field(uint64_t field, uint64_t value);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Part of the fourth pass (compile.h): the console server, which has the serial port. */
+#ifndef TOOLS_BULKHEAD_CONSOLE_H
+#define TOOLS_BULKHEAD_CONSOLE_H
+
+#include "tools/bulkhead/server.h"
+
+#define CONSOLE_NAME "console"
+
+/* Clients in the order in which the console numbers them; at most SERVER_MAX_CLIENTS. */
+void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
+                     const struct server_client *clients, size_t nr_clients);
+
+#endif

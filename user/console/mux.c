@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/console/mux.h"
+
+#include "lib/format.h"
+#include "lib/string.h"
+#include "user/console/plain.h"
+
+/* What a turn may put out at most: a line with its label, on a line of its own, and a line again.
+ */
+#define TURN_BYTES (2 * MUX_LINE_BYTES + SERVER_NAME_BYTES + 16)
+/* Kept free of clients' output for what we say ourselves. */
+#define OWN_BYTES  (MUX_OUT_BYTES / 2)
+#define SAID_BYTES 128u
+
+_Static_assert(TURN_BYTES + OWN_BYTES < MUX_OUT_BYTES, "a turn fits");
+_Static_assert(SERVER_MAX_CLIENTS <= 32, "a bit for each");
+
+static const char mux_help[] = "  Ctrl-] 1 .. 9  the keyboard goes to that one\r\n"
+                               "  Ctrl-] n, p    to the next, to the previous one\r\n"
+                               "  Ctrl-] Ctrl-]  sends Ctrl-]\r\n";
+
+/* --- Output --------------------------------------------------------------------------------------
+ */
+
+static uint32_t out_room(const struct mux *mux)
+{
+    return MUX_OUT_BYTES - (mux->out_tail - mux->out_head);
+}
+
+/* The caller has seen that there is room. */
+static void out_put(struct mux *mux, const void *bytes, uint32_t count)
+{
+    const uint8_t *from = bytes;
+
+    for (uint32_t i = 0; i < count; i++) {
+        mux->out[mux->out_tail++ % MUX_OUT_BYTES] = from[i];
+    }
+}
+
+static void out_text(struct mux *mux, const char *text)
+{
+    out_put(mux, text, (uint32_t)strlen(text));
+}
+
+uint32_t mux_take_output(struct mux *mux, uint8_t *bytes, uint32_t count)
+{
+    uint32_t taken = 0;
+
+    while (taken < count && mux->out_head != mux->out_tail) {
+        bytes[taken++] = mux->out[mux->out_head++ % MUX_OUT_BYTES];
+    }
+    return taken;
+}
+
+static struct mux_client *focus(struct mux *mux)
+{
+    return &mux->clients[mux->focus];
+}
+
+static bool in_mid_line(const struct mux *mux)
+{
+    const struct mux_client *client = &mux->clients[mux->focus];
+
+    return client->line_length != 0 || client->line_cut;
+}
+
+/* To a line of our own, and back to what was being shown. */
+static void leave_line(struct mux *mux)
+{
+    if (in_mid_line(mux)) {
+        out_text(mux, "\r\n");
+    }
+}
+
+static void resume_line(struct mux *mux)
+{
+    uint8_t again[MUX_LINE_BYTES] = { 0 };
+
+    if (!focus(mux)->line_cut) {
+        out_put(mux, again, plain_repeat(again, focus(mux)->line, focus(mux)->line_length));
+    }
+}
+
+/* Something of our own, in its place; left out when even the room for that is used up. */
+static void say(struct mux *mux, const char *text)
+{
+    if (out_room(mux) >= strlen(text) + MUX_LINE_BYTES + 2) {
+        leave_line(mux);
+        out_text(mux, text);
+        resume_line(mux);
+    }
+}
+
+/* --- Clients -------------------------------------------------------------------------------------
+ */
+
+void mux_init(struct mux *mux, uint32_t tsc_mhz)
+{
+    memset(mux, 0, sizeof(*mux));
+    mux->ticks_quiet = (uint64_t)tsc_mhz * 1000 * MUX_QUIET_MS;
+}
+
+void mux_add(struct mux *mux, const char *name, struct console_channel *channel)
+{
+    struct mux_client *client = &mux->clients[mux->nr_clients++];
+
+    memcpy(client->name, name, strnlen(name, sizeof(client->name) - 1));
+    ring_init(&client->output, RING_CONSUMER, &channel->output, channel->output_bytes, 1,
+              CONSOLE_OUTPUT_BYTES);
+    ring_init(&client->input, RING_PRODUCER, &channel->input, channel->input_bytes, 1,
+              CONSOLE_INPUT_BYTES);
+}
+
+static void note_signal(struct mux *mux, const struct mux_client *client, struct ring *ring)
+{
+    if (ring_must_signal(ring)) {
+        mux->signals |= 1u << (client - mux->clients);
+    }
+}
+
+uint32_t mux_take_signals(struct mux *mux)
+{
+    uint32_t signals = mux->signals;
+
+    mux->signals = 0;
+    return signals;
+}
+
+/* Tells the client that it may overwrite what we are done with. */
+static void give_back(struct mux *mux, struct mux_client *client, uint32_t count)
+{
+    if (count != 0) {
+        ring_release(&client->output, count);
+        client->done -= count;
+        note_signal(mux, client, &client->output);
+    }
+}
+
+void mux_sent(struct mux *mux)
+{
+    for (unsigned i = 0; i < mux->nr_clients; i++) {
+        give_back(mux, &mux->clients[i], mux->clients[i].done);
+    }
+}
+
+/* For clients that never let the output run empty: all that cannot be in there any more. */
+static void give_back_early(struct mux *mux, struct mux_client *client)
+{
+    uint32_t waiting = mux->out_tail - mux->out_head;
+
+    if (client->done >= CONSOLE_OUTPUT_BYTES / 2 && client->done > waiting) {
+        give_back(mux, client, client->done - waiting);
+    }
+}
+
+static void name_bad_ring(struct mux *mux, struct mux_client *client)
+{
+    char text[SAID_BYTES];
+
+    if ((ring_is_broken(&client->output) || ring_is_broken(&client->input)) && !client->known_bad) {
+        client->known_bad = true;
+        format_text(text, sizeof(text),
+                    "[console] %s broke its channel and is not listened to any more\r\n",
+                    client->name);
+        say(mux, text);
+    }
+}
+
+/* --- Turns ---------------------------------------------------------------------------------------
+ */
+
+/* The next byte of the client's output, if there is one. */
+static bool next_byte(struct mux_client *client, uint8_t *byte)
+{
+    if (ring_take(&client->output, byte, 1) == 0) {
+        return false;
+    }
+    client->done++;
+    return true;
+}
+
+static void hold_byte(struct mux_client *client, uint8_t byte)
+{
+    if (byte == '\n') {
+        client->line_length = 0;
+        client->line_cut = false;
+    } else if (client->line_length < MUX_LINE_BYTES) {
+        client->line[client->line_length++] = byte;
+    } else {
+        client->line_cut = true;
+    }
+}
+
+/* Of the client with the keyboard: what there is, up to the end of a line. */
+static bool turn_of_focus(struct mux *mux, uint64_t now)
+{
+    struct mux_client *client = focus(mux);
+    uint32_t count = 0;
+    uint8_t byte = 0;
+
+    while (count < MUX_LINE_BYTES && byte != '\n' && next_byte(client, &byte)) {
+        out_put(mux, &byte, 1);
+        hold_byte(client, byte);
+        count++;
+    }
+    if (count != 0) {
+        mux->last_shown = now;
+    }
+    return count != 0;
+}
+
+static void show_labelled(struct mux *mux, struct mux_client *client)
+{
+    uint8_t text[MUX_LINE_BYTES] = { 0 };
+    uint32_t length = plain_text(text, client->line, client->line_length);
+
+    leave_line(mux);
+    out_text(mux, client->name);
+    out_text(mux, "| ");
+    out_put(mux, text, length);
+    out_text(mux, "\r\n");
+    resume_line(mux);
+}
+
+/* A line of another client has ended, or is as long as lines may be. */
+static void end_of_other(struct mux *mux, struct mux_client *client, bool newline)
+{
+    /* All of it was shown when it had become too long. */
+    bool nothing_left = client->line_cut && client->line_length == 0;
+
+    if (!nothing_left) {
+        show_labelled(mux, client);
+    }
+    client->line_length = 0;
+    client->line_cut = !newline;
+}
+
+/* Of another client: what there is, up to the end of a line, which is then shown. */
+static bool turn_of_other(struct mux *mux, struct mux_client *client)
+{
+    bool any = false;
+    uint8_t byte;
+
+    while (next_byte(client, &byte)) {
+        any = true;
+        if (byte != '\n' && client->line_length < MUX_LINE_BYTES) {
+            client->line[client->line_length++] = byte;
+        }
+        if (byte == '\n' || client->line_length == MUX_LINE_BYTES) {
+            end_of_other(mux, client, byte == '\n');
+            break;
+        }
+    }
+    return any;
+}
+
+/* Whether the one with the keyboard is about to finish its line. */
+static bool holds_back(const struct mux *mux, uint64_t now)
+{
+    return in_mid_line(mux) && !mux->clients[mux->focus].line_cut &&
+           now - mux->last_shown < mux->ticks_quiet;
+}
+
+static bool turn(struct mux *mux, uint64_t now)
+{
+    if (holds_back(mux, now)) {
+        return turn_of_focus(mux, now);
+    }
+    for (unsigned i = 1; i <= mux->nr_clients; i++) {
+        unsigned next = (mux->turn + i) % mux->nr_clients;
+        bool any =
+            next == mux->focus ? turn_of_focus(mux, now) : turn_of_other(mux, &mux->clients[next]);
+
+        if (any) {
+            mux->turn = next;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mux_pump(struct mux *mux, uint64_t now)
+{
+    bool any = false;
+
+    while (out_room(mux) >= TURN_BYTES + OWN_BYTES && turn(mux, now)) {
+        any = true;
+    }
+    for (unsigned i = 0; i < mux->nr_clients; i++) {
+        give_back_early(mux, &mux->clients[i]);
+        name_bad_ring(mux, &mux->clients[i]);
+    }
+    return any;
+}
+
+enum mux_rest mux_rest(struct mux *mux, uint64_t now)
+{
+    if (mux_has_output(mux)) {
+        return MUX_AGAIN;
+    }
+    for (unsigned i = 0; i < mux->nr_clients; i++) {
+        if (!ring_may_sleep(&mux->clients[i].output, 1)) {
+            return i == mux->focus || !holds_back(mux, now) ? MUX_AGAIN : MUX_POLL;
+        }
+    }
+    return MUX_WAIT;
+}
+
+/* --- Keyboard ------------------------------------------------------------------------------------
+ */
+
+void mux_greet(struct mux *mux)
+{
+    char text[SAID_BYTES];
+
+    if (mux->nr_clients > 1) {
+        format_text(
+            text, sizeof(text),
+            "[console] the keyboard goes to %s; Ctrl-] n: to the next one, Ctrl-] ?: help\r\n",
+            focus(mux)->name);
+        say(mux, text);
+    }
+}
+
+static void move_keyboard(struct mux *mux, unsigned to)
+{
+    char text[SAID_BYTES];
+
+    format_text(text, sizeof(text), "[console] the keyboard goes to %s\r\n", mux->clients[to].name);
+    if (to != mux->focus && out_room(mux) >= SAID_BYTES + MUX_LINE_BYTES + 2) {
+        leave_line(mux);
+        if (focus(mux)->line_cut) {
+            /* The rest will be a line of its own. */
+            focus(mux)->line_cut = false;
+            focus(mux)->line_length = 0;
+        }
+        mux->focus = to;
+        out_text(mux, text);
+        resume_line(mux);
+    }
+}
+
+static void show_help(struct mux *mux)
+{
+    char text[SAID_BYTES];
+
+    if (out_room(mux) <
+        sizeof(mux_help) + SERVER_MAX_CLIENTS * (SERVER_NAME_BYTES + 32) + MUX_LINE_BYTES) {
+        return;
+    }
+    leave_line(mux);
+    out_text(mux, "[console]\r\n");
+    for (unsigned i = 0; i < mux->nr_clients; i++) {
+        format_text(text, sizeof(text), "  %2u %s%s\r\n", i + 1, mux->clients[i].name,
+                    i == mux->focus ? " (has the keyboard)" : "");
+        out_text(mux, text);
+    }
+    out_text(mux, mux_help);
+    resume_line(mux);
+}
+
+static void pass_on(struct mux *mux, uint8_t byte)
+{
+    if (ring_put(&focus(mux)->input, &byte, 1) != 0) {
+        note_signal(mux, focus(mux), &focus(mux)->input);
+    }
+}
+
+static void command(struct mux *mux, uint8_t key)
+{
+    if (key == MUX_ESCAPE) {
+        pass_on(mux, key);
+    } else if (key == 'n') {
+        move_keyboard(mux, (mux->focus + 1) % mux->nr_clients);
+    } else if (key == 'p') {
+        move_keyboard(mux, (mux->focus + mux->nr_clients - 1) % mux->nr_clients);
+    } else if (key >= '1' && key <= '9' && key - '1' < (int)mux->nr_clients) {
+        move_keyboard(mux, (unsigned)(key - '1'));
+    } else {
+        show_help(mux);
+    }
+}
+
+void mux_input(struct mux *mux, uint8_t byte)
+{
+    if (mux->nr_clients == 1) {
+        pass_on(mux, byte);
+    } else if (mux->escape) {
+        mux->escape = false;
+        command(mux, byte);
+    } else if (byte == MUX_ESCAPE) {
+        mux->escape = true;
+    } else {
+        pass_on(mux, byte);
+    }
+}
+
+bool mux_wants_input(struct mux *mux)
+{
+    return mux->nr_clients > 1 || !ring_may_sleep(&focus(mux)->input, 1);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One serial line for several clients: who is shown when, and who gets what is typed. Pure: bytes
+ * come from the clients' rings and from mux_input(), and leave by mux_take_output().
+ *
+ * View       One client has the keyboard. What it puts out is passed on as it is, at once. Of the
+ *            others whole lines are shown, each after its client's name, with nothing in them that
+ *            a terminal would obey. Their lines go between lines of the first one; when that one
+ *            has stood in the middle of a line for QUIET_MS (a prompt), on a line of their own
+ *            before it, and what had stood there is shown again below. An unfinished line of a
+ *            client without the keyboard is shown when it gets the keyboard.
+ * Alone      With a single client there are no names and no keys: bytes go both ways, unchanged.
+ * Keys       ESCAPE and then a key: see mux_help in mux.c. ESCAPE twice sends it on.
+ * Bounds     Each turn of a client is at most a line of MUX_LINE_BYTES; turns go round. A client
+ *            that puts out more waits in its own ring. What is typed and finds the ring full is
+ *            dropped; a single client's is left in the port instead.
+ * Trust      Clients are hostile: rings bound what they can do (lib/ring.h). One that breaks its
+ *            ring is named once and then ignored.
+ * Done       A byte counts as consumed for its client once it has left by mux_take_output() and
+ *            mux_sent() was called; or was stored as part of an unfinished line.
+ * Units      time in ticks of the time stamp counter
+ */
+#ifndef USER_CONSOLE_MUX_H
+#define USER_CONSOLE_MUX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/libserver/console.h"
+
+#define MUX_ESCAPE     0x1du /* Ctrl-] */
+#define MUX_LINE_BYTES 256u
+#define MUX_OUT_BYTES  4096u
+#define MUX_QUIET_MS   50u
+
+struct mux_client {
+    char name[SERVER_NAME_BYTES];
+    struct ring output;
+    struct ring input;
+    uint8_t line[MUX_LINE_BYTES]; /* since the last line end, as it came */
+    uint32_t line_length;
+    bool line_cut;  /* of the one with the keyboard: more of this line was shown than is held */
+    bool known_bad; /* it was said that it broke its ring */
+    uint32_t done;  /* bytes taken and dealt with that its ring does not know of yet */
+};
+
+struct mux {
+    struct mux_client clients[SERVER_MAX_CLIENTS];
+    unsigned nr_clients;
+    unsigned focus; /* has the keyboard */
+    unsigned turn;  /* had the last turn */
+    bool escape;    /* the escape key was pressed: the next key is a command */
+    uint8_t out[MUX_OUT_BYTES];
+    uint32_t out_head, out_tail; /* free running */
+    uint64_t ticks_quiet;
+    uint64_t last_shown; /* when the client with the keyboard last put something out */
+    uint32_t signals;    /* clients that wait for a signal */
+};
+
+/* What to do when there is nothing more to move. */
+enum mux_rest {
+    MUX_AGAIN, /* something came meanwhile */
+    MUX_POLL,  /* lines are held back for a while: look again soon, nobody will signal */
+    MUX_WAIT,  /* whoever has news will signal */
+};
+
+void mux_init(struct mux *mux, uint32_t tsc_mhz);
+/* For clients 0, 1, ... before anything else. The name is cut if it is too long. */
+void mux_add(struct mux *mux, const char *name, struct console_channel *channel);
+/* Says how to use the keys if there is more than one client. */
+void mux_greet(struct mux *mux);
+
+/* Whether a typed byte can be taken: else leave it in the port. */
+bool mux_wants_input(struct mux *mux);
+void mux_input(struct mux *mux, uint8_t byte);
+
+/* Moves what can be moved from the clients to the output; whether there was anything. */
+bool mux_pump(struct mux *mux, uint64_t now);
+
+static inline bool mux_has_output(const struct mux *mux)
+{
+    return mux->out_head != mux->out_tail;
+}
+/* Up to count bytes for the port. */
+uint32_t mux_take_output(struct mux *mux, uint8_t *bytes, uint32_t count);
+/* All output has left: tells the clients that theirs is consumed. */
+void mux_sent(struct mux *mux);
+
+/* Without output left: whether one may sleep. */
+enum mux_rest mux_rest(struct mux *mux, uint64_t now);
+
+/* The clients to be signalled, as bits; asked after each round. */
+uint32_t mux_take_signals(struct mux *mux);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console server's configuration and the channel that each client has to it: a ring of bytes
+ * each way. What a client has put out counts as consumed once the serial port has it.
+ *
+ *      page 0   both rings' words, the input's bytes
+ *      page 1-2 the output's bytes
+ */
+#ifndef USER_LIBSERVER_CONSOLE_H
+#define USER_LIBSERVER_CONSOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/ring.h"
+#include "user/libserver/server.h"
+
+#define CONSOLE_INPUT_BYTES  2048u
+#define CONSOLE_OUTPUT_BYTES 8192u
+
+struct console_channel {
+    struct ring_shared output; /* the client produces */
+    struct ring_shared input;  /* the server produces */
+    uint8_t reserved[4096 - 2 * sizeof(struct ring_shared) - CONSOLE_INPUT_BYTES];
+    uint8_t input_bytes[CONSOLE_INPUT_BYTES];
+    uint8_t output_bytes[CONSOLE_OUTPUT_BYTES];
+};
+
+#define CONSOLE_CHANNEL_PAGES (sizeof(struct console_channel) / 4096)
+
+#define CONSOLE_CONFIG_MAGIC   0x6766632e736e6f63ull /* "cons.cfg" in memory */
+#define CONSOLE_CONFIG_VERSION 1u
+
+enum console_slot {
+    CONSOLE_SLOT_PORT = SERVER_SLOT_DEVICE,    /* I/O ports 0x3f8 - 0x3ff */
+    CONSOLE_SLOT_IRQ = SERVER_SLOT_DEVICE + 1, /* I/O APIC pin 4, edge, active high */
+};
+
+struct console_config {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t nr_clients; /* 1 .. SERVER_MAX_CLIENTS */
+    uint32_t tsc_mhz;    /* filled in by init from bootinfo */
+    uint32_t reserved;
+    char names[SERVER_MAX_CLIENTS][SERVER_NAME_BYTES];
+};
+
+_Static_assert(sizeof(struct console_channel) == 3 * 4096, "three pages");
+_Static_assert(offsetof(struct console_channel, output_bytes) == 4096, "layout");
+_Static_assert(sizeof(struct console_config) == 24 + SERVER_MAX_CLIENTS * SERVER_NAME_BYTES,
+               "console_config has no padding");
+_Static_assert(sizeof(struct console_config) <= 4096, "console_config fits one frame");
+
+#endif
