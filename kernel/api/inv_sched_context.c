@@ -112,7 +112,7 @@ enum status invoke_sched_context_yield_to(struct request *request)
     if (sc->yield_from)
         sched_context_complete_yield(sc->yield_from);
     sched_resume(target);
-    if (thread_is_schedulable(target)) {
+    if (!thread_runs_elsewhere(target) && thread_is_schedulable(target)) {
         refill_unblock(sc, this_core()->now);
         if (target->core == caller->core && target->priority >= caller->priority &&
             caller->sched_context) {

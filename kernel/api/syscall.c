@@ -309,6 +309,5 @@ void handle_other_core(void)
     remote_serve();
     lock_this_core();
     time_update();
-    notification_take(this_core()->current);
     choose_who_leaves();
 }

@@ -123,7 +123,8 @@ static inline void endpoint_unlock(struct endpoint *endpoint)
                      __ATOMIC_RELEASE);
 }
 
-/* tcb is current. If it runs its guest, and was signalled by another core, it takes the signal. */
+/* tcb is about to run its guest. If it was signalled while another core could not tell it, it takes
+ * the signal. */
 void notification_take(struct tcb *tcb);
 /* Waits for, or takes, the notification's badge. */
 void notification_receive(struct notification *notification, struct tcb *receiver, bool blocking);

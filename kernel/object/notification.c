@@ -90,8 +90,9 @@ static void deliver(struct notification *notification, struct tcb *tcb, u64 badg
 
 /*
  * The bound thread receives on an endpoint, or has its guest run: it takes the signal at once. If
- * another core runs it, that core is interrupted and finds the notification active
- * (notification_take): the guest is left, or the thread sees it when it next wants to enter.
+ * another core runs it, that core is interrupted, leaves the guest, and finds the notification
+ * active when it next chooses the thread (notification_take); a thread that is in user code sees it
+ * when it wants to enter. An exit that the monitor has not heard of yet goes first.
  */
 static bool deliver_to_bound(struct notification *notification, u64 badge)
 {
@@ -110,6 +111,8 @@ static bool deliver_to_bound(struct notification *notification, u64 badge)
         return true;
     case THREAD_RUNNING_VM:
     case THREAD_HALTED_VM:
+        if (tcb->vcpu->exited)
+            return false;
         vcpu_notify(tcb, badge);
         wake(notification, tcb);
         return true;
@@ -144,8 +147,7 @@ void notification_take(struct tcb *tcb)
 {
     u64 badge;
 
-    if (tcb->state == THREAD_RUNNING_VM && tcb->notification &&
-        notification_poll(tcb->notification, &badge))
+    if (tcb->notification && !tcb->vcpu->exited && notification_poll(tcb->notification, &badge))
         vcpu_notify(tcb, badge);
 }
 

@@ -389,7 +389,8 @@ void vcpu_timers_expire(ticks_t now)
 {
     struct core *core = this_core();
 
-    if (core->current->state == THREAD_RUNNING_VM && core->current->vcpu->deadline <= now)
+    if (core->current->state == THREAD_RUNNING_VM && core->current->vcpu->deadline <= now &&
+        !core->current->vcpu->exited)
         timer_exit(core->current);
     while (core->halted_vms && core->halted_vms->deadline <= now) {
         struct tcb *thread = core->halted_vms->tcb;

@@ -93,7 +93,7 @@ struct vcpu {
     u64 *buffer;
     u64 buffer_cap;
     u64 buffer_vaddr;
-    bool exited;    /* exit has not been told to the monitor yet */
+    bool exited;    /* exit has not been told to the monitor, who hears of nothing else before */
     bool extended;  /* the last entry was an extended one: answers are, too */
     bool fpu_valid; /* fpu_area holds a state (or the CPU does) */
     u64 xcr0;

@@ -124,7 +124,8 @@ void sched_postpone(struct tcb *tcb)
 
 void sched_resume(struct tcb *tcb)
 {
-    if (thread_is_queueable(tcb) && !sched_context_is_released(tcb->sched_context))
+    if (!thread_runs_elsewhere(tcb) && thread_is_queueable(tcb) &&
+        !sched_context_is_released(tcb->sched_context))
         sched_postpone(tcb);
 }
 
@@ -291,6 +292,8 @@ void activate_current(void)
         sched_context_complete_yield(current);
     if (current->state == THREAD_RESTART)
         resume_at_fault_ip(current);
+    if (current->state == THREAD_RUNNING_VM)
+        notification_take(current);
     kernel_assert(current->state == THREAD_RUNNING || current->state == THREAD_RUNNING_VM ||
                   current->state == THREAD_IDLE);
 }

@@ -64,8 +64,8 @@ void budget_yield(void);
 /* Before the kernel is left: makes the choice, wakes what is due, sets the timer. After it,
  * this_core()->current is what runs. */
 void schedule(void);
-/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), and the pending YieldTo
- * result. */
+/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), the pending YieldTo result, and
+ * a signal that waits for a thread which would run its guest. */
 void activate_current(void);
 
 /* tcb's context changed hands or is about to go: it is no candidate for the next switch any more.
@@ -73,7 +73,8 @@ void activate_current(void);
 void sched_forget(struct tcb *tcb);
 /* tcb is runnable and has an active context that gives no time now: it waits for the refill. */
 void sched_postpone(struct tcb *tcb);
-/* tcb has a context that may give time: if it could run, it is queued, or waits for the refill. */
+/* tcb has a context that may give time: if it could run, it is queued, or waits for the refill. One
+ * that another core runs is that core's to postpone. */
 void sched_resume(struct tcb *tcb);
 
 /* If another core runs the thread, has it stop, everything of the thread in memory; if it could go

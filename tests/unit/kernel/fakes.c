@@ -115,7 +115,8 @@ void print_char(char c)
 
 /*
  * A core's own lock is the real one (lock.h); all cores' locks are nobody's. The test plays one
- * core at a time, so nobody ever waits, and a core that is asked for something does it at once.
+ * core at a time, so nobody waits unless the test has taken a ticket first, and a core that is
+ * asked for something does it at once.
  */
 void unlock(void)
 {
@@ -139,7 +140,12 @@ bool lock_holds_all_cores(void)
 
 void ticket_wait(const struct ticket_lock *lock, u32 ticket)
 {
-    panic("core %u waits for ticket %u of lock %p", host_core, ticket, (const void *)lock);
+    struct ticket_lock *mine = &this_core()->lock;
+
+    if (!fakes.on_lock_wait || lock != mine)
+        panic("core %u waits for ticket %u of lock %p", host_core, ticket, (const void *)lock);
+    fakes.on_lock_wait();
+    mine->now_serving = ticket;
 }
 
 bool lock_is_wanted(void)
@@ -275,13 +281,13 @@ u64 *paging_kernel_root(void)
 
 void arch_switch_to_thread(struct tcb *tcb)
 {
-    fakes.running = tcb;
+    fakes.running[host_core] = tcb;
 }
 
 void arch_switch_to_idle(struct tcb *idle)
 {
     (void)idle;
-    fakes.running = NULL;
+    fakes.running[host_core] = NULL;
 }
 
 void fpu_area_init(u8 *area)

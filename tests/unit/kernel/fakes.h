@@ -12,6 +12,7 @@
 
 #include <setjmp.h>
 
+#include "kernel/core/config.h"
 #include "kernel/core/types.h"
 
 #define FAKE_IO_APICS 2u
@@ -37,7 +38,9 @@ struct fakes {
     void (*on_flush_page)(hpa_t root, u64 vaddr);
     void (*on_flush_space)(hpa_t root);
     void (*on_flush_nested)(hpa_t root);
-    struct tcb *running; /* last switched to; NULL: idle */
+    struct tcb *running[CONFIG_MAX_CORES]; /* last switched to; NULL: idle */
+    /* Plays the other core while a core waits for its own lock, which it then gets. */
+    void (*on_lock_wait)(void);
 
     /* A panic ends the program, unless a test expects one: then it comes back to panic_return. */
     bool expect_panic;

@@ -158,7 +158,7 @@ u64 *buffer_of(struct tcb *tcb)
 void assert_running(unsigned thread)
 {
     assert_ptr_equal(running(), tcb_at(thread));
-    assert_ptr_equal(fakes.running, tcb_at(thread));
+    assert_ptr_equal(fakes.running[host_core], tcb_at(thread));
 }
 
 void assert_idle(void)
@@ -266,18 +266,16 @@ void pass_us(u64 us)
 
 static unsigned count_in_ready_queues(const struct tcb *tcb)
 {
-    const struct core *core = this_core();
     unsigned found = 0;
 
-    for (const struct tcb *at = core->ready[tcb->priority].head; at; at = at->sched_next)
-        found += at == tcb;
+    for (unsigned i = 0; i < nr_cores; i++)
+        for (const struct tcb *at = cores[i].ready[tcb->priority].head; at; at = at->sched_next)
+            found += at == tcb;
     return found;
 }
 
-static void check_ready_queues(void)
+static void check_ready_queues(const struct core *core)
 {
-    const struct core *core = this_core();
-
     for (unsigned priority = 0; priority < CONFIG_PRIORITIES; priority++) {
         const struct tcb *prev = NULL;
         bool bit = core->ready_words[priority / 64] >> priority % 64 & 1;
@@ -286,6 +284,7 @@ static void check_ready_queues(void)
         for (const struct tcb *at = core->ready[priority].head; at; at = at->sched_next) {
             assert_true(at->in_ready_queue && !at->in_release_queue);
             assert_int_equal(at->priority, priority);
+            assert_int_equal(at->core, core->id);
             assert_true(thread_is_runnable(at) && at->sched_context);
             assert_ptr_equal(at->sched_prev, prev);
             prev = at;
@@ -296,15 +295,14 @@ static void check_ready_queues(void)
         assert_int_equal(core->ready_top >> word & 1, core->ready_words[word] != 0);
 }
 
-static void check_release_queue(void)
+static void check_release_queue(const struct core *core)
 {
-    const struct core *core = this_core();
-
     assert_int_equal(core->release_head != NULL, core->release_count != 0);
     for (unsigned node = 1; node <= core->release_count; node++) {
         const struct tcb *at = release_at(core, node), *parent = at->heap_parent;
 
         assert_true(at->in_release_queue && !at->in_ready_queue && thread_is_runnable(at));
+        assert_int_equal(at->core, core->id);
         assert_ptr_equal(parent, node > 1 ? release_at(core, node / 2) : NULL);
         if (parent)
             assert_true(release_time(parent) <= release_time(at));
@@ -398,6 +396,11 @@ static void check_sched_context(struct sched_context *sc)
     assert_int_equal(sum, sc->budget);
 }
 
+static bool is_current(const struct tcb *tcb)
+{
+    return cores[tcb->core].current == tcb;
+}
+
 static void check_tcb(const struct tcb *tcb)
 {
     assert_int_equal(count_in_ready_queues(tcb), tcb->in_ready_queue);
@@ -411,22 +414,31 @@ static void check_tcb(const struct tcb *tcb)
         assert_ptr_equal(tcb->yield_to->yield_from, tcb);
     /* Nobody who could run is forgotten. */
     if (thread_is_runnable(tcb) && tcb->sched_context && tcb->sched_context->refill_max)
-        assert_true(tcb->in_ready_queue || tcb->in_release_queue || tcb == running());
-    if (tcb == running())
+        assert_true(tcb->in_ready_queue || tcb->in_release_queue || is_current(tcb));
+    if (is_current(tcb)) {
         assert_true(!tcb->in_ready_queue && !tcb->in_release_queue);
+        assert_true(thread_is_runnable(tcb));
+    }
+}
+
+/* A core that has been told of something new has not made its choice yet. */
+static void check_core(const struct core *core)
+{
+    check_ready_queues(core);
+    check_release_queue(core);
+    assert_null(core->next);
+    assert_ptr_equal(core->current_sc, core->current->sched_context);
+    if (core->choose_new)
+        return;
+    for (unsigned priority = core->current->priority + 1u; priority < CONFIG_PRIORITIES; priority++)
+        assert_null(core->ready[priority].head);
 }
 
 void check_threads(void)
 {
-    const struct core *core = this_core();
-
-    check_ready_queues();
-    check_release_queue();
-    assert_null(core->next);
-    assert_false(core->choose_new);
-    assert_ptr_equal(core->current_sc, core->current->sched_context);
-    for (unsigned priority = core->current->priority + 1u; priority < CONFIG_PRIORITIES; priority++)
-        assert_null(core->ready[priority].head);
+    for (unsigned i = 0; i < nr_cores; i++)
+        check_core(&cores[i]);
+    assert_false(this_core()->choose_new);
     for (unsigned i = 0; i < world.nr_tcbs; i++)
         check_tcb(world.tcbs[i]);
     for (unsigned slot = 1; slot < world.next_slot; slot++) {

@@ -142,7 +142,8 @@ static inline u64 info_of(u64 label, u64 caps, u64 length)
 
 /* --- invariants ------------------------------------------------------------------------------ */
 
-/* Those of tcb.h, ipc_objects.h, sched_context.h, sched.h for everything made here. */
+/* Those of tcb.h, ipc_objects.h, sched_context.h, sched.h for everything made here; this core has
+ * nothing left to choose. */
 void check_threads(void);
 
 #endif

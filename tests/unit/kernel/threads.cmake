@@ -44,5 +44,6 @@ set(thread_sources
 bulkhead_host_test(kernel_refill SOURCES test_refill.c kernel/sched/refill.c)
 bulkhead_host_test(kernel_threads SOURCES test_threads.c ${thread_sources})
 bulkhead_host_test(kernel_sched SOURCES test_sched.c ${thread_sources})
+bulkhead_host_test(kernel_cores SOURCES test_cores.c ${thread_sources})
 bulkhead_host_test(kernel_fastpath SOURCES test_fastpath.c ${thread_sources})
 bulkhead_host_test(kernel_release SOURCES test_release.c ${thread_sources})
