@@ -7,8 +7,8 @@
  * Objects     struct hba for each controller, with its ports; never freed. struct transfer is the
  *             caller's; it is the driver's from port_submit() until its done() is called.
  * A port      waits for its turn, is reset, waits for the link, for the drive, identifies it, and
- * is ready. From there, errors lead through "stopping" to the error log or to a reset, and back.
- * Optical drives and empty ports are left alone.
+ *             is ready. From there, errors lead through "stopping" to the error log or to a reset,
+ *             and back. Optical drives and empty ports are left alone.
  *
  *             UNUSED -> RESETTING -> LINKING -> SPINNING -> IDENTIFYING -> READY <-> LOGGING
  *                           ^            |          |            |           |        |
@@ -19,11 +19,12 @@
  * Queuing     a drive with native command queuing gets up to 32 reads and writes at a time; every
  *             other command runs alone. Transfers start in the order of their submission, so one
  *             that runs alone waits for what came before it and holds up what comes after.
- * Errors      An error of the drive ends the transfer that it concerns, found by the NCQ error log;
- *             where the drive does not tell, each of the others is tried again alone. After
- * time-outs and interface errors the port is reset and what was outstanding is issued again, at
- *             most TRANSFER_MAX_ATTEMPTS times. A drive that has gone, comes back as another one,
- * or does not recover fails for good: its cache may have lost what had been acknowledged.
+ * Errors      An error of the drive ends the transfer that it concerns, found by the NCQ error
+ *             log; where the drive does not tell, each of the others is tried again alone. After
+ *             time-outs and interface errors the port is reset and what was outstanding is issued
+ *             again, at most TRANSFER_MAX_ATTEMPTS times. A drive that has gone, comes back as
+ *             another one, or does not recover fails for good: its cache may have lost what had
+ *             been acknowledged.
  * Invariants  I1  a transfer is in exactly one place: waiting, a slot, or the caller's
  *             I2  no DMA to a transfer's memory after its done(): a slot is given back when the
  *                 drive has completed it or the port has stopped (PxCMD.CR = 0)

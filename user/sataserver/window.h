@@ -4,10 +4,13 @@
  * guest's physical ones) to the bus. They are fixed before the client is served, and no other
  * address of its requests reaches a controller than what window_append() makes of it.
  *
- * Trust       what a client asks for is arbitrary; the windows come from init and are still
- * checked, once, by windows_valid() Invariants  W1  windows ascend by client address, are disjoint,
- * not empty and even, and neither end wraps W2  every byte of a list's segments lies inside a
- * window Units       bytes Errors      false; the list is then as it was
+ * Trust       what a client asks for is arbitrary; the windows come from init and are checked once
+ *             all the same, by windows_valid()
+ * Invariants  W1  windows ascend by client address, are disjoint, not empty and even, and neither
+ *                 end wraps
+ *             W2  every byte of a list's segments lies inside a window
+ * Units       bytes
+ * Errors      false; the list is then as it was
  */
 #ifndef USER_SATASERVER_WINDOW_H
 #define USER_SATASERVER_WINDOW_H
