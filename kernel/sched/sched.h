@@ -64,8 +64,8 @@ void budget_yield(void);
 /* Before the kernel is left: makes the choice, wakes what is due, sets the timer. After it,
  * this_core()->current is what runs. */
 void schedule(void);
-/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), the pending YieldTo result, and
- * a signal that waits for a thread which would run its guest. */
+/* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), the pending YieldTo result,
+ * and a signal that waits for a thread which would run its guest. */
 void activate_current(void);
 
 /* tcb's context changed hands or is about to go: it is no candidate for the next switch any more.

@@ -383,12 +383,10 @@ static void command(struct mux *mux, uint8_t key)
 
 void mux_input(struct mux *mux, uint8_t byte)
 {
-    if (mux->nr_clients == 1) {
-        pass_on(mux, byte);
-    } else if (mux->escape) {
+    if (mux->escape) {
         mux->escape = false;
         command(mux, byte);
-    } else if (byte == MUX_ESCAPE) {
+    } else if (byte == MUX_ESCAPE && mux->nr_clients > 1) {
         mux->escape = true;
     } else {
         pass_on(mux, byte);
