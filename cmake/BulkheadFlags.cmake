@@ -66,3 +66,7 @@ target_compile_options(bulkhead_host_flags INTERFACE
 add_library(bulkhead_sanitizers INTERFACE)
 target_compile_options(bulkhead_sanitizers INTERFACE ${BULKHEAD_SANITIZERS})
 target_link_options(bulkhead_sanitizers INTERFACE ${BULKHEAD_SANITIZERS})
+
+add_library(bulkhead_thread_sanitizer INTERFACE)
+target_compile_options(bulkhead_thread_sanitizer INTERFACE -fsanitize=thread)
+target_link_options(bulkhead_thread_sanitizer INTERFACE -fsanitize=thread -pthread)

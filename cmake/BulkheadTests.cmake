@@ -7,8 +7,9 @@
 #   lint    the sources themselves             bench   figures under -icount (`./bulkhead bench`)
 #
 #   bulkhead_host_test(NAME SOURCES SRC... [LIBS LIB...] [DEFINITIONS D...] [OPTIONS O...]
-#                      [ARGS A...] [TIMEOUT S])
-#       cmocka test, built with address and undefined-behaviour sanitizers
+#                      [ARGS A...] [TIMEOUT S] [THREADS])
+#       cmocka test, built with address and undefined-behaviour sanitizers; THREADS: with the
+#       thread sanitizer in their place
 #   bulkhead_fuzz(NAME SOURCES SRC... [DEFINITIONS D...] [OPTIONS O...] [LIBS LIB...] [RUNS N]
 #                 [MAX_LEN N] [CORPUS DIR])
 #       libFuzzer target, built with clang whatever compiles the rest; LIBS are names for -l;
@@ -21,7 +22,8 @@ set(BULKHEAD_SKIPPED 77)
 find_program(BULKHEAD_CLANG NAMES clang-14 clang)
 
 function(bulkhead_host_test NAME)
-    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TIMEOUT" "SOURCES;LIBS;DEFINITIONS;OPTIONS;ARGS")
+    cmake_parse_arguments(PARSE_ARGV 1 ARG "THREADS" "TIMEOUT"
+        "SOURCES;LIBS;DEFINITIONS;OPTIONS;ARGS")
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 300)
     endif()
@@ -30,8 +32,12 @@ function(bulkhead_host_test NAME)
     set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/unit")
     target_compile_definitions(${NAME} PRIVATE ${ARG_DEFINITIONS})
     target_compile_options(${NAME} PRIVATE ${ARG_OPTIONS})
-    target_link_libraries(${NAME} PRIVATE
-        bulkhead_host_flags bulkhead_sanitizers ${ARG_LIBS} cmocka)
+    if(ARG_THREADS)
+        set(sanitizers bulkhead_thread_sanitizer)
+    else()
+        set(sanitizers bulkhead_sanitizers)
+    endif()
+    target_link_libraries(${NAME} PRIVATE bulkhead_host_flags ${sanitizers} ${ARG_LIBS} cmocka)
     if(BULKHEAD_COVERAGE)
         target_compile_options(${NAME} PRIVATE --coverage)
         target_link_options(${NAME} PRIVATE --coverage)

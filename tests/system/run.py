@@ -46,6 +46,24 @@ class Context:
         return ["-kernel", self.path("kernel", "bulkhead.elf"),
                 "-initrd", self.path("systems", system, "image.elf")]
 
+    def described(self, vcpus, cores):
+        """Boot systems/linux with other numbers of vCPUs and cores for them."""
+        folder = self.log("-image").removesuffix(".log")
+        os.makedirs(folder, exist_ok=True)
+        model = os.path.join(SOURCE, "systems", "linux", "system.yaml")
+        with open(model, encoding="utf-8") as file:
+            text = file.read()
+        description = os.path.join(folder, "system.yaml")
+        with open(description, "w", encoding="utf-8") as file:
+            file.write(text.rstrip("\n") + f"\n    vcpus: {vcpus}\n    cores: {cores}\n")
+        made = subprocess.run(
+            [self.path("tools", "bulkhead", "bulkhead"), "build", "-o", folder, description],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if made.returncode:
+            raise Failure(f"bulkhead build: {made.stdout}")
+        return ["-kernel", self.path("kernel", "bulkhead.elf"),
+                "-initrd", os.path.join(folder, "image.elf")]
+
     def iso(self):
         """Boot by multiboot 2, from a CD image that GRUB is on."""
         folder = self.log("-iso").removesuffix(".log")
@@ -144,6 +162,51 @@ def test_minimum_cpu(context):
         output, status = shell.run("/tests/basic")
         if status or "FAIL" in output:
             raise Failure("the guest's own checks:\n" + output)
+
+
+def ipis(shell):
+    """How many IPIs of all kinds the guest has counted, over all its processors."""
+    lines = re.findall(r"^ *(?:RES|CAL|TLB): *([\d ]+)", shell.check("cat /proc/interrupts"), re.M)
+    return sum(int(number) for line in lines for number in line.split())
+
+
+def check_processors(shell, vcpus):
+    """What a guest says of its processors is true, and they can be switched off and on."""
+    shell.check("nproc", str(vcpus))
+    for cpu in range(vcpus):
+        shell.check(f"taskset {1 << cpu:x} cut -d' ' -f39 /proc/self/stat", str(cpu))
+    if ipis(shell) == 0:
+        raise Failure("the guest has counted no IPI")
+    for cpu in range(1, vcpus):
+        for online in (0, 1):
+            shell.check(f"echo {online} > /sys/devices/system/cpu/cpu{cpu}/online")
+            shell.check("nproc", str(vcpus - 1 + online))
+    output, status = shell.run("/tests/basic")
+    if status or "FAIL" in output:
+        raise Failure("the guest's own checks:\n" + output)
+
+
+def run_overcommitted(context, vcpus):
+    """More vCPUs than cores: all on core 0; also after a reboot, and to the end."""
+    with context.system(boot=context.described(vcpus, [0])) as machine:
+        shell = boot_to_shell(machine)
+        check_processors(shell, vcpus)
+        machine.send("reboot\n")
+        machine.expect(r"Linux version", never=CRASH)
+        shell.wait(never=CRASH)
+        shell.check("nproc", str(vcpus))
+        machine.send("poweroff\n")
+        machine.expect(VM_ENDED, never=CRASH)
+
+
+def test_smp_2_on_1(context):
+    """Two vCPUs on one core."""
+    run_overcommitted(context, 2)
+
+
+def test_smp_4_on_1(context):
+    """Four vCPUs on one core."""
+    run_overcommitted(context, 4)
 
 
 def test_iso_bios(context):

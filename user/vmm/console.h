@@ -4,7 +4,7 @@
  * is nearly full the guest's port says busy, and what is sent all the same is lost, counted, and
  * the loss marked in the output. What arrives while the guest does not read stays in the ring.
  *
- * Locking  none: one thread
+ * Locking  LOCK_SERIAL of vm.h, held by the caller
  * Errors   none; a server that breaks the rings swallows output
  */
 #ifndef USER_VMM_CONSOLE_H

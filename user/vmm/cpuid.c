@@ -70,6 +70,9 @@ struct rule {
 #define KVM_CLOCKSOURCE        BIT(0)
 #define KVM_NOP_IO_DELAY       BIT(1)
 #define KVM_CLOCKSOURCE2       BIT(3)
+#define KVM_PV_EOI             BIT(6)
+#define KVM_PV_UNHALT          BIT(7)
+#define KVM_PV_SEND_IPI        BIT(11)
 #define KVM_CLOCKSOURCE_STABLE BIT(24)
 
 /* A table: its columns say more than the usual layout. */
@@ -101,11 +104,12 @@ static const struct rule rules[] = {
     { 0x0000000d, 1,   FILL_NONE,         { FD1A_PASS, 0, 0, 0 },                   { 0 } },
     { 0x0000000d, 2,   FILL_NONE,         { ALL, ALL, ALL, 0 },                     { 0 } },
 
-    /* "KVMKVMKVM": the paravirtual clock that Linux knows */
+    /* "KVMKVMKVM": the paravirtual clock and what paravirt.c does */
     { 0x40000000, ANY, FILL_NONE,         { 0 },
       { 0x40000010, 0x4b4d564b, 0x564b4d56, 0x4d } },
     { 0x40000001, ANY, FILL_NONE,         { 0 },
-      { KVM_CLOCKSOURCE | KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_CLOCKSOURCE_STABLE, 0, 0, 0 } },
+      { KVM_CLOCKSOURCE | KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_CLOCKSOURCE_STABLE |
+            KVM_PV_EOI | KVM_PV_UNHALT | KVM_PV_SEND_IPI, 0, 0, 0 } },
     /* frequencies of the TSC and of the APIC timer in kHz */
     { 0x40000010, ANY, FILL_FREQUENCY,    { 0 },                                    { 0 } },
 

@@ -321,7 +321,7 @@ static enum access_result string_round(struct vcpu *vcpu, const struct string *s
         memcpy(bytes, &vcpu->message->gpr[MESSAGE_RAX], size);
         break;
     case INSN_INS:
-        value = port_read(vcpu->vm, port, size);
+        value = port_read(vcpu, port, size);
         memcpy(bytes, &value, size);
         break;
     default:
@@ -333,7 +333,7 @@ static enum access_result string_round(struct vcpu *vcpu, const struct string *s
     }
     if (insn->op == INSN_OUTS) {
         memcpy(&value, bytes, size);
-        port_write(vcpu->vm, port, size, value);
+        port_write(vcpu, port, size, value);
         return ACCESS_DONE;
     }
     return linear_access(vcpu, &string->paging, destination_address(string), bytes, size, true);
@@ -368,17 +368,17 @@ static enum vcpu_stop emulate_string(struct vcpu *vcpu, const struct insn *insn,
             break;
         }
         result = string_round(vcpu, &string, port);
-        if (result != ACCESS_DONE || vcpu->vm->stop.report != 0) {
+        if (result != ACCESS_DONE || vm_is_stopping(vcpu->vm)) {
             break;
         }
         string_advance(&string);
     }
     if (result == ACCESS_NOWHERE) {
-        return vm_crash(vcpu->vm, VMM_CAUSE_EMULATE, vcpu->message->gpa,
+        return vm_crash(vcpu, VMM_CAUSE_EMULATE, vcpu->message->gpa,
                         "string instruction on memory that is not there");
     }
     string_end(vcpu, &string);
-    return vcpu->vm->stop.report != 0 ? VCPU_STOPS : VCPU_RUNS;
+    return vm_is_stopping(vcpu->vm) ? VCPU_STOPS : VCPU_RUNS;
 }
 
 enum vcpu_stop emulate_string_io(struct vcpu *vcpu, uint16_t port)
@@ -386,7 +386,7 @@ enum vcpu_stop emulate_string_io(struct vcpu *vcpu, uint16_t port)
     struct insn insn;
 
     if (!emulate_decode(vcpu, &insn)) {
-        return vm_crash(vcpu->vm, VMM_CAUSE_EMULATE, port, "undecodable string I/O");
+        return vm_crash(vcpu, VMM_CAUSE_EMULATE, port, "undecodable string I/O");
     }
     if (insn.op != INSN_INS && insn.op != INSN_OUTS) {
         return VCPU_RUNS; /* the code has changed since it was executed: try again */
@@ -448,7 +448,7 @@ enum vcpu_stop emulate_mmio(struct vcpu *vcpu, const struct mmio_device *device)
     const struct insn *insn = decode(vcpu);
 
     if (insn == NULL || insn->form == INSN_CONTROL) {
-        return vm_crash(vcpu->vm, VMM_CAUSE_EMULATE, message->gpa,
+        return vm_crash(vcpu, VMM_CAUSE_EMULATE, message->gpa,
                         "instruction on device registers that is not emulated");
     }
     if (insn->form == INSN_STRING) {
@@ -458,5 +458,5 @@ enum vcpu_stop emulate_mmio(struct vcpu *vcpu, const struct mmio_device *device)
         execute(vcpu, device, address, insn);
     }
     vcpu_done(vcpu);
-    return vcpu->vm->stop.report != 0 ? VCPU_STOPS : VCPU_RUNS;
+    return vm_is_stopping(vcpu->vm) ? VCPU_STOPS : VCPU_RUNS;
 }

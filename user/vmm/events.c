@@ -111,6 +111,18 @@ static bool is_software_event(uint32_t info)
     return type >= EVENT_SOFT_INTERRUPT && type <= EVENT_SOFT_EXCEPTION;
 }
 
+static void accept_interrupt(struct vcpu *vcpu, uint8_t vector)
+{
+    bool alone = lapic_is_idle(&vcpu->lapic);
+
+    lapic_accept(&vcpu->lapic, vector);
+    inject(vcpu, EVENT_VALID | EVENT_EXTERNAL | vector, 0);
+    if (vcpu->paravirt.eoi_control != 0 && alone && !vcpu->lapic.irr_any &&
+        lapic_is_edge(&vcpu->lapic, vector)) {
+        paravirt_offer(vcpu);
+    }
+}
+
 static void choose_event(struct vcpu *vcpu)
 {
     struct vcpu_message *message = vcpu->message;
@@ -142,8 +154,7 @@ static void choose_event(struct vcpu *vcpu)
     }
     vector = lapic_pending(&vcpu->lapic);
     if (vector >= 0) {
-        lapic_accept(&vcpu->lapic, (uint8_t)vector);
-        inject(vcpu, EVENT_VALID | EVENT_EXTERNAL | (uint32_t)vector, 0);
+        accept_interrupt(vcpu, (uint8_t)vector);
     }
 }
 
@@ -158,6 +169,9 @@ void vcpu_prepare_events(struct vcpu *vcpu)
     bool interrupt_waits, nmi_waits;
 
     message->entry_info = 0;
+    if (vcpu->lapic.irr_any) { /* waits for the end of the interrupt in service */
+        paravirt_take_back(vcpu);
+    }
     choose_event(vcpu);
     if (message->entry_info != 0) {
         vcpu->sleeping = false;

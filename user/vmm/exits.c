@@ -9,9 +9,6 @@
 #include "user/vmm/emulate.h"
 #include "user/vmm/vm.h"
 
-/* Answer of KVM-style hosts to a hypercall they do not know (-ENOSYS as Linux guests read it). */
-#define HYPERCALL_UNKNOWN ((uint64_t)-1000)
-
 static uint64_t low32(uint64_t value)
 {
     return (uint32_t)value;
@@ -26,7 +23,7 @@ static void set_length(struct vcpu *vcpu, uint64_t length)
 
 static enum vcpu_stop resume(struct vcpu *vcpu)
 {
-    return vcpu->vm->stop.report != 0 ? VCPU_STOPS : VCPU_RUNS;
+    return vm_is_stopping(vcpu->vm) ? VCPU_STOPS : VCPU_RUNS;
 }
 
 /* --- instructions --- */
@@ -107,7 +104,8 @@ static enum vcpu_stop exit_hlt(struct vcpu *vcpu)
 {
     set_length(vcpu, 1);
     vcpu_done(vcpu);
-    vcpu->sleeping = true;
+    vcpu->sleeping = !vcpu->unhalted;
+    vcpu->unhalted = false;
     vcpu->attention = true;
     return VCPU_RUNS;
 }
@@ -124,13 +122,13 @@ static enum vcpu_stop exit_io(struct vcpu *vcpu)
         return emulate_string_io(vcpu, port);
     }
     if ((qualification & VMX_IO_IN) != 0) {
-        uint32_t value = port_read(vcpu->vm, port, size);
+        uint32_t value = port_read(vcpu, port, size);
 
         *rax = size == 4
                    ? value
                    : (*rax & ~((1ull << (8 * size)) - 1)) | (value & ((1u << (8 * size)) - 1));
     } else {
-        port_write(vcpu->vm, port, size, (uint32_t)*rax);
+        port_write(vcpu, port, size, (uint32_t)*rax);
     }
     vcpu_done(vcpu);
     return resume(vcpu);
@@ -145,7 +143,7 @@ static enum vcpu_stop exit_cache_flush(struct vcpu *vcpu)
 
 static enum vcpu_stop exit_vmcall(struct vcpu *vcpu)
 {
-    vcpu->message->gpr[MESSAGE_RAX] = HYPERCALL_UNKNOWN;
+    vcpu->message->gpr[MESSAGE_RAX] = paravirt_hypercall(vcpu);
     set_length(vcpu, 3);
     return vcpu_done(vcpu);
 }
@@ -243,7 +241,7 @@ static enum vcpu_stop exit_cr_access(struct vcpu *vcpu)
     bool done = false;
 
     if (!find_cr_access(vcpu, &access) || (access.control != 4 && access.control != 8)) {
-        return vm_crash(vcpu->vm, VMX_EXIT_CR_ACCESS, vcpu->message->qualification,
+        return vm_crash(vcpu, VMX_EXIT_CR_ACCESS, vcpu->message->qualification,
                         "access to a control register that is not emulated");
     }
     if (access.write) {
@@ -288,12 +286,12 @@ static enum vcpu_stop exit_ept_violation(struct vcpu *vcpu)
     if (device == NULL) {
         bool ram = guest_ram_at(&vcpu->vm->ram, gpa(message->gpa), 1) != NULL;
 
-        return vm_crash(vcpu->vm, VMX_EXIT_EPT_VIOLATION, message->gpa,
+        return vm_crash(vcpu, VMX_EXIT_EPT_VIOLATION, message->gpa,
                         ram ? "memory that should be mapped is not"
                             : "access to memory that is not there");
     }
     if ((message->qualification & VMX_EPT_FETCH) != 0 || vcpu->events.reinject != 0) {
-        return vm_crash(vcpu->vm, VMX_EXIT_EPT_VIOLATION, message->gpa,
+        return vm_crash(vcpu, VMX_EXIT_EPT_VIOLATION, message->gpa,
                         "device registers used as code or stack");
     }
     return emulate_mmio(vcpu, device);
@@ -301,7 +299,7 @@ static enum vcpu_stop exit_ept_violation(struct vcpu *vcpu)
 
 static enum vcpu_stop exit_triple_fault(struct vcpu *vcpu)
 {
-    return vm_crash(vcpu->vm, VMX_EXIT_TRIPLE_FAULT, 0, "triple fault");
+    return vm_crash(vcpu, VMX_EXIT_TRIPLE_FAULT, 0, "triple fault");
 }
 
 /*
@@ -327,13 +325,13 @@ static enum vcpu_stop exit_invalid_state(struct vcpu *vcpu)
         vcpu_raise(vcpu, VECTOR_GP);
         return VCPU_RUNS;
     }
-    return vm_crash(vcpu->vm, VMX_EXIT_INVALID_GUEST_STATE, vcpu->message->qualification,
+    return vm_crash(vcpu, VMX_EXIT_INVALID_GUEST_STATE, vcpu->message->qualification,
                     "the processor refused the guest's state");
 }
 
 static enum vcpu_stop exit_unhandled(struct vcpu *vcpu)
 {
-    return vm_crash(vcpu->vm, vcpu->message->reason, vcpu->message->qualification,
+    return vm_crash(vcpu, vcpu->message->reason, vcpu->message->qualification,
                     "exit that is not handled");
 }
 

@@ -28,6 +28,11 @@ static const uint32_t lvt_writable[LAPIC_NR_LVT] = {
 
 /* --- sets of 256 vectors --- */
 
+static uint64_t set_word(const struct lapic_set *set, unsigned index)
+{
+    return __atomic_load_n(&set->words[index], __ATOMIC_RELAXED);
+}
+
 static void set_add(struct lapic_set *set, uint8_t vector)
 {
     set->words[vector / 64] |= 1ull << (vector % 64);
@@ -38,16 +43,36 @@ static void set_remove(struct lapic_set *set, uint8_t vector)
     set->words[vector / 64] &= ~(1ull << (vector % 64));
 }
 
+/* In sets that other threads may change at the same time; the inbox's request orders them. */
+static void shared_add(struct lapic_set *set, uint8_t vector)
+{
+    __atomic_fetch_or(&set->words[vector / 64], 1ull << (vector % 64), __ATOMIC_RELAXED);
+}
+
+static void shared_remove(struct lapic_set *set, uint8_t vector)
+{
+    __atomic_fetch_and(&set->words[vector / 64], ~(1ull << (vector % 64)), __ATOMIC_RELAXED);
+}
+
+static void shared_clear(struct lapic_set *set)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        __atomic_store_n(&set->words[i], 0, __ATOMIC_RELAXED);
+    }
+}
+
 static bool set_has(const struct lapic_set *set, uint8_t vector)
 {
-    return (set->words[vector / 64] >> (vector % 64) & 1) != 0;
+    return (set_word(set, vector / 64) >> (vector % 64) & 1) != 0;
 }
 
 static int set_highest(const struct lapic_set *set)
 {
     for (int i = 3; i >= 0; i--) {
-        if (set->words[i] != 0) {
-            return i * 64 + 63 - __builtin_clzll(set->words[i]);
+        uint64_t word = set_word(set, (unsigned)i);
+
+        if (word != 0) {
+            return i * 64 + 63 - __builtin_clzll(word);
         }
     }
     return LAPIC_NONE;
@@ -55,8 +80,12 @@ static int set_highest(const struct lapic_set *set)
 
 static uint32_t set_word32(const struct lapic_set *set, unsigned index)
 {
-    return (uint32_t)(set->words[index / 2] >> (index % 2 * 32));
+    return (uint32_t)(set_word(set, index / 2) >> (index % 2 * 32));
 }
+
+/* Registers that other threads look at. */
+#define SHARED_LOAD(field)         __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define SHARED_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 
 /* --- priorities --- */
 
@@ -71,7 +100,8 @@ static uint32_t processor_priority(const struct lapic *lapic)
 
 static bool software_enabled(const struct lapic *lapic)
 {
-    return (lapic->svr & SVR_ENABLE) != 0 && (lapic->base & APIC_BASE_ENABLE) != 0;
+    return (SHARED_LOAD(lapic->svr) & SVR_ENABLE) != 0 &&
+           (SHARED_LOAD(lapic->base) & APIC_BASE_ENABLE) != 0;
 }
 
 int lapic_pending(const struct lapic *lapic)
@@ -90,7 +120,7 @@ int lapic_pending(const struct lapic *lapic)
 
 void lapic_accept(struct lapic *lapic, uint8_t vector)
 {
-    set_remove(&lapic->irr, vector);
+    shared_remove(&lapic->irr, vector);
     set_add(&lapic->isr, vector);
     lapic->irr_any = set_highest(&lapic->irr) >= 0;
 }
@@ -106,6 +136,16 @@ int lapic_end_of_interrupt(struct lapic *lapic)
     return set_has(&lapic->tmr, (uint8_t)vector) ? vector : LAPIC_NONE;
 }
 
+bool lapic_is_idle(const struct lapic *lapic)
+{
+    return set_highest(&lapic->isr) < 0;
+}
+
+bool lapic_is_edge(const struct lapic *lapic, uint8_t vector)
+{
+    return !set_has(&lapic->tmr, vector);
+}
+
 static void raise_error(struct lapic *lapic, uint32_t bits)
 {
     uint32_t entry = lapic->lvt[LAPIC_REG_LVT_ERROR - LAPIC_REG_LVT_TIMER];
@@ -117,22 +157,39 @@ static void raise_error(struct lapic *lapic, uint32_t bits)
     }
 }
 
+void lapic_post(struct lapic *lapic, uint8_t vector, bool level)
+{
+    if (!software_enabled(lapic)) {
+        return;
+    }
+    if (level != set_has(&lapic->tmr, vector)) {
+        if (level) {
+            shared_add(&lapic->tmr, vector);
+        } else {
+            shared_remove(&lapic->tmr, vector);
+        }
+    }
+    shared_add(&lapic->irr, vector);
+}
+
 void lapic_set_irr(struct lapic *lapic, uint8_t vector, bool level)
 {
     if (vector < 16) {
         raise_error(lapic, ESR_RECEIVE_ILLEGAL);
         return;
     }
-    if (!software_enabled(lapic)) {
-        return;
-    }
-    set_add(&lapic->irr, vector);
-    if (level) {
-        set_add(&lapic->tmr, vector);
-    } else {
-        set_remove(&lapic->tmr, vector);
-    }
+    lapic_post(lapic, vector, level);
     lapic->irr_any = true;
+}
+
+void lapic_note_posted(struct lapic *lapic)
+{
+    lapic->irr_any = true;
+}
+
+void lapic_note_illegal(struct lapic *lapic)
+{
+    raise_error(lapic, ESR_RECEIVE_ILLEGAL);
 }
 
 /* --- who is meant: SDM 10.6.2 "Determining IPI destination" --- */
@@ -146,9 +203,9 @@ static bool matches_logical_x2apic(const struct lapic *lapic, uint32_t destinati
 
 static bool matches_logical(const struct lapic *lapic, uint32_t destination)
 {
-    uint32_t own = lapic->ldr >> 24;
+    uint32_t own = SHARED_LOAD(lapic->ldr) >> 24;
 
-    if (lapic->dfr >> 28 == 0xf) {
+    if (SHARED_LOAD(lapic->dfr) >> 28 == 0xf) {
         return (own & destination) != 0;
     }
     return own >> 4 == destination >> 4 && (own & destination & 0xf) != 0;
@@ -156,9 +213,10 @@ static bool matches_logical(const struct lapic *lapic, uint32_t destination)
 
 bool lapic_matches(const struct lapic *lapic, uint32_t destination, bool logical)
 {
-    bool x2apic = lapic_is_x2apic(lapic);
+    uint64_t base = SHARED_LOAD(lapic->base);
+    bool x2apic = (base & APIC_BASE_X2APIC) != 0;
 
-    if ((lapic->base & APIC_BASE_ENABLE) == 0) {
+    if ((base & APIC_BASE_ENABLE) == 0) {
         return false;
     }
     /* Eight-bit senders (I/O APIC, MSI) say "all" with ff; also in x2APIC mode. */
@@ -280,19 +338,34 @@ static void disable_vectors(struct lapic *lapic)
 
 static void registers_reset(struct lapic *lapic)
 {
-    uint32_t id = lapic->id;
-    uint64_t base = lapic->base;
+    SHARED_STORE(lapic->svr, 0xff);
+    SHARED_STORE(lapic->ldr, 0);
+    SHARED_STORE(lapic->dfr, 0xffffffff);
+    shared_clear(&lapic->irr);
+    shared_clear(&lapic->tmr);
+    lapic->isr = (struct lapic_set){ 0 };
+    lapic->irr_any = false;
+    lapic->tpr = 0;
+    lapic->esr = lapic->esr_next = 0;
+    lapic->divide = 0;
+    lapic->icr = 0;
+    lapic->timer_initial = 0;
+    lapic->timer_start = lapic->tsc_deadline = 0;
+    lapic->deadline = LAPIC_NEVER;
+    for (unsigned i = 0; i < LAPIC_NR_LVT; i++) {
+        lapic->lvt[i] = LVT_MASKED;
+    }
+}
 
-    *lapic = (struct lapic){
-        .id = id, .base = base, .svr = 0xff, .dfr = 0xffffffff, .deadline = LAPIC_NEVER
-    };
-    disable_vectors(lapic);
+void lapic_init(struct lapic *lapic)
+{
+    registers_reset(lapic);
 }
 
 void lapic_reset(struct lapic *lapic, uint32_t id)
 {
-    lapic->id = id;
-    lapic->base = LAPIC_BASE | APIC_BASE_ENABLE | (id == 0 ? APIC_BASE_BSP : 0);
+    SHARED_STORE(lapic->id, id);
+    SHARED_STORE(lapic->base, LAPIC_BASE | APIC_BASE_ENABLE | (id == 0 ? APIC_BASE_BSP : 0));
     registers_reset(lapic);
 }
 
@@ -313,7 +386,7 @@ bool lapic_write_base(struct lapic *lapic, uint64_t value, unsigned phys_bits)
     if (old == (APIC_BASE_ENABLE | APIC_BASE_X2APIC) && mode == APIC_BASE_ENABLE) {
         return false;
     }
-    lapic->base = value;
+    SHARED_STORE(lapic->base, value);
     if (mode == 0 && old != 0) {
         registers_reset(lapic);
     }
@@ -450,7 +523,7 @@ static struct lapic_outcome write_lvt(struct lapic *lapic, unsigned number, bool
 
 static struct lapic_outcome write_svr(struct lapic *lapic, uint32_t value)
 {
-    lapic->svr = value & SVR_WRITABLE;
+    SHARED_STORE(lapic->svr, value & SVR_WRITABLE);
     if ((lapic->svr & SVR_ENABLE) == 0) {
         disable_vectors(lapic);
     }
@@ -493,10 +566,10 @@ struct lapic_outcome lapic_write(struct lapic *lapic, unsigned number, bool x2ap
         lapic->tpr = (uint32_t)value & 0xff;
         break;
     case LAPIC_REG_LDR:
-        lapic->ldr = (uint32_t)value & 0xff000000;
+        SHARED_STORE(lapic->ldr, (uint32_t)value & 0xff000000);
         break;
     case LAPIC_REG_DFR:
-        lapic->dfr = (uint32_t)value | 0x0fffffff;
+        SHARED_STORE(lapic->dfr, (uint32_t)value | 0x0fffffff);
         break;
     case LAPIC_REG_SVR:
         return write_svr(lapic, (uint32_t)value);

@@ -4,17 +4,23 @@
  * priorities, the timer. A pure function of its state, the access and the guest's TSC; whatever it
  * wants done outside (an IPI, an EOI that the I/O APIC must hear) it returns.
  *
- *      interrupt: lapic_set_irr() -> lapic_pending() says which vector may be injected now
- *                 -> lapic_accept() moves it from IRR to ISR -> guest's EOI clears ISR
+ *      interrupt: lapic_set_irr() or, by another thread, lapic_post() -> lapic_pending() says which
+ *                 vector may be injected now -> lapic_accept() moves it from IRR to ISR
+ *                 -> guest's EOI clears ISR
  *      timer:     lapic_timer_deadline() is the guest TSC at which lapic_timer_expire() is due
  *
  * Invariants  I1  no vector below 16 is ever in IRR or ISR
- *             I2  irr_any is false only if IRR is empty
+ *             I2  irr_any is false only if IRR is empty, or what is in there has just been posted
+ *                 and the request that says so (inbox.h) has not been taken yet
  *             I3  deadline is LAPIC_NEVER unless the timer is counting
  * The timer counts at the frequency of the TSC (divided by the divide register); CPUID leaf
  * 0x40000010 says so.
  *
- * Locking     none: called by the vCPU's own thread
+ * Threads     the vCPU's own; other threads only call lapic_post() and lapic_matches(). What these
+ *             touch is read and written by atomic operations: the words of IRR and TMR by
+ *             read-modify-write; id, base, svr, ldr and dfr are written by the owner alone. A
+ *             message that comes while the owner changes such a register meets the old or the new
+ *             value, as on a bus.
  * Units       guest TSC ticks; register numbers are x2APIC's (MSR - 0x800 = xAPIC offset / 16)
  * Errors      LAPIC_FAULT: #GP in x2APIC mode; the memory form ignores what is wrong
  * Sources     Intel SDM vol. 3A ch. 10 "APIC", 10.12 "x2APIC"; AMD APM vol. 2 ch. 16
@@ -75,12 +81,15 @@ struct lapic_set {
 };
 
 struct lapic {
-    uint32_t id;
-    uint32_t tpr;
+    /* Shared, see Threads. */
+    struct lapic_set irr, tmr;
     uint64_t base; /* the APIC_BASE MSR */
-    struct lapic_set irr, isr, tmr;
+    uint32_t id, svr, ldr, dfr;
+    /* The owner's. */
+    struct lapic_set isr;
+    uint32_t tpr;
     bool irr_any;
-    uint32_t svr, ldr, dfr, esr, esr_next, divide;
+    uint32_t esr, esr_next, divide;
     uint64_t icr;
     uint32_t lvt[LAPIC_NR_LVT]; /* from LAPIC_REG_LVT_TIMER on */
     uint32_t timer_initial;
@@ -103,6 +112,8 @@ struct lapic_outcome {
 };
 
 void lapic_reset(struct lapic *lapic, uint32_t id);
+/* INIT: registers as after power-on; ID, base and mode stay. */
+void lapic_init(struct lapic *lapic);
 
 /* One register, by its number; the two forms differ in a few registers and in what is a fault. */
 bool lapic_read(const struct lapic *lapic, unsigned number, bool x2apic, uint64_t now,
@@ -124,11 +135,20 @@ void lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value);
 
 /* An interrupt message has arrived. Vectors below 16 only set the error register. */
 void lapic_set_irr(struct lapic *lapic, uint8_t vector, bool level);
+/* The same by another thread; the owner must then be told. Vectors of 16 and above. */
+void lapic_post(struct lapic *lapic, uint8_t vector, bool level);
+/* The owner has been told: something may be in IRR; a message with a vector below 16 came. */
+void lapic_note_posted(struct lapic *lapic);
+void lapic_note_illegal(struct lapic *lapic);
 /* The vector that may interrupt the processor now (before RFLAGS.IF is looked at), or LAPIC_NONE.
  */
 int lapic_pending(const struct lapic *lapic);
 /* The processor takes the vector that lapic_pending() named. */
 void lapic_accept(struct lapic *lapic, uint8_t vector);
+/* Nothing is in service. */
+bool lapic_is_idle(const struct lapic *lapic);
+/* Whether the vector in service with the highest priority needs no end at the I/O APIC. */
+bool lapic_is_edge(const struct lapic *lapic, uint8_t vector);
 /* Whether a message to this destination is meant for this APIC. */
 bool lapic_matches(const struct lapic *lapic, uint32_t destination, bool logical);
 /* End of interrupt: the level-triggered vector that the I/O APIC must hear of, or LAPIC_NONE. */

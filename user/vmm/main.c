@@ -23,14 +23,14 @@ struct saved_words {
     seL4_Word words[4];
 };
 
-static void words_save(const struct vcpu *vcpu, struct saved_words *saved)
+static void words_save(struct saved_words *saved)
 {
-    memcpy(saved, vcpu->message, sizeof(*saved));
+    memcpy(saved, seL4_GetIPCBuffer()->msg, sizeof(*saved));
 }
 
-static void words_restore(struct vcpu *vcpu, const struct saved_words *saved)
+static void words_restore(const struct saved_words *saved)
 {
-    memcpy(vcpu->message, saved, sizeof(*saved));
+    memcpy(seL4_GetIPCBuffer()->msg, saved, sizeof(*saved));
 }
 
 enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge)
@@ -58,14 +58,38 @@ enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge)
     return VCPU_EXITED;
 }
 
+void vcpu_kick(struct vcpu *vcpu)
+{
+    seL4_Signal(VMM_VCPU_SLOT(vcpu->index, VMM_VCPU_NOTIFICATION));
+}
+
+/* Waits for a notification; leaves the IPC buffer alone. Returns its badge. */
+static uint64_t wait_for(seL4_CPtr notification)
+{
+    seL4_Word badge;
+
+    seL4_WaitWithMRs(notification, &badge, NULL, NULL, NULL, NULL);
+    return badge;
+}
+
+void lock_turn_wait(unsigned me)
+{
+    wait_for(VMM_VCPU_SLOT(me, VMM_VCPU_TURN));
+}
+
+void lock_turn_give(unsigned to)
+{
+    seL4_Signal(VMM_VCPU_SLOT(to, VMM_VCPU_TURN));
+}
+
 uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field)
 {
     struct saved_words saved;
     seL4_X86_VCPU_ReadVMCS_t result;
 
-    words_save(vcpu, &saved);
+    words_save(&saved);
     result = seL4_X86_VCPU_ReadVMCS(vcpu->vcpu_slot, field);
-    words_restore(vcpu, &saved);
+    words_restore(&saved);
     return result.error == seL4_NoError ? result.value : 0;
 }
 
@@ -74,9 +98,9 @@ bool vcpu_write_field(struct vcpu *vcpu, uint64_t field, uint64_t value)
     struct saved_words saved;
     seL4_X86_VCPU_WriteVMCS_t result;
 
-    words_save(vcpu, &saved);
+    words_save(&saved);
     result = seL4_X86_VCPU_WriteVMCS(vcpu->vcpu_slot, field, value);
-    words_restore(vcpu, &saved);
+    words_restore(&saved);
     return result.error == seL4_NoError;
 }
 
@@ -85,9 +109,9 @@ uint64_t vcpu_read_msr(struct vcpu *vcpu, uint64_t msr)
     struct saved_words saved;
     seL4_X86_VCPU_ReadMSR_t result;
 
-    words_save(vcpu, &saved);
+    words_save(&saved);
     result = seL4_X86_VCPU_ReadMSR(vcpu->vcpu_slot, msr);
-    words_restore(vcpu, &saved);
+    words_restore(&saved);
     return result.error == seL4_NoError ? result.value : 0;
 }
 
@@ -96,9 +120,9 @@ bool vcpu_write_msr(struct vcpu *vcpu, uint64_t msr, uint64_t value)
     struct saved_words saved;
     seL4_X86_VCPU_WriteMSR_t result;
 
-    words_save(vcpu, &saved);
+    words_save(&saved);
     result = seL4_X86_VCPU_WriteMSR(vcpu->vcpu_slot, msr, value);
-    words_restore(vcpu, &saved);
+    words_restore(&saved);
     return result.error == seL4_NoError;
 }
 
@@ -131,83 +155,186 @@ void console_relax(void)
 
 /* --- running --- */
 
-static void on_notification(struct vm *vm, uint64_t badge)
+static void on_notification(struct vcpu *vcpu, uint64_t badge)
 {
     if ((badge & VMM_BADGE_SERIAL) != 0) {
-        serial_sync(vm);
+        vm_lock(vcpu, LOCK_SERIAL);
+        serial_sync(vcpu);
+        vm_unlock(vcpu, LOCK_SERIAL);
     }
+}
+
+/* After INIT, until a start-up message has come or the VM stops. */
+static enum vcpu_stop wait_for_start_up(struct vcpu *vcpu)
+{
+    enum vcpu_stop stop = VCPU_RUNS;
+
+    while (vcpu->waits && stop == VCPU_RUNS) {
+        if (inbox_enter(&vcpu->inbox)) {
+            uint64_t badge = wait_for(VMM_VCPU_SLOT(vcpu->index, VMM_VCPU_NOTIFICATION));
+
+            inbox_leave(&vcpu->inbox);
+            on_notification(vcpu, badge);
+        } else {
+            stop = vcpu_take_requests(vcpu);
+        }
+    }
+    return stop;
+}
+
+/* What was chosen for injection is still with us: the guest has not run. */
+static void keep_event(struct vcpu *vcpu)
+{
+    if ((vcpu->message->entry_info & EVENT_VALID) != 0) {
+        vcpu_note_not_entered(vcpu);
+    }
+}
+
+static enum vcpu_stop serve_requests(struct vcpu *vcpu)
+{
+    enum vcpu_stop stop;
+
+    keep_event(vcpu);
+    stop = vcpu_take_requests(vcpu);
+    return vcpu->waits && stop == VCPU_RUNS ? wait_for_start_up(vcpu) : stop;
 }
 
 /* Serves the vCPU until the VM stops. */
 static void vcpu_run(struct vcpu *vcpu)
 {
+    enum vcpu_stop stop = wait_for_start_up(vcpu);
+    enum vcpu_return returned;
     uint64_t badge;
 
-    for (;;) {
+    while (stop == VCPU_RUNS) {
         if (vcpu->attention) {
             vcpu_prepare_events(vcpu);
         }
-        enum vcpu_return returned = vcpu_enter(vcpu, &badge);
-
-        if ((vcpu->message->entry_info & EVENT_VALID) != 0) {
-            vcpu_note_not_entered(vcpu);
+        if (!inbox_enter(&vcpu->inbox)) {
+            stop = serve_requests(vcpu);
+            continue;
+        }
+        returned = vcpu_enter(vcpu, &badge);
+        inbox_leave(&vcpu->inbox);
+        keep_event(vcpu);
+        if (vcpu->paravirt.eoi_offered) {
+            paravirt_collect(vcpu);
         }
         if (returned == VCPU_EXITED) {
-            if (vcpu_handle_exit(vcpu) == VCPU_STOPS) {
-                return;
-            }
+            stop = vcpu_handle_exit(vcpu);
         } else {
             vcpu->notifications++;
-            on_notification(vcpu->vm, badge);
+            on_notification(vcpu, badge);
         }
     }
 }
 
-static void tell_supervisor(struct vm *vm, uint64_t label, uint64_t cause, uint64_t rip,
-                            uint64_t detail)
-{
-    seL4_Word words[4] = { vm->vcpus[0].index, cause, rip, detail };
+/* --- from one run of the VM to the next --- */
 
-    seL4_SendWithMRs(VMM_SLOT_SUPERVISOR_EP, seL4_MessageInfo_new(label, 0, 0, 4), &words[0],
-                     &words[1], &words[2], &words[3]);
+/*
+ * All threads meet between two runs. The last one to come does what is to be done once, while the
+ * others wait; then they all go on, or end.
+ */
+static struct {
+    unsigned arrived; /* atomic */
+    unsigned round;   /* atomic: advances when the others may go on */
+    bool over;        /* written by the last one before round advances */
+} meeting;
+
+static void tell_supervisor(struct vm *vm)
+{
+    seL4_Word label = vm->stop.report, index = vm->stop.vcpu, cause = vm->stop.cause,
+              rip = vm->vcpus[vm->stop.vcpu].message->rip, detail = vm->stop.detail;
+
+    seL4_SendWithMRs(VMM_SLOT_SUPERVISOR_EP, seL4_MessageInfo_new(label, 0, 0, 4), &index, &cause,
+                     &rip, &detail);
 }
 
-static _Noreturn void stop_thread(unsigned index)
+static _Noreturn void stop_thread(seL4_Word index)
 {
     for (;;) {
         seL4_TCB_Suspend(VMM_VCPU_SLOT(index, VMM_VCPU_TCB));
     }
 }
 
-static _Noreturn void refuse(struct vm *vm, enum vmm_stop_cause cause, const char *wrong)
+static void say_end(struct vm *vm)
 {
-    report_line(vm, "cannot start: %s", wrong);
-    console_flush(&vm->console);
-    tell_supervisor(vm, VMM_REPORT_REFUSED, cause, 0, 0);
-    stop_thread(0);
-}
-
-/* Runs the VM once, from power-on to its end; says whether it wants to be started again. */
-static bool vm_run(struct vm *vm, const struct linux_images *images)
-{
-    struct vcpu *vcpu = &vm->vcpus[0];
-    struct linux_entry entry;
-    const char *wrong = vm_load(vm, images, &entry);
-
-    if (wrong != NULL) {
-        refuse(vm, VMM_CAUSE_IMAGE, wrong);
-    }
-    if (!vm_power_on(vm, &entry)) {
-        refuse(vm, VMM_CAUSE_CPU, "the kernel refuses the guest's initial state");
-    }
-    vcpu_run(vcpu);
-    report_stop(vm, vcpu);
-    if ((vm->config->flags & VMM_FLAG_STATISTICS) != 0) {
+    report_stop(vm, &vm->vcpus[vm->stop.vcpu]);
+    if ((vm->config->flags & VMM_FLAG_STATISTICS) != 0 && vm->stop.report != VMM_REPORT_REFUSED) {
         report_statistics(vm);
     }
     console_flush(&vm->console);
-    tell_supervisor(vm, vm->stop.report, vm->stop.cause, vcpu->message->rip, vm->stop.detail);
-    return vm->stop.report == VMM_REPORT_REBOOT;
+    tell_supervisor(vm);
+}
+
+static void prepare_run(struct vm *vm)
+{
+    const struct vmm_config *config = vm->config;
+    const struct linux_images images = {
+        .kernel = (const uint8_t *)VMM_KERNEL_VADDR,
+        .kernel_bytes = config->kernel_bytes,
+        .initrd = (const uint8_t *)VMM_INITRD_VADDR,
+        .initrd_bytes = config->initrd_bytes,
+        .command_line = config->command_line,
+    };
+    const char *wrong = vm_load(vm, &images);
+
+    vm_reset(vm);
+    if (wrong != NULL) {
+        vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED,
+                                     .cause = VMM_CAUSE_IMAGE,
+                                     .text = wrong };
+        say_end(vm);
+        meeting.over = true;
+    }
+}
+
+static void between_runs(struct vm *vm)
+{
+    if (vm->stop.report != 0) { /* not at the beginning */
+        say_end(vm);
+        meeting.over = vm->stop.report != VMM_REPORT_REBOOT;
+        if (!meeting.over) {
+            guest_ram_clear(&vm->ram);
+        }
+    }
+    if (!meeting.over) {
+        prepare_run(vm);
+    }
+}
+
+/* The VM has been made when the last one comes. Other signals are kept for later. */
+static void meet(struct vm *vm, unsigned index, unsigned nr_threads)
+{
+    unsigned round = __atomic_load_n(&meeting.round, __ATOMIC_RELAXED);
+
+    if (__atomic_add_fetch(&meeting.arrived, 1, __ATOMIC_ACQ_REL) < nr_threads) {
+        while (__atomic_load_n(&meeting.round, __ATOMIC_ACQUIRE) == round) {
+            vm->vcpus[index].late_badge |= wait_for(VMM_VCPU_SLOT(index, VMM_VCPU_NOTIFICATION));
+        }
+        return;
+    }
+    meeting.arrived = 0;
+    between_runs(vm);
+    __atomic_store_n(&meeting.round, round + 1, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < nr_threads; i++) {
+        if (i != index) {
+            vcpu_kick(&vm->vcpus[i]);
+        }
+    }
+}
+
+static void run_once(struct vcpu *vcpu)
+{
+    uint64_t badge = vcpu->late_badge;
+
+    vcpu->late_badge = 0;
+    if (!vcpu_power_on(vcpu, &vcpu->vm->entry)) {
+        vm_refuse(vcpu, "the kernel refuses the guest's initial state");
+        return;
+    }
+    on_notification(vcpu, badge);
+    vcpu_run(vcpu);
 }
 
 static void vm_print_char(char c)
@@ -220,37 +347,43 @@ static void vm_print_char(char c)
     }
 }
 
-int main(seL4_Word index)
+/* What one thread does before the others may look at the VM. */
+static void make_vm(struct vm *vm, const struct vmm_config *config, const char *wrong)
 {
-    const struct vmm_config *config = (const struct vmm_config *)VMM_CONFIG_VADDR;
-    struct vm *vm = &machine;
-    const struct linux_images images = {
-        .kernel = (const uint8_t *)VMM_KERNEL_VADDR,
-        .kernel_bytes = config->kernel_bytes,
-        .initrd = (const uint8_t *)VMM_INITRD_VADDR,
-        .initrd_bytes = config->initrd_bytes,
-        .command_line = config->command_line,
-    };
-    seL4_IPCBuffer *buffer =
-        (seL4_IPCBuffer *)(VMM_IPC_BUFFER_VADDR + index * (1u << seL4_PageBits));
-    const char *wrong;
-
-    seL4_SetIPCBuffer(buffer);
-    vm->vcpus[index].message = (struct vcpu_message *)buffer->msg;
-    vm->vcpus[index].vcpu_slot = VMM_VCPU_SLOT(index, VMM_VCPU_VCPU);
-    if (index != 0) {
-        stop_thread((unsigned)index);
-    }
     vm->config = config;
     console_init(&vm->console, (struct console_channel *)VMM_CONSOLE_VADDR);
     print_char = vm_print_char;
-    wrong = vm_check_config(config);
     if (wrong != NULL) {
-        refuse(vm, VMM_CAUSE_CONFIG, wrong);
+        vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED,
+                                     .cause = VMM_CAUSE_CONFIG,
+                                     .text = wrong };
+        say_end(vm);
+        stop_thread(0);
     }
     vm_init(vm, config, (void *)VMM_RAM_VADDR, host_cpuid);
-    while (vm_run(vm, &images)) {
-        guest_ram_clear(&vm->ram);
+}
+
+int main(seL4_Word index)
+{
+    const struct vmm_config *config = (const struct vmm_config *)VMM_CONFIG_VADDR;
+    const char *wrong = vm_check_config(config);
+    struct vcpu *vcpu = &machine.vcpus[index];
+    seL4_IPCBuffer *buffer =
+        (seL4_IPCBuffer *)(VMM_IPC_BUFFER_VADDR + index * (1u << seL4_PageBits));
+
+    seL4_SetIPCBuffer(buffer);
+    vcpu->message = (struct vcpu_message *)buffer->msg;
+    vcpu->vcpu_slot = VMM_VCPU_SLOT(index, VMM_VCPU_VCPU);
+    if (index == 0) {
+        make_vm(&machine, config, wrong);
+    } else if (wrong != NULL) {
+        stop_thread(index);
     }
-    stop_thread(0);
+    for (;;) {
+        meet(&machine, (unsigned)index, config->nr_vcpus);
+        if (meeting.over) {
+            stop_thread(index);
+        }
+        run_once(vcpu);
+    }
 }

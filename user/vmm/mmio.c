@@ -35,13 +35,18 @@ static void lapic_mmio_write(struct vcpu *vcpu, uint32_t offset, unsigned size, 
         (vcpu->lapic.base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) != APIC_BASE_ENABLE) {
         return;
     }
-    vm_lapic_outcome(vcpu->vm, vcpu,
+    vm_lapic_outcome(vcpu,
                      lapic_write(&vcpu->lapic, offset / 16, false, vcpu_guest_tsc(vcpu), value));
 }
 
 static uint64_t ioapic_mmio_read(struct vcpu *vcpu, uint32_t offset, unsigned size)
 {
-    return ioapic_read(&vcpu->vm->ioapic, offset) & size_mask(size);
+    uint64_t value;
+
+    vm_lock(vcpu, LOCK_IOAPIC);
+    value = ioapic_read(&vcpu->vm->ioapic, offset);
+    vm_unlock(vcpu, LOCK_IOAPIC);
+    return value & size_mask(size);
 }
 
 static void ioapic_mmio_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value)
@@ -50,8 +55,10 @@ static void ioapic_mmio_write(struct vcpu *vcpu, uint32_t offset, unsigned size,
 
     (void)size;
     messages.nr = 0;
+    vm_lock(vcpu, LOCK_IOAPIC);
     ioapic_write(&vcpu->vm->ioapic, offset, (uint32_t)value, &messages);
-    vm_deliver_all(vcpu->vm, &messages);
+    vm_deliver_all(vcpu, &messages);
+    vm_unlock(vcpu, LOCK_IOAPIC);
 }
 
 static uint64_t ecam_read(struct vcpu *vcpu, uint32_t offset, unsigned size)

@@ -38,6 +38,7 @@ enum {
     MSR_X2APIC = 0x800,
     MSR_KVM_WALL_CLOCK = 0x4b564d00,
     MSR_KVM_SYSTEM_TIME = 0x4b564d01,
+    MSR_KVM_EOI = 0x4b564d04,
     MSR_EFER = 0xc0000080,
     MSR_FS_BASE = 0xc0000100,
     MSR_GS_BASE = 0xc0000101,
@@ -258,7 +259,7 @@ static bool write_x2apic(struct vcpu *vcpu, const struct msr_row *row, uint32_t 
     if (number >= LAPIC_REG_LVT_TIMER) {
         now = vcpu_guest_tsc(vcpu);
     }
-    return vm_lapic_outcome(vcpu->vm, vcpu, lapic_write(&vcpu->lapic, number, true, now, value));
+    return vm_lapic_outcome(vcpu, lapic_write(&vcpu->lapic, number, true, now, value));
 }
 
 static bool read_tsc_deadline(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
@@ -341,6 +342,21 @@ static bool write_wall_clock(struct vcpu *vcpu, const struct msr_row *row, uint3
     return pvclock_write_wall(&vcpu->vm->ram, gpa(value), vcpu->vm->boot_time);
 }
 
+static bool read_eoi(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t *value)
+{
+    (void)row;
+    (void)msr;
+    *value = vcpu->paravirt.eoi_control;
+    return true;
+}
+
+static bool write_eoi(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t value)
+{
+    (void)row;
+    (void)msr;
+    return paravirt_write_eoi(vcpu, value);
+}
+
 /* --- the policy --- */
 
 #define KEPT(field) offsetof(struct vcpu_msrs, field)
@@ -381,6 +397,7 @@ static const struct msr_row rows[] = {
     { MSR_X2APIC, MSR_X2APIC + 0xff, read_x2apic,       write_x2apic,        0 },
     { ONE(MSR_KVM_WALL_CLOCK),      read_stored,       write_wall_clock,    KEPT(wall_clock) },
     { ONE(MSR_KVM_SYSTEM_TIME),     read_stored,       write_system_time,   KEPT(system_time) },
+    { ONE(MSR_KVM_EOI),             read_eoi,          write_eoi,           0 },
     { ONE(MSR_EFER),                read_field,        write_efer,          FIELD(EFER) },
     { VCPU_MSR_STAR, VCPU_MSR_SFMASK, read_switched,     write_switched,      0 },
     { ONE(MSR_FS_BASE),             read_field,        write_address_field, FIELD(FS_BASE) },

@@ -7,146 +7,132 @@
 
 struct port_device {
     uint16_t first, last;
-    bool wide; /* takes accesses of 2 and 4 bytes whole */
-    uint32_t (*read)(struct vm *vm, unsigned offset, unsigned size);
-    void (*write)(struct vm *vm, unsigned offset, unsigned size, uint32_t value);
+    enum vm_lock lock; /* held while its functions run */
+    bool wide;         /* takes accesses of 2 and 4 bytes whole */
+    uint32_t (*read)(struct vcpu *vcpu, unsigned offset, unsigned size);
+    void (*write)(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value);
 };
 
-static uint32_t serial_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t serial_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
-    uint8_t value = uart_read(&vm->uart, offset);
+    uint8_t value = uart_read(&vcpu->vm->uart, offset);
 
     (void)size;
-    if (vm->uart.changed) {
-        serial_sync(vm);
+    if (vcpu->vm->uart.changed) {
+        serial_sync(vcpu);
     }
     return value;
 }
 
-static void serial_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void serial_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
     uint8_t byte;
 
     (void)size;
-    if (uart_write(&vm->uart, offset, (uint8_t)value, &byte)) {
-        console_put(&vm->console, byte);
-        console_pump(&vm->console);
+    if (uart_write(&vcpu->vm->uart, offset, (uint8_t)value, &byte)) {
+        console_put(&vcpu->vm->console, byte);
+        console_pump(&vcpu->vm->console);
     }
-    if (vm->uart.changed) {
-        serial_sync(vm);
+    if (vcpu->vm->uart.changed) {
+        serial_sync(vcpu);
     }
 }
 
-static uint32_t pic_1_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t pic_1_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
     (void)size;
-    return pic_read(&vm->platform, 0, offset);
+    return pic_read(&vcpu->vm->platform, 0, offset);
 }
 
-static void pic_1_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void pic_1_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
     (void)size;
-    pic_write(&vm->platform, 0, offset, (uint8_t)value);
+    pic_write(&vcpu->vm->platform, 0, offset, (uint8_t)value);
 }
 
-static uint32_t pic_2_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t pic_2_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
     (void)size;
-    return pic_read(&vm->platform, 1, offset);
+    return pic_read(&vcpu->vm->platform, 1, offset);
 }
 
-static void pic_2_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void pic_2_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
     (void)size;
-    pic_write(&vm->platform, 1, offset, (uint8_t)value);
+    pic_write(&vcpu->vm->platform, 1, offset, (uint8_t)value);
 }
 
-static uint32_t clock_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t clock_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
     (void)size;
-    return offset == 0 ? 0xff : cmos_read(&vm->cmos, vm_seconds(vm));
+    return offset == 0 ? 0xff : cmos_read(&vcpu->vm->cmos, vm_seconds(vcpu->vm));
 }
 
-static void clock_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void clock_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
     (void)size;
     if (offset == 0) {
-        cmos_select(&vm->cmos, (uint8_t)value);
+        cmos_select(&vcpu->vm->cmos, (uint8_t)value);
     } else {
-        cmos_write(&vm->cmos, (uint8_t)value, vm_seconds(vm));
+        cmos_write(&vcpu->vm->cmos, (uint8_t)value, vm_seconds(vcpu->vm));
     }
 }
 
-static uint32_t pm1_port_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t pm1_port_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
-    return pm1_read(&vm->platform, offset, size);
+    return pm1_read(&vcpu->vm->platform, offset, size);
 }
 
-static void pm1_port_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void pm1_port_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
-    vm_request(vm, pm1_write(&vm->platform, offset, size, value));
+    vm_request(vcpu->vm, pm1_write(&vcpu->vm->platform, offset, size, value));
 }
 
-static uint32_t pci_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t pci_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
-    return pci_port_read(&vm->platform, offset, size);
+    return pci_port_read(&vcpu->vm->platform, offset, size);
 }
 
-static void pci_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void pci_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
-    vm_request(vm, pci_port_write(&vm->platform, offset, size, value));
+    vm_request(vcpu->vm, pci_port_write(&vcpu->vm->platform, offset, size, value));
 }
 
-static uint32_t board_60_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t board_60_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
     (void)size;
-    return board_read(&vm->platform, 0x60 + offset);
+    return board_read(&vcpu->vm->platform, 0x60 + offset);
 }
 
-static void board_60_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void board_60_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
     (void)size;
-    vm_request(vm, board_write(&vm->platform, 0x60 + offset, (uint8_t)value));
+    vm_request(vcpu->vm, board_write(&vcpu->vm->platform, 0x60 + offset, (uint8_t)value));
 }
 
-static uint32_t board_92_read(struct vm *vm, unsigned offset, unsigned size)
+static uint32_t board_92_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
     (void)size;
-    return board_read(&vm->platform, 0x92 + offset);
+    return board_read(&vcpu->vm->platform, 0x92 + offset);
 }
 
-static void board_92_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
+static void board_92_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
     (void)size;
-    vm_request(vm, board_write(&vm->platform, 0x92 + offset, (uint8_t)value));
-}
-
-static uint32_t absent_read(struct vm *vm, unsigned offset, unsigned size)
-{
-    (void)vm;
-    (void)offset;
-    (void)size;
-    return 0xffffffff;
-}
-
-static void absent_write(struct vm *vm, unsigned offset, unsigned size, uint32_t value)
-{
-    (void)vm;
-    (void)offset;
-    (void)size;
-    (void)value;
+    vm_request(vcpu->vm, board_write(&vcpu->vm->platform, 0x92 + offset, (uint8_t)value));
 }
 
 static const struct port_device devices[] = {
-    { 0, 0, true, absent_read, absent_write }, /* index 0: nothing there */
-    { 0x020, 0x021, false, pic_1_read, pic_1_write },
-    { 0x060, 0x064, false, board_60_read, board_60_write },
-    { 0x070, 0x071, false, clock_read, clock_write },
-    { 0x092, 0x092, false, board_92_read, board_92_write },
-    { 0x0a0, 0x0a1, false, pic_2_read, pic_2_write },
-    { SERIAL_PORT, SERIAL_PORT + UART_PORTS - 1, false, serial_read, serial_write },
-    { PM1_EVENT_PORT, PM1_EVENT_PORT + PM1_PORTS - 1, true, pm1_port_read, pm1_port_write },
-    { 0xcf8, 0xcff, true, pci_read, pci_write },
+    { 0 }, /* index 0: nothing there */
+    { 0x020, 0x021, LOCK_PLATFORM, false, pic_1_read, pic_1_write },
+    { 0x060, 0x064, LOCK_PLATFORM, false, board_60_read, board_60_write },
+    { 0x070, 0x071, LOCK_CMOS, false, clock_read, clock_write },
+    { 0x092, 0x092, LOCK_PLATFORM, false, board_92_read, board_92_write },
+    { 0x0a0, 0x0a1, LOCK_PLATFORM, false, pic_2_read, pic_2_write },
+    { SERIAL_PORT, SERIAL_PORT + UART_PORTS - 1, LOCK_SERIAL, false, serial_read, serial_write },
+    { PM1_EVENT_PORT, PM1_EVENT_PORT + PM1_PORTS - 1, LOCK_PLATFORM, true, pm1_port_read,
+      pm1_port_write },
+    { 0xcf8, 0xcff, LOCK_PLATFORM, true, pci_read, pci_write },
 };
 
 #define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
@@ -171,53 +157,72 @@ static bool is_split(const struct port_device *device, unsigned port, unsigned s
     return device != &devices[0] && !(device->wide && port + size - 1 <= device->last);
 }
 
-/* Several bytes: to a device that takes them whole, or one by one. */
-static RARE uint32_t read_wide(struct vm *vm, unsigned port, unsigned size)
+static uint32_t device_read(struct vcpu *vcpu, const struct port_device *device, unsigned port,
+                            unsigned size)
 {
-    const struct port_device *device = device_at(vm, port);
+    uint32_t value;
+
+    if (device->read == NULL) {
+        return 0xffffffff;
+    }
+    vm_lock(vcpu, device->lock);
+    value = device->read(vcpu, port - device->first, size);
+    vm_unlock(vcpu, device->lock);
+    return value;
+}
+
+static void device_write(struct vcpu *vcpu, const struct port_device *device, unsigned port,
+                         unsigned size, uint32_t value)
+{
+    if (device->write == NULL) {
+        return;
+    }
+    vm_lock(vcpu, device->lock);
+    device->write(vcpu, port - device->first, size, value);
+    vm_unlock(vcpu, device->lock);
+}
+
+/* Several bytes: to a device that takes them whole, or one by one. */
+static RARE uint32_t read_wide(struct vcpu *vcpu, unsigned port, unsigned size)
+{
+    const struct port_device *device = device_at(vcpu->vm, port);
     uint32_t value = 0;
 
     if (!is_split(device, port, size)) {
-        return device->read(vm, port - device->first, size);
+        return device_read(vcpu, device, port, size);
     }
     for (unsigned i = 0; i < size; i++) {
-        device = device_at(vm, port + i);
-        value |= (device->read(vm, port + i - device->first, 1) & 0xff) << (8 * i);
+        device = device_at(vcpu->vm, port + i);
+        value |= (device_read(vcpu, device, port + i, 1) & 0xff) << (8 * i);
     }
     return value;
 }
 
-uint32_t port_read(struct vm *vm, uint16_t port, unsigned size)
+uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
 {
-    const struct port_device *device = device_at(vm, port);
-
-    if (size != 1) {
-        return read_wide(vm, port, size);
-    }
-    return device->read(vm, (unsigned)port - device->first, 1);
+    return size == 1 ? device_read(vcpu, device_at(vcpu->vm, port), port, 1)
+                     : read_wide(vcpu, port, size);
 }
 
-static RARE void write_wide(struct vm *vm, unsigned port, unsigned size, uint32_t value)
+static RARE void write_wide(struct vcpu *vcpu, unsigned port, unsigned size, uint32_t value)
 {
-    const struct port_device *device = device_at(vm, port);
+    const struct port_device *device = device_at(vcpu->vm, port);
 
     if (!is_split(device, port, size)) {
-        device->write(vm, port - device->first, size, value);
+        device_write(vcpu, device, port, size, value);
         return;
     }
     for (unsigned i = 0; i < size; i++) {
-        device = device_at(vm, port + i);
-        device->write(vm, port + i - device->first, 1, value >> (8 * i) & 0xff);
+        device = device_at(vcpu->vm, port + i);
+        device_write(vcpu, device, port + i, 1, value >> (8 * i) & 0xff);
     }
 }
 
-void port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value)
+void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value)
 {
-    const struct port_device *device = device_at(vm, port);
-
     if (size != 1) {
-        write_wide(vm, port, size, value);
+        write_wide(vcpu, port, size, value);
         return;
     }
-    device->write(vm, (unsigned)port - device->first, 1, value & 0xff);
+    device_write(vcpu, device_at(vcpu->vm, port), port, 1, value & 0xff);
 }

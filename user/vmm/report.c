@@ -52,7 +52,8 @@ void report_stop(struct vm *vm, struct vcpu *vcpu)
                     vm->stop.detail, vcpu->index);
         report_registers(vm, vcpu);
     } else {
-        report_line(vm, "%s", vm->stop.text);
+        report_line(vm, "%s%s", vm->stop.report == VMM_REPORT_REFUSED ? "cannot start: " : "",
+                    vm->stop.text);
     }
 }
 

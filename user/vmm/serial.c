@@ -5,8 +5,9 @@
  */
 #include "user/vmm/vm.h"
 
-void serial_sync(struct vm *vm)
+void serial_sync(struct vcpu *vcpu)
 {
+    struct vm *vm = vcpu->vm;
     unsigned room = uart_receive_room(&vm->uart);
     bool has_room, line;
     uint8_t byte;
@@ -22,7 +23,8 @@ void serial_sync(struct vm *vm)
         uart_set_room(&vm->uart, has_room);
     }
     line = uart_line(&vm->uart);
-    if (line != ((vm->ioapic.lines >> SERIAL_PIN & 1) != 0)) {
-        vm_set_line(vm, SERIAL_PIN, line);
+    if (line != vm->serial_line) {
+        vm->serial_line = line;
+        vm_set_line(vcpu, SERIAL_PIN, line);
     }
 }

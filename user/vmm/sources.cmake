@@ -4,7 +4,7 @@
 
 set(VMM_SOURCES
     acpi.c bzimage.c cmos.c console.c cpuid.c dsdt.c emulate.c events.c exits.c guest_ram.c
-    guest_walk.c insn.c insn_exec.c interrupts.c ioapic.c lapic.c linux_boot.c mmio.c msr.c
-    platform.c ports.c pvclock.c serial.c uart.c vm.c)
+    guest_walk.c insn.c insn_exec.c interrupts.c ioapic.c lapic.c linux_boot.c lock.c mmio.c msr.c
+    paravirt.c platform.c ports.c pvclock.c serial.c uart.c vcpu_reset.c vm.c)
 list(TRANSFORM VMM_SOURCES PREPEND user/vmm/)
 list(APPEND VMM_SOURCES lib/ring.c)

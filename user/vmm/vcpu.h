@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One virtual CPU: its thread's view of the last exit, its local APIC, the events waiting to be
- * injected. Everything here belongs to one thread.
+ * injected. Everything here belongs to one thread; others use the inbox and what lapic.h allows.
  *
  * The exit message (struct vcpu_message) is the IPC buffer itself: an exit's handler changes it in
  * place, and the whole of it goes back to the kernel with the next VMEnter. Words 0-3 travel in
@@ -20,6 +20,7 @@
 #include "abi/vmcs.h"
 #include "user/vmm/cpuid.h"
 #include "user/vmm/guest_walk.h"
+#include "user/vmm/inbox.h"
 #include "user/vmm/insn.h"
 #include "user/vmm/lapic.h"
 #include "user/vmm/x86.h"
@@ -131,6 +132,12 @@ struct vcpu_msrs {
     uint32_t last_unknown;
 };
 
+/* See paravirt.c. */
+struct paravirt {
+    uint64_t eoi_control; /* the MSR: address of the guest's word, bit 0 = on */
+    bool eoi_offered;     /* the guest may end the interrupt in service by its word */
+};
+
 enum vcpu_stop {
     VCPU_RUNS,
     VCPU_STOPS, /* vm->stop says why */
@@ -142,9 +149,13 @@ struct vcpu {
     unsigned index;
     bool attention;
     bool sleeping; /* HLT, and nothing has woken it yet */
+    bool waits;    /* after INIT, for a start-up message: the guest does not run */
+    bool unhalted; /* a paravirtual wake-up came before the HLT that it was meant for */
     uint64_t cr4;
     uint64_t tsc_offset;
     struct vcpu_events events;
+    struct paravirt paravirt;
+    struct inbox inbox;
     struct lapic lapic;
     struct cpuid_table cpuid;
     struct vcpu_msrs msrs;
@@ -152,10 +163,11 @@ struct vcpu {
     const struct msr_row *msr_rows[VCPU_NR_MSR_ROWS]; /* of the policy, lately used */
     uint64_t exits[VCPU_NR_REASONS + 1];              /* by reason; the last: any other */
     uint64_t notifications;
-    uint64_t vcpu_slot; /* capability of the VCPU object */
+    uint64_t late_badge; /* of notifications between two runs of the VM */
+    uint64_t vcpu_slot;  /* capability of the VCPU object */
 };
 
-/* --- the kernel's side (vcpu_sel4.c; faked in host tests) --- */
+/* --- the kernel's side (main.c; faked in host tests) --- */
 
 enum vcpu_return {
     VCPU_NOTIFIED,
@@ -164,6 +176,8 @@ enum vcpu_return {
 
 /* Runs the guest until the next exit or notification; message holds the answer. */
 enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge);
+/* Makes its thread look into its inbox. */
+void vcpu_kick(struct vcpu *vcpu);
 uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field); /* 0 if the kernel refuses */
 bool vcpu_write_field(struct vcpu *vcpu, uint64_t field, uint64_t value);
 uint64_t vcpu_read_msr(struct vcpu *vcpu, uint64_t msr);
@@ -230,6 +244,37 @@ static inline enum vcpu_stop vcpu_done(struct vcpu *vcpu)
     }
     return VCPU_RUNS;
 }
+
+/* --- vcpu_reset.c --- */
+
+/* The part of the power-on state that is ours; the kernel's part is written by vcpu_power_on(). */
+void vcpu_reset(struct vcpu *vcpu);
+/* By its own thread. False if the kernel refuses a part of it. */
+struct linux_entry;
+bool vcpu_power_on(struct vcpu *vcpu, const struct linux_entry *entry);
+/* INIT: as after power-on as far as processors do that, and waiting for a start-up message. */
+void vcpu_init(struct vcpu *vcpu);
+/* The start-up message has come: real mode at vector * 4096. */
+void vcpu_start_up(struct vcpu *vcpu, uint8_t vector);
+
+/* --- paravirt.c --- */
+
+void paravirt_reset(struct vcpu *vcpu);
+/* The MSR that names the word for ends of interrupts; false: #GP. */
+bool paravirt_write_eoi(struct vcpu *vcpu, uint64_t value);
+/* The interrupt just accepted may be ended in memory. */
+void paravirt_offer(struct vcpu *vcpu);
+/* After an exit, if offered: has the guest done so? */
+void paravirt_collect(struct vcpu *vcpu);
+/* From now on the guest's end of interrupt is an exit. */
+void paravirt_take_back(struct vcpu *vcpu);
+/* What the guest finds in rax after VMCALL. */
+uint64_t paravirt_hypercall(struct vcpu *vcpu);
+
+/* --- interrupts.c --- */
+
+/* What others have asked for. */
+enum vcpu_stop vcpu_take_requests(struct vcpu *vcpu);
 
 /* --- exits.c --- */
 

@@ -8,14 +8,6 @@
 /* When the description names no time: 2026-01-01. The guest's clock does not go before it. */
 #define BUILT_IN_BOOT_TIME 1767225600ull
 
-/* Access rights of the flat segments of the 64-bit entry point (VMX format). */
-#define RIGHTS_CODE_64  0xa09bu
-#define RIGHTS_DATA     0xc093u
-#define RIGHTS_TSS_BUSY 0x008bu
-#define RFLAGS_RESET    RFLAGS_ONE
-#define DR7_RESET       0x400u
-#define DR6_RESET       0xffff0ff0u
-
 uint64_t vm_seconds(const struct vm *vm)
 {
     return (host_tsc() - vm->start_tsc) / ((uint64_t)vm->tsc_khz * 1000);
@@ -77,139 +69,30 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
 
 /* --- power-on --- */
 
-static bool write_segment(struct vcpu *vcpu, enum vmcs_segment segment, uint64_t selector,
-                          uint64_t limit, uint64_t rights)
-{
-    return vcpu_write_field(vcpu, VMCS_GUEST_SELECTOR(segment), selector) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_LIMIT(segment), limit) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_ACCESS_RIGHTS(segment), rights) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_BASE(segment), 0);
-}
-
-static bool write_segments(struct vcpu *vcpu)
-{
-    bool good = write_segment(vcpu, VMCS_SEGMENT_CS, LINUX_CS, 0xffffffff, RIGHTS_CODE_64);
-
-    for (unsigned segment = 0; segment < VMCS_SEGMENT_LDTR; segment++) {
-        if (segment != VMCS_SEGMENT_CS) {
-            good &= write_segment(vcpu, segment, LINUX_DS, 0xffffffff, RIGHTS_DATA);
-        }
-    }
-    return good && write_segment(vcpu, VMCS_SEGMENT_LDTR, 0, 0, VMX_AR_UNUSABLE) &&
-           write_segment(vcpu, VMCS_SEGMENT_TR, 0, 0xffff, RIGHTS_TSS_BUSY) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_GDTR_BASE, LINUX_GDT) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_GDTR_LIMIT, LINUX_GDT_BYTES - 1) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_IDTR_BASE, 0) &&
-           vcpu_write_field(vcpu, VMCS_GUEST_IDTR_LIMIT, 0);
-}
-
-/* 64-bit mode with identity page tables, as the boot protocol asks; everything else as at reset. */
-static bool write_registers(struct vcpu *vcpu, const struct linux_entry *entry)
-{
-    const struct {
-        uint64_t field, value;
-    } fields[] = {
-        { VMCS_ENTRY_CONTROLS,
-          VMX_ENTRY_CTL_GUEST_64 | VMX_ENTRY_CTL_LOAD_PAT | VMX_ENTRY_CTL_LOAD_EFER },
-        { VMCS_SECONDARY_CONTROLS, VMX_SECONDARY_EPT | VMX_SECONDARY_RDTSCP |
-                                       VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_INVPCID },
-        { VMCS_EXCEPTION_BITMAP, 0 },
-        { VMCS_GUEST_EFER, EFER_LME | EFER_LMA },
-        { VMCS_GUEST_CR0, CR0_PG | CR0_NE | CR0_ET | CR0_PE },
-        { VMCS_GUEST_CR3, entry->cr3 },
-        { VMCS_GUEST_CR4, CR4_PAE },
-        { VMCS_GUEST_RFLAGS, RFLAGS_RESET },
-        { VMCS_GUEST_RSP, 0 },
-        { VMCS_GUEST_DR7, DR7_RESET },
-        { VMCS_GUEST_PAT, vcpu->msrs.pat },
-        { VMCS_GUEST_SYSENTER_CS, 0 },
-        { VMCS_GUEST_SYSENTER_ESP, 0 },
-        { VMCS_GUEST_SYSENTER_EIP, 0 },
-        { VMCS_GUEST_INTERRUPTIBILITY, 0 },
-        { VMCS_TSC_OFFSET, vcpu->tsc_offset },
-        { VCPU_FIELD_CR2, 0 },
-        { VCPU_FIELD_DR0, 0 },
-        { VCPU_FIELD_DR1, 0 },
-        { VCPU_FIELD_DR2, 0 },
-        { VCPU_FIELD_DR3, 0 },
-        { VCPU_FIELD_DR6, DR6_RESET },
-    };
-    static const uint32_t msrs[] = {
-        VCPU_MSR_STAR, VCPU_MSR_LSTAR, VCPU_MSR_CSTAR, VCPU_MSR_SFMASK, VCPU_MSR_KERNEL_GS_BASE,
-    };
-    bool good = write_segments(vcpu);
-
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        good &= vcpu_write_field(vcpu, fields[i].field, fields[i].value);
-    }
-    for (size_t i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
-        good &= vcpu_write_msr(vcpu, msrs[i], 0);
-    }
-    /* Not every processor has these, and zero is what those that have them begin with. */
-    vcpu_write_field(vcpu, VMCS_GUEST_DEBUGCTL, 0);
-    vcpu_write_field(vcpu, VMCS_GUEST_PENDING_DEBUG, 0);
-    if (vcpu->cpuid.xcr0_allowed != 0) {
-        good &= vcpu_write_field(vcpu, VCPU_FIELD_XCR0, XCR0_X87);
-    }
-    vcpu->cr4 = CR4_PAE;
-    cpuid_set_cr4(&vcpu->cpuid, vcpu->cr4);
-    return good;
-}
-
-static void message_reset(struct vcpu *vcpu, const struct linux_entry *entry)
-{
-    struct vcpu_message *message = vcpu->message;
-
-    memset(message, 0, sizeof(*message));
-    message->rip = entry->rip;
-    message->gpr[MESSAGE_RSI] = entry->rsi;
-    message->rflags = RFLAGS_RESET;
-    message->primary = VMX_PRIMARY_HLT | VMX_PRIMARY_TSC_OFFSETTING | VMX_PRIMARY_MWAIT |
-                       VMX_PRIMARY_MONITOR | VMX_PRIMARY_RDPMC | VMX_PRIMARY_CR8_LOAD |
-                       VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_UNCONDITIONAL_IO;
-    message->deadline = VCPU_DEADLINE_OFF;
-}
-
-static bool vcpu_reset(struct vcpu *vcpu, const struct linux_entry *entry)
-{
-    vcpu->attention = false;
-    vcpu->sleeping = false;
-    vcpu->events = (struct vcpu_events){ 0 };
-    vcpu->tsc_offset = -vcpu->vm->start_tsc;
-    for (unsigned i = 0; i < VCPU_NR_DECODES; i++) {
-        vcpu->decodes[i].code = NULL;
-    }
-    lapic_reset(&vcpu->lapic, vcpu->index);
-    msrs_reset(vcpu);
-    message_reset(vcpu, entry);
-    return write_registers(vcpu, entry);
-}
-
 static void devices_reset(struct vm *vm)
 {
     ioapic_reset(&vm->ioapic);
     platform_reset(&vm->platform);
     cmos_reset(&vm->cmos, vm->boot_time);
     uart_reset(&vm->uart);
+    vm->serial_line = false;
     uart_set_room(&vm->uart, console_has_room(&vm->console));
 }
 
-bool vm_power_on(struct vm *vm, const struct linux_entry *entry)
+void vm_reset(struct vm *vm)
 {
-    bool good = true;
-
     vm->start_tsc = host_tsc();
     vm->stop = (struct vm_stop){ 0 };
+    vm->stopping = false;
     devices_reset(vm);
     for (unsigned i = 0; i < vm->nr_vcpus; i++) {
-        good &= vcpu_reset(&vm->vcpus[i], entry);
+        vcpu_reset(&vm->vcpus[i]);
     }
-    return good;
 }
 
-const char *vm_load(struct vm *vm, const struct linux_images *images, struct linux_entry *entry)
+const char *vm_load(struct vm *vm, const struct linux_images *images)
 {
-    const char *wrong = linux_boot_load(&vm->ram, images, entry);
+    const char *wrong = linux_boot_load(&vm->ram, images, &vm->entry);
 
     if (wrong == NULL && !acpi_write_tables(&vm->ram, acpi_dsdt, acpi_dsdt_bytes, vm->nr_vcpus)) {
         wrong = "the ACPI tables do not fit in the guest's memory";
@@ -219,22 +102,51 @@ const char *vm_load(struct vm *vm, const struct linux_images *images, struct lin
 
 /* --- the end --- */
 
+/* Only the first reason is kept; whoever claims the place writes it. */
+static void vm_stop(struct vm *vm, struct vm_stop stop)
+{
+    if (__atomic_exchange_n(&vm->stopping, true, __ATOMIC_ACQ_REL)) {
+        return;
+    }
+    vm->stop = stop;
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        if (inbox_post(&vm->vcpus[i].inbox, REQUEST_STOP)) {
+            vcpu_kick(&vm->vcpus[i]);
+        }
+    }
+}
+
 void vm_request(struct vm *vm, enum platform_request request)
 {
     if (request == PLATFORM_NONE) {
         return;
     }
-    vm->stop = (struct vm_stop){
-        .report = request == PLATFORM_POWEROFF ? VMM_REPORT_POWEROFF : VMM_REPORT_REBOOT,
-        .cause = VMM_CAUSE_GUEST,
-        .text = request == PLATFORM_POWEROFF ? "powered off" : "reset",
-    };
+    vm_stop(vm,
+            (struct vm_stop){
+                .report = request == PLATFORM_POWEROFF ? VMM_REPORT_POWEROFF : VMM_REPORT_REBOOT,
+                .cause = VMM_CAUSE_GUEST,
+                .text = request == PLATFORM_POWEROFF ? "powered off" : "reset",
+            });
 }
 
-enum vcpu_stop vm_crash(struct vm *vm, uint64_t cause, uint64_t detail, const char *text)
+enum vcpu_stop vm_crash(struct vcpu *vcpu, uint64_t cause, uint64_t detail, const char *text)
 {
-    vm->stop = (struct vm_stop){
-        .report = VMM_REPORT_CRASH, .cause = cause, .detail = detail, .text = text
-    };
+    vm_stop(vcpu->vm, (struct vm_stop){
+                          .report = VMM_REPORT_CRASH,
+                          .cause = cause,
+                          .detail = detail,
+                          .text = text,
+                          .vcpu = vcpu->index,
+                      });
     return VCPU_STOPS;
+}
+
+void vm_refuse(struct vcpu *vcpu, const char *text)
+{
+    vm_stop(vcpu->vm, (struct vm_stop){
+                          .report = VMM_REPORT_REFUSED,
+                          .cause = VMM_CAUSE_CPU,
+                          .text = text,
+                          .vcpu = vcpu->index,
+                      });
 }

@@ -2,10 +2,12 @@
 /*
  * One virtual machine: memory, the devices that all its vCPUs share, and the vCPUs.
  *
- * Objects     one, static in main.c; made by vm_init(), put into its power-on state by
- * vm_power_on() Invariants  I1  stop.report is 0 while the guest runs Locking     one thread in
- * this version. What several vCPU threads will share is in this structure, what they will not is in
- * struct vcpu.
+ * Objects     one, static in main.c; made by vm_init(), put into its power-on state by vm_reset()
+ *             and, each vCPU by its own thread, vcpu_power_on()
+ * Invariants  I1  stop is written by whoever sets stopping, and read when all threads have stopped
+ * Locking     the marks at the fields: [c] constant while the guest runs; a lock of enum vm_lock;
+ *             [a] atomic. Locks are taken in the order of the enumeration. Guest RAM belongs to the
+ *             guest: see guest_ram.h. Timers, IPIs and ends of edge-triggered interrupts take none.
  */
 #ifndef USER_VMM_VM_H
 #define USER_VMM_VM_H
@@ -15,6 +17,8 @@
 #include "user/vmm/console.h"
 #include "user/vmm/guest_ram.h"
 #include "user/vmm/ioapic.h"
+#include "user/vmm/linux_boot.h"
+#include "user/vmm/lock.h"
 #include "user/vmm/platform.h"
 #include "user/vmm/uart.h"
 #include "user/vmm/vcpu.h"
@@ -31,43 +35,79 @@ struct vm_stop {
     uint64_t cause;  /* enum vmm_stop_cause or exit reason */
     uint64_t detail;
     const char *text;
+    unsigned vcpu; /* whose registers tell why */
+};
+
+enum vm_lock {
+    LOCK_SERIAL,
+    LOCK_PLATFORM,
+    LOCK_CMOS,
+    LOCK_IOAPIC, /* inside the others: devices move its lines */
+    VM_NR_LOCKS,
 };
 
 struct vm {
-    const struct vmm_config *config;
-    struct guest_ram ram;
-    struct ioapic ioapic;
-    struct platform platform;
-    struct cmos cmos;
-    struct uart uart;
-    struct console console;
-    struct vm_stop stop;
-    uint32_t tsc_khz;
-    uint64_t boot_time;
-    uint64_t start_tsc; /* host TSC at which guest time is zero */
-    unsigned nr_vcpus;
+    const struct vmm_config *config; /* [c] */
+    struct guest_ram ram;            /* [c] */
+    struct lock locks[VM_NR_LOCKS];
+    struct ioapic ioapic;     /* LOCK_IOAPIC */
+    struct platform platform; /* LOCK_PLATFORM */
+    struct cmos cmos;         /* LOCK_CMOS */
+    struct uart uart;         /* LOCK_SERIAL */
+    struct console console;   /* LOCK_SERIAL */
+    bool serial_line;         /* LOCK_SERIAL: the level of the serial port's interrupt line */
+    bool stopping;            /* [a] the VM does not go on */
+    struct vm_stop stop;      /* I1 */
+    struct linux_entry entry; /* [c] */
+    unsigned next_lowest;     /* [a] who gets the next message of lowest priority */
+    uint32_t tsc_khz;         /* [c] */
+    uint64_t boot_time;       /* [c] */
+    uint64_t start_tsc;       /* [c] host TSC at which guest time is zero */
+    unsigned nr_vcpus;        /* [c] */
     struct vcpu vcpus[VMM_MAX_VCPUS];
-    uint8_t port_device[VM_NR_PORTS]; /* index into the table in ports.c; 0 = nothing there */
+    uint8_t port_device[VM_NR_PORTS]; /* [c] index into the table in ports.c; 0 = nothing there */
 };
+
+static inline void vm_lock(struct vcpu *vcpu, enum vm_lock lock)
+{
+    lock_take(&vcpu->vm->locks[lock], vcpu->index);
+}
+
+static inline void vm_unlock(struct vcpu *vcpu, enum vm_lock lock)
+{
+    lock_release(&vcpu->vm->locks[lock], vcpu->index);
+}
+
+static inline bool vm_is_stopping(const struct vm *vm)
+{
+    return __atomic_load_n(&vm->stopping, __ATOMIC_RELAXED);
+}
 
 /* Seconds since the VM was started. */
 uint64_t vm_seconds(const struct vm *vm);
 
 /* --- interrupts.c --- */
 
+/* from: the vCPU whose thread calls */
+
 /* Delivers what an I/O APIC, an MSI or an IPI sends. */
-void vm_deliver(struct vm *vm, const struct interrupt_message *message);
-void vm_deliver_all(struct vm *vm, const struct interrupt_messages *messages);
-void vm_set_line(struct vm *vm, unsigned pin, bool asserted);
+void vm_deliver(struct vcpu *from, const struct interrupt_message *message);
+void vm_deliver_all(struct vcpu *from, const struct interrupt_messages *messages);
+void vm_set_line(struct vcpu *from, unsigned pin, bool asserted);
+/* Fixed or NMI, to the APIC IDs lowest + i for each bit i of the set; how many there are. */
+unsigned vm_send_ipi_to_set(struct vcpu *from, const uint64_t set[2], uint32_t lowest,
+                            uint64_t icr);
+/* Wakes a vCPU from HLT, or keeps it from its next one. False: there is none with this ID. */
+bool vm_unhalt(struct vcpu *from, uint32_t apic_id);
 /* What a local APIC wanted done after a register was written. False: #GP. */
-bool vm_lapic_outcome(struct vm *vm, struct vcpu *vcpu, struct lapic_outcome outcome);
+bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome);
 
 /* --- ports.c, mmio.c --- */
 
 void ports_init(struct vm *vm);
 /* size 1, 2 or 4 */
-uint32_t port_read(struct vm *vm, uint16_t port, unsigned size);
-void port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value);
+uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size);
+void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value);
 
 /* The device registers at this address, or null. */
 struct mmio_device;
@@ -79,12 +119,16 @@ void mmio_write(struct vcpu *vcpu, const struct mmio_device *device, gpa_t addre
 
 /* --- serial.c: between the guest's port and the real one --- */
 
-void serial_sync(struct vm *vm);
+/* With LOCK_SERIAL. */
+void serial_sync(struct vcpu *vcpu);
 
 /* --- stopping --- */
 
+/* The first reason counts; all vCPUs stop. Texts are constants. */
 void vm_request(struct vm *vm, enum platform_request request);
-/* The guest cannot go on. text is a constant. */
-enum vcpu_stop vm_crash(struct vm *vm, uint64_t cause, uint64_t detail, const char *text);
+/* The guest cannot go on. */
+enum vcpu_stop vm_crash(struct vcpu *vcpu, uint64_t cause, uint64_t detail, const char *text);
+/* The kernel does not take a state that it should. */
+void vm_refuse(struct vcpu *vcpu, const char *text);
 
 #endif

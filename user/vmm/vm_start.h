@@ -3,7 +3,6 @@
 #ifndef USER_VMM_VM_START_H
 #define USER_VMM_VM_START_H
 
-#include "user/vmm/linux_boot.h"
 #include "user/vmm/vm.h"
 
 /* The compiled dsdt.asl. */
@@ -15,8 +14,11 @@ const char *vm_check_config(const struct vmm_config *config);
 /* vm is zeroed; its vCPUs' message and slots are the caller's to set. */
 void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_source *cpuid);
 /* Images and tables into memory, which is clear. What is wrong, or null. */
-const char *vm_load(struct vm *vm, const struct linux_images *images, struct linux_entry *entry);
-/* Devices and vCPUs into their state at power-on. False if the kernel refuses a part of it. */
-bool vm_power_on(struct vm *vm, const struct linux_entry *entry);
+const char *vm_load(struct vm *vm, const struct linux_images *images);
+/*
+ * Devices and vCPUs into their state at power-on, as far as it is ours; no vCPU runs. Each thread
+ * completes its own by vcpu_power_on().
+ */
+void vm_reset(struct vm *vm);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A hostile guest: any sequence of exits with any registers, qualifications and code, on a whole
- * monitor with a fake kernel. Sanitizers find what should not be touched; the checks here are that
- * the monitor stays within its bounds and keeps its invariants.
+ * A hostile guest: any sequence of exits of its vCPUs with any registers, qualifications and code,
+ * on a whole monitor with a fake kernel. Sanitizers find what should not be touched; the checks
+ * here are that the monitor stays within its bounds and keeps its invariants.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/vmm/fake_host.h"
+
+#define NR_VCPUS 3u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,6 +75,7 @@ static void step(struct vcpu *vcpu, struct input *input)
         VMX_EXIT_XSETBV,
         VMX_EXIT_INVALID_GUEST_STATE,
         VMX_EXIT_INTERRUPT_WINDOW,
+        VMX_EXIT_VMCALL,
     };
     struct vcpu_message *message = vcpu->message;
     uint8_t choice = (uint8_t)take(input, 1);
@@ -110,20 +113,50 @@ static void step(struct vcpu *vcpu, struct input *input)
     fake_host.tsc += take(input, 2);
 }
 
+static void check_vcpu(const struct vcpu *vcpu)
+{
+    if (((vcpu->lapic.irr.words[0] | vcpu->lapic.isr.words[0]) & 0xffff) != 0 ||
+        (vcpu->cr4 & ~vcpu->cpuid.cr4_allowed) != 0) {
+        abort();
+    }
+}
+
 static void check(const struct vm *vm)
 {
-    const struct vcpu *vcpu = &vm->vcpus[0];
-
     if (vm->uart.rx_count > UART_FIFO || ring_is_broken(&vm->console.out) ||
         ring_is_broken(&vm->console.in)) {
         abort();
     }
-    if (((vcpu->lapic.irr.words[0] | vcpu->lapic.isr.words[0]) & 0xffff) != 0) {
-        abort();
+    for (unsigned i = 0; i < VM_NR_LOCKS; i++) {
+        if (vm->locks[i].state != 0) {
+            abort();
+        }
     }
-    if ((vcpu->cr4 & ~vcpu->cpuid.cr4_allowed) != 0) {
-        abort();
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        check_vcpu(&vm->vcpus[i]);
     }
+}
+
+/* One exit, and what the vCPU's thread does until its guest would run again. */
+static enum vcpu_stop run(struct vcpu *vcpu, struct input *input)
+{
+    if (!vcpu->waits) {
+        step(vcpu, input);
+        if (vcpu->paravirt.eoi_offered) {
+            paravirt_collect(vcpu);
+        }
+        if (vcpu_handle_exit(vcpu) == VCPU_STOPS) {
+            return VCPU_STOPS;
+        }
+    }
+    if (!inbox_enter(&vcpu->inbox) && vcpu_take_requests(vcpu) == VCPU_STOPS) {
+        return VCPU_STOPS;
+    }
+    inbox_leave(&vcpu->inbox);
+    if (vcpu->attention && !vcpu->waits) {
+        vcpu_prepare_events(vcpu);
+    }
+    return VCPU_RUNS;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -132,20 +165,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = { data, size };
 
     if (vm == NULL) {
-        vm = fake_vm_make();
+        vm = fake_vm_make_vcpus(NR_VCPUS);
     }
     fake_host = (struct fake_host){ .tsc = 1000000 };
-    vm_power_on(vm, &(struct linux_entry){ 0 });
+    fake_vm_power_on(vm);
     while (input.left > 0) {
-        step(&vm->vcpus[0], &input);
-        if (vcpu_handle_exit(&vm->vcpus[0]) == VCPU_STOPS) {
+        if (run(&vm->vcpus[take(&input, 1) % NR_VCPUS], &input) == VCPU_STOPS) {
             if (vm->stop.report == 0 || vm->stop.text == NULL) {
                 abort();
             }
             break;
-        }
-        if (vm->vcpus[0].attention) {
-            vcpu_prepare_events(&vm->vcpus[0]);
         }
         check(vm);
     }

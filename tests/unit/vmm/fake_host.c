@@ -8,63 +8,82 @@
 
 struct fake_host fake_host;
 
-static struct {
-    uint64_t field, value;
-} fields[NR_FIELDS];
-static unsigned nr_fields;
+/* For each vCPU. */
+static struct fields {
+    struct {
+        uint64_t field, value;
+    } list[NR_FIELDS];
+    unsigned nr;
+} all_fields[VMM_MAX_VCPUS];
 
-static uint64_t *field_slot(uint64_t field)
+static uint64_t *field_slot(unsigned index, uint64_t field)
 {
-    for (unsigned i = 0; i < nr_fields; i++) {
-        if (fields[i].field == field) {
-            return &fields[i].value;
+    struct fields *fields = &all_fields[index];
+
+    for (unsigned i = 0; i < fields->nr; i++) {
+        if (fields->list[i].field == field) {
+            return &fields->list[i].value;
         }
     }
-    if (nr_fields == NR_FIELDS) {
+    if (fields->nr == NR_FIELDS) {
         abort();
     }
-    fields[nr_fields].field = field;
-    fields[nr_fields].value = 0;
-    return &fields[nr_fields++].value;
+    fields->list[fields->nr].field = field;
+    fields->list[fields->nr].value = 0;
+    return &fields->list[fields->nr++].value;
 }
 
 uint64_t fake_field(uint64_t field)
 {
-    return *field_slot(field);
+    return *field_slot(0, field);
 }
 
 void fake_set_field(uint64_t field, uint64_t value)
 {
-    *field_slot(field) = value;
+    *field_slot(0, field) = value;
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+    fake_host.kicks[vcpu->index]++;
+}
+
+/* There is one thread, so nobody ever waits. */
+void lock_turn_wait(unsigned me)
+{
+    (void)me;
+    abort();
+}
+
+void lock_turn_give(unsigned to)
+{
+    (void)to;
+    abort();
 }
 
 uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field)
 {
-    (void)vcpu;
-    return *field_slot(field);
+    return *field_slot(vcpu->index, field);
 }
 
 bool vcpu_write_field(struct vcpu *vcpu, uint64_t field, uint64_t value)
 {
-    (void)vcpu;
     if (field == fake_host.refused_field && field != 0) {
         return false;
     }
-    *field_slot(field) = value;
+    *field_slot(vcpu->index, field) = value;
     return true;
 }
 
 /* MSRs share the array, out of the way of the fields. */
 uint64_t vcpu_read_msr(struct vcpu *vcpu, uint64_t msr)
 {
-    (void)vcpu;
-    return *field_slot(msr | 1ull << 40);
+    return *field_slot(vcpu->index, msr | 1ull << 40);
 }
 
 bool vcpu_write_msr(struct vcpu *vcpu, uint64_t msr, uint64_t value)
 {
-    (void)vcpu;
-    *field_slot(msr | 1ull << 40) = value;
+    *field_slot(vcpu->index, msr | 1ull << 40) = value;
     return true;
 }
 
@@ -132,12 +151,20 @@ void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value)
     }
 }
 
-struct vm *fake_vm_make(void)
+void fake_vm_power_on(struct vm *vm)
+{
+    vm->entry = (struct linux_entry){ 0 };
+    vm_reset(vm);
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        vcpu_power_on(&vm->vcpus[i], &vm->entry);
+    }
+}
+
+struct vm *fake_vm_make_vcpus(unsigned nr_vcpus)
 {
     static struct vmm_config config = {
         .magic = VMM_CONFIG_MAGIC,
         .version = VMM_CONFIG_VERSION,
-        .nr_vcpus = 1,
         .ram_bytes = FAKE_RAM_BYTES,
         .tsc_mhz = 1000,
         .name = "fake",
@@ -145,8 +172,11 @@ struct vm *fake_vm_make(void)
     struct vm *vm = calloc(1, sizeof(*vm));
 
     fake_host = (struct fake_host){ .tsc = 1000000 };
-    nr_fields = 0;
-    vm->vcpus[0].message = calloc(1, sizeof(struct vcpu_message));
+    memset(all_fields, 0, sizeof(all_fields));
+    config.nr_vcpus = nr_vcpus;
+    for (unsigned i = 0; i < nr_vcpus; i++) {
+        vm->vcpus[i].message = calloc(1, sizeof(struct vcpu_message));
+    }
     vm_init(vm, &config, aligned_alloc(4096, FAKE_RAM_BYTES), fake_cpuid);
     memset(vm->ram.base, 0, FAKE_RAM_BYTES);
     memset(&channel, 0, sizeof(channel));
@@ -154,14 +184,21 @@ struct vm *fake_vm_make(void)
               CONSOLE_OUTPUT_BYTES);
     ring_init(&input, RING_PRODUCER, &channel.input, channel.input_bytes, 1, CONSOLE_INPUT_BYTES);
     console_init(&vm->console, &channel);
-    vm_power_on(vm, &(struct linux_entry){ 0 });
+    fake_vm_power_on(vm);
     fake_host.nr_sent = 0;
     return vm;
+}
+
+struct vm *fake_vm_make(void)
+{
+    return fake_vm_make_vcpus(1);
 }
 
 void fake_vm_free(struct vm *vm)
 {
     free(vm->ram.base);
-    free(vm->vcpus[0].message);
+    for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+        free(vm->vcpus[i].message);
+    }
     free(vm);
 }

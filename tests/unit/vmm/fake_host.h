@@ -19,6 +19,7 @@ struct fake_host {
     bool console_busy;      /* takes nothing */
     bool console_waits;     /* a signal came that it has not seen */
     uint64_t refused_field; /* writes to it fail */
+    unsigned kicks[VMM_MAX_VCPUS];
 };
 
 extern struct fake_host fake_host;
@@ -27,6 +28,9 @@ extern struct fake_host fake_host;
 void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value);
 /* A fresh VM with FAKE_RAM_BYTES, in power-on state without a kernel loaded. */
 struct vm *fake_vm_make(void);
+struct vm *fake_vm_make_vcpus(unsigned nr_vcpus);
+/* Again into power-on state. */
+void fake_vm_power_on(struct vm *vm);
 void fake_vm_free(struct vm *vm);
 /* The console's turn: takes output, gives input as far as there is room. */
 void fake_console(void);
