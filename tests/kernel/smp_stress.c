@@ -224,7 +224,7 @@ static void busy_main(struct thread *self, seL4_Word address)
         __asm__ volatile("movq %0, %%xmm1" : : "r"(address));
         *(volatile seL4_Word *)address += 1;
         self->result[0]++;
-        if (self->result[0] % 1000 == 0)
+        if (self->result[0] % 50000 == 0)
             seL4_Yield();
     }
 }
@@ -241,7 +241,7 @@ static void revoke_under_load(void)
     seL4_CPtr all = group_untyped, scratch = object_new(seL4_UntypedObject, SCRATCH_BITS);
     bool virtual = have_virtualisation();
 
-    for (unsigned round = 0; round < 40; round++) {
+    for (unsigned round = 0; round < 10; round++) {
         seL4_CPtr frame;
         volatile seL4_Word *words = (volatile seL4_Word *)(ELSEWHERE + 0x200000);
 
@@ -252,7 +252,7 @@ static void revoke_under_load(void)
             thread_start(monitor_create(0, round % nr_cores, guest_spin, guest_spin_end)->thread);
         for (unsigned n = 1; n < 6; n++)
             thread_start(thread_on_core(n, n % nr_cores, busy_main, ELSEWHERE, 0));
-        busy_wait(500 + round * 10);
+        busy_wait(500 + round * 40);
         group_untyped = all;
         REQUIRE_OK(cap_revoke(scratch));
 
