@@ -4,7 +4,8 @@
 #
 #   unit    host tests under sanitizers        kernel  initial tasks that test the kernel, in QEMU
 #   fuzz    short, seeded fuzz runs            system  whole systems with guests, in QEMU
-#   lint    the sources themselves             bench   figures under -icount (`./bulkhead bench`)
+#   lint    the sources themselves             model   protocols between cores, searched by Spin
+#   bench   figures under -icount (`./bulkhead bench`)
 #
 #   bulkhead_host_test(NAME SOURCES SRC... [LIBS LIB...] [DEFINITIONS D...] [OPTIONS O...]
 #                      [ARGS A...] [TIMEOUT S] [THREADS])
