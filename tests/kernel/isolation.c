@@ -7,7 +7,7 @@
 #include "tests/kernel/calls.h"
 #include "tests/kernel/vm.h"
 
-extern const char guest_isolation[], guest_isolation_end[];
+extern const char guest_isolation[], guest_isolation_end[], guest_spin[], guest_spin_end[];
 
 #define NR_VMS 2
 #define ROUNDS 30000
@@ -139,4 +139,49 @@ static void monitor(void)
     }
 }
 
-TEST_SUITE(isolation, { "two VMs and a thread", everything }, { "monitor", monitor });
+/* --- shares of a core ------------------------------------------------------------------------ */
+
+#define SHARE_US    3000
+#define PERIOD_US   10000
+#define MEASURED_US 1000000
+
+static void spin_main(struct thread *self, seL4_Word n)
+{
+    struct sel4_registers r = { 0, 0, VM_CODE, vms[n].primary, 0, 0 };
+
+    (void)self;
+    sel4_syscall(seL4_SysVMEnter, &r, 0, 0);
+}
+
+/* A guest with 30 % of a core gets that beside one that takes all it can get. */
+static void shares(void)
+{
+    seL4_Word budget[NR_VMS] = { SHARE_US, PERIOD_US }, count[NR_VMS];
+    struct thread *t[NR_VMS];
+    seL4_Word share;
+
+    for (unsigned n = 0; n < NR_VMS; n++) {
+        vm_create(&vms[n], n);
+        vm_set_mode(&vms[n], VM_LONG);
+        vm_load(&vms[n], guest_spin, guest_spin_end);
+        t[n] = thread_create(n, spin_main, n, TEST_PRIORITY - 5 - n, budget[n], PERIOD_US, 0);
+        vm_bind(&vms[n], t[n]->tcb);
+        thread_start(t[n]);
+    }
+    sleep_us(5 * PERIOD_US);
+    for (unsigned n = 0; n < NR_VMS; n++)
+        count[n] = *vm_word(&vms[n], VM_DATA);
+    sleep_us(MEASURED_US);
+    for (unsigned n = 0; n < NR_VMS; n++) {
+        REQUIRE_OK(seL4_TCB_Suspend(t[n]->tcb));
+        count[n] = *vm_word(&vms[n], VM_DATA) - count[n];
+    }
+    REQUIRE(count[0] + count[1] > 0);
+    share = count[0] * 1000 / (count[0] + count[1]);
+    print("     share of the guest with 300 of 1000: %lu\n", share);
+    CHECK(count[1] > 0);
+    CHECK_TIME(share >= 280 && share <= 320);
+}
+
+TEST_SUITE(isolation, { "two VMs and a thread", everything }, { "monitor", monitor },
+           { "shares", shares });
