@@ -158,8 +158,11 @@ void remote_run(u64 core_mask, remote_work *work, u64 a, u64 b)
     unsigned asker = host_core;
 
     for (host_core = 0; host_core < nr_cores; host_core++)
-        if (core_mask >> host_core & 1)
+        if (core_mask >> host_core & 1) {
+            if (fakes.on_asked && host_core != asker)
+                fakes.on_asked();
             work(a, b);
+        }
     host_core = asker;
 }
 

@@ -39,6 +39,7 @@ struct fakes {
     void (*on_flush_space)(hpa_t root);
     void (*on_flush_nested)(hpa_t root);
     struct tcb *running[CONFIG_MAX_CORES]; /* last switched to; NULL: idle */
+    void (*on_asked)(void); /* another core than the one that is played has been asked: host_core */
     /* Plays the other core while a core waits for its own lock, which it then gets. */
     void (*on_lock_wait)(void);
 

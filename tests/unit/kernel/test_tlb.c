@@ -1,28 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A processor that remembers everything it is allowed to: after each operation it walks at will and
- * keeps every entry it passes, leaves (as a TLB does) and tables (as paging-structure caches do),
- * in each live space. A flush makes it forget just what the kernel's call names, and not a bit
+ * Processors that remember everything they are allowed to: after each operation they walk at will
+ * and keep every entry they pass, leaves (as a TLB does) and tables (as paging-structure caches
+ * do), under the root in CR3, and for a guest under its ASID. They forget just what the kernel's
+ * own code tells them (kernel/x86/tlb.c and the AMD-V backend, in processors.c), and not a bit
  * more.
  *
- * After each operation nothing it remembers may be usable that the tables do not say (vspace.h I2):
- * each remembered entry must still be what a walk finds, in a space that an ASID still names. And
- * each leaf and each hooked table must be what some capability says (I1, and the reverse).
+ * Three cores run threads, enter guests and stay in them, and move threads with their guests to
+ * other cores; any of them makes the next system call. After each operation nothing that a core
+ * could use may be remembered that the tables do not say (vspace.h I2): under its CR3, while it is
+ * in a guest under that guest's ASID, and at each entry. And each leaf and each hooked table must
+ * be what some capability says (I1, and the reverse).
  *
  * Random operations with random capabilities; the model is also run with a broken kernel, one that
- * leaves out a kind of flush, and must then complain.
+ * leaves out a kind of flush, or a part of one, and must then complain.
  */
 #include "tests/unit/kernel/memory_world.h"
+#include "tests/unit/kernel/processors.h"
 
 #include "abi/gen/labels.h"
 #include "abi/types.h"
+#include "kernel/core/core.h"
+#include "kernel/object/tcb.h"
+#include "kernel/object/vcpu.h"
 #include "kernel/vspace/asid.h"
 #include "kernel/vspace/pt_ept.h"
 #include "kernel/vspace/pt_host.h"
 #include "kernel/vspace/pt_npt.h"
+#include "kernel/x86/virt/svm/svm.h"
+#include "kernel/x86/virt/virt.h"
 
 #define STEPS          30000
-#define WALKS_PER_STEP 12
+#define WALKS_PER_STEP 12 /* of each core */
+#define TURNS_PER_STEP 3
+#define NR_CORES       3u
+#define NR_THREADS     6u
+#define NR_ASIDS       4u /* 0 is the host's */
 
 enum { PAGE_POOLS = 0, PAGE_ROOTS = 8, PAGE_TABLES = 40, PAGE_FRAMES = 300 };
 enum { NR_ROOTS = 8, NR_TABLES = 120, NR_FRAMES = 60 };
@@ -30,6 +43,8 @@ enum { NR_ROOTS = 8, NR_TABLES = 120, NR_FRAMES = 60 };
 /* --- what the processor remembers ------------------------------------------------------------ */
 
 struct memory_of_entry {
+    unsigned core;
+    u32 asid; /* nested: what it is filed under; else it goes with the root in CR3 */
     u64 root;
     u64 base;       /* first address the entry is for */
     unsigned level; /* it lies in a table of this level */
@@ -38,11 +53,34 @@ struct memory_of_entry {
     u64 entry;
 };
 
+static struct tcb *threads[NR_THREADS];
+
+/* The guest that a core is in. */
+static struct {
+    bool runs;
+    u32 asid;
+    u64 root;
+} guests[NR_CORES];
+
+const struct virt_backend *virt = &svm_backend;
+
 #define MAX_REMEMBERED 16384
 static struct memory_of_entry remembered[MAX_REMEMBERED];
 static unsigned nr_remembered;
 
-static bool ignore_page, ignore_space, ignore_nested; /* the kernel "forgot" this kind of flush */
+/* What a broken kernel leaves out. */
+static enum mistake {
+    NO_MISTAKE,
+    NO_PAGE_FLUSH,
+    NO_SPACE_FLUSH,
+    NO_NESTED_FLUSH,
+    ONE_CORE_PAGE_FLUSH, /* only core 0 is told */
+    ONE_CORE_SPACE_FLUSH,
+    ONE_CORE_NESTED_FLUSH,
+    GUESTS_STAY,   /* guests that run are not asked out */
+    NO_WRAP_FLUSH, /* ASIDs start anew without a flush */
+    STALE_MOVES,   /* a VCPU takes its ASID to another core */
+} mistake;
 static unsigned violations;
 
 /* The processor's own view of entries; accessed and dirty bits say nothing. */
@@ -61,53 +99,34 @@ static u64 *entry_table(u64 e)
     return world_table(hpa(e & 0x000ffffffffff000ULL));
 }
 
-static void forget_if(bool (*matches)(const struct memory_of_entry *, u64 root, u64 address),
-                      u64 root, u64 address)
+static void forget_if(bool (*matches)(const struct memory_of_entry *, u64 address), u64 address)
 {
     unsigned kept = 0;
 
     for (unsigned i = 0; i < nr_remembered; i++) {
-        if (!matches(&remembered[i], root, address))
+        if (remembered[i].core != host_core || !matches(&remembered[i], address))
             remembered[kept++] = remembered[i];
     }
     nr_remembered = kept;
 }
 
 /* The page that holds the address; tables on the way are not promised to go. */
-static bool is_page(const struct memory_of_entry *m, u64 root, u64 address)
+static bool is_page(const struct memory_of_entry *m, u64 address)
 {
-    return !m->is_nested && m->root == root && m->is_leaf && address >= m->base &&
+    return !m->is_nested && m->is_leaf && address >= m->base &&
            address - m->base < BIT(12 + 9 * m->level);
 }
 
-static bool is_space(const struct memory_of_entry *m, u64 root, u64 address)
+static bool is_native(const struct memory_of_entry *m, u64 address)
 {
     (void)address;
-    return !m->is_nested && m->root == root;
+    return !m->is_nested;
 }
 
-static bool is_nested_space(const struct memory_of_entry *m, u64 root, u64 address)
+static bool is_guests(const struct memory_of_entry *m, u64 address)
 {
     (void)address;
-    return m->is_nested && m->root == root;
-}
-
-static void on_flush_page(hpa_t root, u64 vaddr)
-{
-    if (!ignore_page)
-        forget_if(is_page, root.raw, vaddr);
-}
-
-static void on_flush_space(hpa_t root)
-{
-    if (!ignore_space)
-        forget_if(is_space, root.raw, 0);
-}
-
-static void on_flush_nested(hpa_t root)
-{
-    if (!ignore_nested)
-        forget_if(is_nested_space, root.raw, 0);
+    return m->is_nested;
 }
 
 static void remember(struct memory_of_entry m)
@@ -115,25 +134,33 @@ static void remember(struct memory_of_entry m)
     for (unsigned i = 0; i < nr_remembered; i++) {
         struct memory_of_entry *r = &remembered[i];
 
-        if (r->root == m.root && r->base == m.base && r->level == m.level &&
-            r->is_nested == m.is_nested && r->is_leaf == m.is_leaf)
+        if (r->core == m.core && r->is_nested == m.is_nested && r->asid == m.asid &&
+            r->base == m.base && r->level == m.level && r->is_leaf == m.is_leaf)
             return;
     }
     assert_true(nr_remembered < MAX_REMEMBERED);
     remembered[nr_remembered++] = m;
 }
 
-static void walk_and_remember(u64 *root, bool nested, u64 address)
+static bool is_world_page(u64 root)
 {
-    u64 *table = root;
+    return root >= WORLD_BASE && root < WORLD_BASE + WORLD_PAGES * PAGE_SIZE;
+}
 
+static void walk_and_remember(u64 root, bool nested, u32 asid, u64 address)
+{
+    u64 *table;
+
+    if (!is_world_page(root))
+        return;
+    table = world_table(hpa(root));
     for (unsigned level = 3;; level--) {
         u64 e = table[address >> (12 + 9 * level) & 511];
         bool leaf = entry_is_leaf(e, level);
 
         if (!entry_is_present(e, nested))
             return;
-        remember((struct memory_of_entry){ ptr_to_hpa(root).raw, address & ~MASK(12 + 9 * level),
+        remember((struct memory_of_entry){ host_core, asid, root, address & ~MASK(12 + 9 * level),
                                            level, nested, leaf, e });
         if (leaf)
             return;
@@ -526,15 +553,23 @@ static u64 entry_now(u64 root, bool nested, u64 address, unsigned at)
     }
 }
 
+static bool is_true(const struct memory_of_entry *m)
+{
+    return root_is_live(m->root, m->is_nested) &&
+           entry_now(m->root, m->is_nested, m->base, m->level) == m->entry;
+}
+
+/* What core m->core could use at this moment. */
+static bool is_usable(const struct memory_of_entry *m)
+{
+    return !m->is_nested || (guests[m->core].runs && guests[m->core].asid == m->asid);
+}
+
 static void check_remembered(void)
 {
-    for (unsigned i = 0; i < nr_remembered; i++) {
-        const struct memory_of_entry *m = &remembered[i];
-
-        if (!root_is_live(m->root, m->is_nested) ||
-            entry_now(m->root, m->is_nested, m->base, m->level) != m->entry)
+    for (unsigned i = 0; i < nr_remembered; i++)
+        if (is_usable(&remembered[i]) && !is_true(&remembered[i]))
             violations++;
-    }
 }
 
 /* Some frame capability says that it is mapped here. */
@@ -593,18 +628,197 @@ static void check_spaces(void)
     }
 }
 
-/* The processor looks around in each live space. */
-static void look_around(void)
-{
-    for (unsigned i = 0; i < WORLD_SLOTS; i++) {
-        struct cap cap = slot_cap(i);
+/* --- cores ----------------------------------------------------------------------------------- */
 
-        for (unsigned n = 0; live_root(cap) && n < WALKS_PER_STEP; n++)
-            walk_and_remember(live_root(cap), cap.type == CAP_EPT_PML4, random_vaddr() & ~MASK(12));
+static void leave_guest(void)
+{
+    guests[host_core].runs = false;
+    if (this_core()->current->state == THREAD_RUNNING_VM)
+        this_core()->current->state = THREAD_RUNNING;
+}
+
+/* The request's interrupt. */
+static void on_asked(void)
+{
+    if (mistake != GUESTS_STAY)
+        guests[host_core].runs = false;
+}
+
+void processor_invalidate_page(u64 vaddr)
+{
+    forget_if(is_page, vaddr);
+}
+
+void processor_write_cr3(u64 root)
+{
+    (void)root;
+    forget_if(is_native, 0);
+}
+
+/* The guest is in until somebody ends it. */
+void processor_run_guest(u32 asid, hpa_t nested_root, bool flushes_all)
+{
+    if (flushes_all && mistake != NO_WRAP_FLUSH)
+        forget_if(is_guests, 0);
+    guests[host_core].runs = true;
+    guests[host_core].asid = asid;
+    guests[host_core].root = nested_root.raw;
+    /* What is filed under the ASID is the guest's, whatever root it was made for. */
+    for (unsigned i = 0; i < nr_remembered; i++) {
+        const struct memory_of_entry *m = &remembered[i];
+
+        if (m->core == host_core && m->is_nested && m->asid == asid && m->root != nested_root.raw)
+            violations++;
     }
 }
 
+/* As arch_switch_to_thread does (kernel/x86/switch.c), or arch_switch_to_idle. */
+static void run_thread(struct tcb *tcb)
+{
+    struct core *core = this_core();
+
+    core->current = tcb;
+    if (tcb == core->idle)
+        return;
+
+    u64 root = vspace_root_for(tcb).raw;
+
+    if (core->root != root) {
+        core->root = root;
+        processor_write_cr3(root);
+    }
+    if (core->loaded_vcpu && core->loaded_vcpu != tcb->vcpu)
+        virt->unload();
+}
+
+static bool runs(const struct tcb *tcb)
+{
+    return cores[tcb->core].current == tcb;
+}
+
+static void choose_thread(void)
+{
+    struct tcb *tcb = threads[world_below(NR_THREADS)];
+
+    leave_guest();
+    run_thread(tcb->core == host_core ? tcb : this_core()->idle);
+}
+
+static void enter_guest(void)
+{
+    struct tcb *tcb = this_core()->current;
+
+    if (tcb == this_core()->idle)
+        return;
+    tcb->state = THREAD_RUNNING_VM;
+    (void)virt->run(tcb->vcpu, nested_root_for(tcb));
+}
+
+/* sched_stop_remote and thread_set_core, as far as translations are concerned. */
+static void move_thread(struct tcb *tcb)
+{
+    unsigned was = host_core;
+
+    host_core = tcb->core;
+    if (runs(tcb)) {
+        leave_guest();
+        run_thread(this_core()->idle);
+    }
+    if (mistake == STALE_MOVES)
+        virt->unload();
+    else
+        virt->leave_core(tcb->vcpu);
+    host_core = was;
+    tcb->core = (u16)world_below(NR_CORES);
+}
+
+/* Capabilities that are not in the derivation tree: they may become stale in the thread's slots. */
+static void give_spaces(struct tcb *tcb)
+{
+    unsigned native = random_slot_of(is_native_root), nested = random_slot_of(is_nested_root);
+
+    if (runs(tcb))
+        return;
+    tcb->slots[TCB_VSPACE].cap = native < WORLD_SLOTS ? slot_cap(native) : cap_null();
+    tcb->slots[TCB_EPT_ROOT].cap = nested < WORLD_SLOTS ? slot_cap(nested) : cap_null();
+}
+
+/* One core does something; then all look around. */
+static void cores_go_on(void)
+{
+    host_core = world_below(NR_CORES);
+    switch (world_below(8)) {
+    case 0:
+        choose_thread();
+        break;
+    case 1:
+        move_thread(threads[world_below(NR_THREADS)]);
+        break;
+    case 2:
+        give_spaces(threads[world_below(NR_THREADS)]);
+        break;
+    default:
+        if (guests[host_core].runs)
+            leave_guest();
+        else
+            enter_guest();
+    }
+    for (host_core = 0; host_core < NR_CORES; host_core++)
+        for (unsigned n = 0; n < WALKS_PER_STEP; n++) {
+            walk_and_remember(this_core()->root, false, 0, random_vaddr() & ~MASK(12));
+            if (guests[host_core].runs)
+                walk_and_remember(guests[host_core].root, true, guests[host_core].asid,
+                                  random_vaddr() & ~MASK(12));
+        }
+    /* The system call that follows is this one's: it is not in a guest. */
+    host_core = world_below(NR_CORES);
+    leave_guest();
+}
+
+/* --- flushes, as the kernel does them or with a mistake --------------------------------------- */
+
+static void on_flush_page(hpa_t root, u64 vaddr)
+{
+    nr_cores = mistake == ONE_CORE_PAGE_FLUSH ? 1 : NR_CORES;
+    if (mistake != NO_PAGE_FLUSH)
+        cores_flush_page(root, vaddr);
+    nr_cores = NR_CORES;
+}
+
+static void on_flush_space(hpa_t root)
+{
+    nr_cores = mistake == ONE_CORE_SPACE_FLUSH ? 1 : NR_CORES;
+    if (mistake != NO_SPACE_FLUSH)
+        cores_flush_space(root);
+    nr_cores = NR_CORES;
+}
+
+static void on_flush_nested(hpa_t root)
+{
+    nr_cores = mistake == ONE_CORE_NESTED_FLUSH ? 1 : NR_CORES;
+    if (mistake != NO_NESTED_FLUSH)
+        cores_flush_nested(root);
+    nr_cores = NR_CORES;
+}
+
 /* --- runs ------------------------------------------------------------------------------------ */
+
+static void make_threads(void)
+{
+    static _Alignas(4096) u8 vcpus[NR_THREADS][BIT(VCPU_SIZE_BITS)];
+    static _Alignas(2048) u8 tcbs[NR_THREADS][2048];
+
+    memset(vcpus, 0, sizeof vcpus);
+    memset(tcbs, 0, sizeof tcbs);
+    for (unsigned i = 0; i < NR_THREADS; i++) {
+        threads[i] = (struct tcb *)(void *)tcbs[i];
+        threads[i]->core = (u16)(i % NR_CORES);
+        threads[i]->state = THREAD_RUNNING;
+        threads[i]->vcpu = (struct vcpu *)(void *)(vcpus[i] + VCPU_STATE_OFFSET);
+        threads[i]->vcpu->tcb = threads[i];
+        virt->create(threads[i]->vcpu);
+    }
+}
 
 static int setup(void **state)
 {
@@ -612,9 +826,14 @@ static int setup(void **state)
     fakes.on_flush_page = on_flush_page;
     fakes.on_flush_space = on_flush_space;
     fakes.on_flush_nested = on_flush_nested;
-    ignore_page = ignore_space = ignore_nested = false;
+    fakes.on_asked = on_asked;
+    mistake = NO_MISTAKE;
     nr_remembered = 0;
     violations = 0;
+    nr_cores = NR_CORES;
+    memset(guests, 0, sizeof guests);
+    processors_reset(NR_ASIDS);
+    make_threads();
     world_put(SLOT_CNODE, world_root());
     world_put(SLOT_CONTROL, cap_make(CAP_ASID_CONTROL, hpa(0), 0, 0));
     return 0;
@@ -626,6 +845,8 @@ static int teardown(void **state)
     fakes.on_flush_page = NULL;
     fakes.on_flush_space = NULL;
     fakes.on_flush_nested = NULL;
+    fakes.on_asked = NULL;
+    host_core = 0;
     world_slots[SLOT_CNODE].cap = cap_make(CAP_DOMAIN, hpa(0), 0, 0);
     return 0;
 }
@@ -640,7 +861,10 @@ static unsigned run(u64 seed, unsigned steps)
         check_remembered();
         if (step % 16 == 0)
             check_spaces();
-        look_around();
+        for (unsigned turn = 0; turn < TURNS_PER_STEP; turn++) {
+            cores_go_on();
+            check_remembered();
+        }
         most = nr_remembered > most ? nr_remembered : most;
     }
     if (getenv("VERBOSE"))
@@ -664,39 +888,45 @@ static void test_nothing_stale_ept(void **state)
     assert_int_equal(violations, 0);
 }
 
-/* The model notices when a kind of flush is missing. */
-static void test_notices_missing_page_flush(void **state)
+static void notices(enum mistake made)
 {
-    (void)state;
-    ignore_page = true;
-    run(3, STEPS);
+    mistake = made;
+    run(2 + made, STEPS);
     assert_int_not_equal(violations, 0);
 }
 
-static void test_notices_missing_space_flush(void **state)
-{
-    (void)state;
-    ignore_space = true;
-    run(4, STEPS);
-    assert_int_not_equal(violations, 0);
-}
+/* The model notices each mistake. */
+#define NOTICES(name)                                                                              \
+    static void test_notices_##name(void **state)                                                  \
+    {                                                                                              \
+        (void)state;                                                                               \
+        notices(name);                                                                             \
+    }
 
-static void test_notices_missing_nested_flush(void **state)
-{
-    (void)state;
-    ignore_nested = true;
-    run(5, STEPS);
-    assert_int_not_equal(violations, 0);
-}
+NOTICES(NO_PAGE_FLUSH)
+NOTICES(NO_SPACE_FLUSH)
+NOTICES(NO_NESTED_FLUSH)
+NOTICES(ONE_CORE_PAGE_FLUSH)
+NOTICES(ONE_CORE_SPACE_FLUSH)
+NOTICES(ONE_CORE_NESTED_FLUSH)
+NOTICES(GUESTS_STAY)
+NOTICES(NO_WRAP_FLUSH)
+NOTICES(STALE_MOVES)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_stale_npt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_stale_ept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_notices_missing_page_flush, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_notices_missing_space_flush, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_notices_missing_nested_flush, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_NO_PAGE_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_NO_SPACE_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_NO_NESTED_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_ONE_CORE_PAGE_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_ONE_CORE_SPACE_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_ONE_CORE_NESTED_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_GUESTS_STAY, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_NO_WRAP_FLUSH, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notices_STALE_MOVES, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("translations", tests, NULL, world_reset);
