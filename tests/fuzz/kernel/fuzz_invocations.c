@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The kernel's portable half as a whole, with an initial task made by boot_initial_task on a small
- * machine: its threads make system calls, fault, and enter guests; time passes, interrupts come,
- * also in the middle of long operations. After each step the invariants of
- * tests/fuzz/kernel/invariants.h must hold; at the end everything is deleted.
+ * machine of two cores, which take turns: its threads make system calls, fault, and enter guests;
+ * time passes, interrupts come, also in the middle of long operations. After each step the
+ * invariants of tests/fuzz/kernel/invariants.h must hold; at the end everything is deleted.
  *
  * The input's bytes are the choices (messages.h). A long run:
  *
@@ -39,14 +39,16 @@
 #include "tests/fuzz/kernel/messages.h"
 #include "tests/unit/kernel/fakes.h"
 
-#define MIB         BIT(20)
-#define RAM_START   MIB
-#define RAM_END     (12 * MIB)
-#define IMAGE_AT    0x400000ULL
-#define PLAY_SLOTS  64
-#define SPENT_STEPS 300 /* with pseudo-random choices, after the input's */
-#define MAX_STEPS   1000
-#define SYSCALL_AT  (IMAGE_AT + 0x100)
+#define MIB           BIT(20)
+#define NR_CORES      2
+#define RAM_START     MIB
+#define RAM_END       (12 * MIB)
+#define IMAGE_AT      0x400000ULL
+#define PLAY_SLOTS    64
+#define SPENT_STEPS   300 /* with pseudo-random choices, after the input's */
+#define MAX_STEPS     1000
+#define SYSCALL_AT    (IMAGE_AT + 0x100)
+#define SCHED_CONTROL 16 /* its slot for core 0; the others follow */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -122,14 +124,14 @@ static void call(struct tcb *thread, s64 number, const struct message *message)
 
 static void ask_message(struct message *message, const u64 *caps)
 {
-    struct tcb *thread = cores[0].current;
+    struct tcb *thread = this_core()->current;
 
     while (caps[message->nr_extra]) {
         message->extra[message->nr_extra] = caps[message->nr_extra];
         message->nr_extra++;
     }
     call(thread, seL4_SysCall, message);
-    if (thread != cores[0].current || thread->context.rsi >> 12) {
+    if (thread != this_core()->current || thread->context.rsi >> 12) {
         fprintf(stderr, "setting up: label %lu answered %lu\n", message->label,
                 thread->context.rsi >> 12);
         abort();
@@ -224,7 +226,8 @@ static void make_threads(void)
     for (unsigned i = 0; i < 3; i++) {
         u64 sc = play(CONTEXTS + i), tcb = play(TCBS + i);
 
-        ask(16, SchedControlConfigureFlags, CAPS(sc), 1000, 1000 + 2000 * i, 4, i, i & 1);
+        ask(SCHED_CONTROL + i % NR_CORES, SchedControlConfigureFlags, CAPS(sc), 1000,
+            1000 + 2000 * i, 4, i, i & 1);
         ask(tcb, TCBConfigure,
             CAPS(seL4_CapInitThreadCNode, seL4_CapInitThreadVSpace, play(FRAMES + i)), 0, 0,
             IMAGE_AT + 1024);
@@ -241,13 +244,14 @@ static void begin(void)
         .ram = { 1, { { RAM_START, RAM_END } } },
         .in_use = { 0 },
         .discarded = { 0, 0 },
-        .nr_cores = 1,
+        .nr_cores = NR_CORES,
         .module_size = sizeof image,
     };
     struct tcb *initial;
     seL4_BootInfo *bootinfo;
 
     fakes_reset(RAM_END);
+    nr_cores = NR_CORES;
     fakes.quiet = true;
     nested_format = NESTED_NPT;
     nested_has_1g = true;
@@ -260,6 +264,9 @@ static void begin(void)
     playground.end = playground.start + PLAY_SLOTS;
     playground.image_address = IMAGE_AT;
     nr_slots = playground.end;
+    for (host_core = NR_CORES; host_core-- > 1;)
+        sched_start_core();
+    host_core = 0;
     sched_start(initial);
     make_objects();
     make_spaces();
@@ -287,7 +294,7 @@ static void step_invocation(struct tcb *thread)
 
     message_invocation(&message);
     call(thread, is_call ? seL4_SysCall : seL4_SysSend, &message);
-    if (is_call && cores[0].current == thread && thread->context.rip != SYSCALL_AT &&
+    if (is_call && this_core()->current == thread && thread->context.rip != SYSCALL_AT &&
         thread->context.rsi >> 12 < seL4_NumErrors)
         answers[message.label][thread->context.rsi >> 12]++;
 }
@@ -352,7 +359,7 @@ static void step_interrupt(void)
 static void pass_time(void)
 {
     fakes.now += chance(16) ? choose(65536) * 512ULL : choose(256) * 16ULL;
-    if (fakes.now >= fakes.timer)
+    if (fakes.now >= this_core()->timer_deadline)
         handle_timer();
     unlock();
 }
@@ -367,8 +374,8 @@ static void give_context(struct tcb *tcb)
         struct cap cap = live.slot[i]->cap;
         struct sched_context *sc = cap_object(cap);
 
-        if (cap.type == CAP_SCHED_CONTEXT && !sc->tcb && !sc->notification && sc->core == 0 &&
-            sched_context_is_active(sc))
+        if (cap.type == CAP_SCHED_CONTEXT && !sc->tcb && !sc->notification &&
+            sc->core == host_core && sched_context_is_active(sc))
             sched_context_bind_tcb(sc, tcb);
     }
 }
@@ -399,7 +406,7 @@ static bool wake_somebody(void)
         if (cap.type != CAP_TCB)
             continue;
         give_context(cap_tcb(cap));
-        if (!cap_tcb(cap)->sched_context || cap_tcb(cap)->core != 0)
+        if (!cap_tcb(cap)->sched_context || cap_tcb(cap)->core != host_core)
             continue;
         give_cspace(cap_tcb(cap));
         tcb_restart(cap_tcb(cap));
@@ -412,15 +419,24 @@ static bool wake_somebody(void)
 
 static bool step_idle(void)
 {
-    if (cores[0].release_head && !chance(4)) {
-        fakes.now = fakes.timer;
+    if (this_core()->release_head && !chance(4)) {
+        if (fakes.now < this_core()->timer_deadline)
+            fakes.now = this_core()->timer_deadline;
         handle_timer();
         unlock();
         return true;
     }
     if (chance(4))
         step_interrupt();
-    return cores[0].current != cores[0].idle || wake_somebody();
+    return this_core()->current != this_core()->idle || wake_somebody();
+}
+
+static bool all_idle(void)
+{
+    for (unsigned i = 0; i < NR_CORES; i++)
+        if (cores[i].current != cores[i].idle || cores[i].choose_new || cores[i].release_head)
+            return false;
+    return true;
 }
 
 static void step_thread(struct tcb *thread)
@@ -446,15 +462,22 @@ static void step_thread(struct tcb *thread)
 
 static bool step(void)
 {
-    struct tcb *thread = cores[0].current;
+    struct tcb *thread;
 
-    unlock(); /* as the kernel is left */
+    host_core = choose(NR_CORES);
+    if (this_core()->choose_new || this_core()->reprogram) {
+        handle_other_core();
+        unlock();
+        return true;
+    }
+    thread = this_core()->current;
     if (chance(4))
         fakes.interrupt_pending = true;
-    if (thread == cores[0].idle)
-        return step_idle();
+    if (thread == this_core()->idle)
+        return step_idle() || !all_idle();
     if (thread->state == THREAD_RUNNING_VM) {
         vcpu_run();
+        unlock(); /* as the kernel is left */
         return true;
     }
     step_thread(thread);
@@ -488,6 +511,9 @@ static void delete_everything(void)
         }
         invariants_collect(playground.slots, nr_slots);
     } while (live.count > 1);
+    for (host_core = NR_CORES; host_core-- > 1;)
+        schedule();
+    host_core = 0;
     schedule();
 }
 

@@ -573,7 +573,23 @@ static unsigned check_release_queue(const struct core *core)
     return core->release_count;
 }
 
-/* No thread runs on the other cores, but some may be bound to them. */
+static void check_current(const struct core *core)
+{
+    const struct tcb *current = core->current;
+
+    must(!core->next, "the choice has not been made");
+    must(!core->current_sc || is_live(core->current_sc, CAP_SCHED_CONTEXT));
+    must(core->current_sc == current->sched_context, "another thread's time");
+    if (current == core->idle)
+        return;
+    must(is_live(current, CAP_TCB), "a dead thread runs");
+    must(current->core == core->id, "a thread runs where it does not belong");
+    must(!current->in_ready_queue && !current->in_release_queue, "the running thread is queued");
+    must(current->state == THREAD_RUNNING || current->state == THREAD_RUNNING_VM,
+         "a blocked thread runs");
+}
+
+/* The core that was played last has made its choice; others may have news. */
 static void check_scheduler(bool thorough)
 {
     unsigned ready = 0, released = 0;
@@ -598,10 +614,9 @@ static void check_scheduler(bool thorough)
         released -= tcb->in_release_queue;
     }
     must(ready == 0 && released == 0, "flags and queues disagree");
-    must(cores[0].current == cores[0].idle || is_live(cores[0].current, CAP_TCB),
-         "a dead thread runs");
-    must(!cores[0].current_sc || is_live(cores[0].current_sc, CAP_SCHED_CONTEXT));
-    must(!cores[0].next && !cores[0].choose_new, "the choice has not been made");
+    for (unsigned id = 0; id < nr_cores; id++)
+        check_current(&cores[id]);
+    must(!this_core()->choose_new, "the choice has not been made");
 }
 
 static void check_irqs(void)
