@@ -136,29 +136,6 @@ static void unknown_syscall(s64 number)
     send_fault((struct fault){ .type = seL4_Fault_UnknownSyscall, .word = { (u64)number } });
 }
 
-/*
- * Enters the guest. Touches nothing but this core's, so its lock is enough, and the time is not
- * read (ABI section 2.3): what the monitor used is charged with what the guest will use. A guest
- * that sleeps in HLT leaves the core to others.
- */
-static void vm_enter(struct core *core)
-{
-    lock_this_core();
-    if (core->current->vcpu)
-        vcpu_enter();
-    if (core->reprogram || core->choose_new || core->current->state == THREAD_HALTED_VM) {
-        time_update();
-        schedule();
-        activate_current();
-    }
-    if (core->current->state == THREAD_RUNNING_VM) {
-        unlock_this_core();
-        vcpu_run();
-        if (core->current->state == THREAD_RUNNING_VM)
-            kernel_leave_by_interrupt();
-    }
-}
-
 static enum status dispatch(s64 number, struct user_context *context)
 {
     switch (number) {
@@ -243,7 +220,8 @@ void handle_syscall(s64 number)
     struct core *core = this_core();
 
     if (number == seL4_SysVMEnter && core->current->vcpu) {
-        vm_enter(core);
+        if (vcpu_enter())
+            kernel_leave_by_interrupt();
         return;
     }
     lock_this_core();

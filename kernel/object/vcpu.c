@@ -305,11 +305,9 @@ static bool was_notified(struct tcb *thread, u64 *buffer)
 }
 
 /* Only a buffer that the answer can be written to counts as one. */
-void vcpu_enter(void)
+static inline __attribute__((always_inline)) void enter(struct core *core, struct tcb *thread,
+                                                        struct vcpu *vcpu)
 {
-    struct core *core = this_core();
-    struct tcb *thread = core->current;
-    struct vcpu *vcpu = thread->vcpu;
     const struct user_context *context = &thread->context;
     u64 *buffer = message_buffer(thread, vcpu);
 
@@ -332,45 +330,98 @@ void vcpu_enter(void)
         thread->state = THREAD_RUNNING_VM; /* from RUNNING: the queues do not care */
 }
 
+static __attribute__((noinline, cold)) void choose_again(void)
+{
+    time_update();
+    schedule();
+    activate_current();
+}
+
 /*
  * The exit goes to the monitor. Until this core has its lock, the thread may be stopped by another:
  * then the exit waits in the VCPU until the thread runs again.
  */
-static void deliver_exit(struct tcb *thread, struct vcpu *vcpu)
+static inline __attribute__((always_inline)) void deliver_exit(struct core *core,
+                                                               struct tcb *thread,
+                                                               struct vcpu *vcpu)
 {
     lock_this_core();
-    if (__builtin_expect(this_core()->current != thread, false))
+    if (__builtin_expect(core->current != thread, false))
         return;
     write_exit(thread, vcpu);
     vcpu->exited = false;
     thread->state = THREAD_RUNNING;
 }
 
-void vcpu_run(void)
+static __attribute__((noinline, cold)) hpa_t find_nested_root(const struct tcb *thread,
+                                                              struct vcpu *vcpu)
 {
-    struct tcb *thread = this_core()->current;
-    struct vcpu *vcpu = thread->vcpu;
-    hpa_t nested_root = nested_root_for(thread);
+    vcpu->ept_epoch = asid_nested_epoch;
+    vcpu->ept_cap = thread->slots[TCB_EPT_ROOT].cap;
+    vcpu->nested_root = nested_root_for(thread);
+    return vcpu->nested_root;
+}
+
+static inline hpa_t nested_root(const struct tcb *thread, struct vcpu *vcpu)
+{
+    u64 now[2], then[2];
+
+    _Static_assert(sizeof(now) == sizeof(struct cap), "a capability is two words");
+    __builtin_memcpy(now, &thread->slots[TCB_EPT_ROOT].cap, sizeof(now));
+    __builtin_memcpy(then, &vcpu->ept_cap, sizeof(then));
+    if (now[0] == then[0] && now[1] == then[1] && vcpu->ept_epoch == asid_nested_epoch)
+        return vcpu->nested_root;
+    return find_nested_root(thread, vcpu);
+}
+
+static inline __attribute__((always_inline)) void run(struct core *core, struct tcb *thread,
+                                                      struct vcpu *vcpu)
+{
+    hpa_t root = nested_root(thread, vcpu);
     enum guest_outcome outcome = GUEST_EXIT;
 
     if (!vcpu->exited) {
-        if (this_core()->fpu_owner_vcpu != vcpu || !this_core()->guest_xcr0_loaded)
+        if (core->fpu_owner_vcpu != vcpu || !core->guest_xcr0_loaded)
             fpu_switch_to_vcpu(vcpu);
         do {
-            outcome = virt->run(vcpu, nested_root);
+            outcome = virt->run(vcpu, root);
         } while (outcome == GUEST_RESUME);
     }
     if (outcome == GUEST_EXIT) {
         vcpu->exited = true;
-        deliver_exit(thread, vcpu);
+        deliver_exit(core, thread, vcpu);
     } else {
         lock_this_core();
     }
-    if (this_core()->current != thread) {
-        time_update();
-        schedule();
-        activate_current();
+    if (__builtin_expect(core->current != thread, false))
+        choose_again();
+}
+
+void vcpu_run(void)
+{
+    struct core *core = this_core();
+
+    run(core, core->current, core->current->vcpu);
+}
+
+bool vcpu_enter(void)
+{
+    struct core *core = this_core();
+    struct tcb *thread;
+
+    lock_this_core();
+    thread = core->current;
+    if (thread->vcpu) /* else another core has stopped the caller meanwhile */
+        enter(core, thread, thread->vcpu);
+    if (core->reprogram || core->choose_new || thread->state == THREAD_HALTED_VM) {
+        choose_again();
+        thread = core->current;
     }
+    if (thread->state != THREAD_RUNNING_VM)
+        return false;
+    unlock_this_core();
+    run(core, thread, thread->vcpu);
+    return core->current->state == THREAD_RUNNING_VM;
 }
 
 /* --- timers ---------------------------------------------------------------------------------- */

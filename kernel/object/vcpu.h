@@ -93,6 +93,11 @@ struct vcpu {
     u64 *buffer;
     u64 buffer_cap;
     u64 buffer_vaddr;
+    /* What its thread's EPT slot leads to, as long as capability and epoch (asid.h) are the same.
+     */
+    struct cap ept_cap;
+    u64 ept_epoch;
+    hpa_t nested_root;
     bool exited;    /* exit has not been told to the monitor, who hears of nothing else before */
     bool extended;  /* the last entry was an extended one: answers are, too */
     bool fpu_valid; /* fpu_area holds a state (or the CPU does) */
@@ -138,8 +143,13 @@ void vcpu_settle(struct vcpu *vcpu);
 void vcpu_leave_core(struct vcpu *vcpu);
 void vcpu_enter_core(struct vcpu *vcpu);
 
-/* VMEnter by the current thread, which has a VCPU. */
-void vcpu_enter(void);
+/*
+ * VMEnter by the current thread, which has a VCPU. Touches nothing but this core's, so its lock,
+ * which is taken here, is enough, and the time is not read (ABI section 2.3): what the monitor used
+ * is charged with what the guest will use. A guest that sleeps in HLT leaves the core to others.
+ * Returns with the lock held; true: the guest stopped because an interrupt waits.
+ */
+bool vcpu_enter(void);
 /*
  * Runs the guest of the current thread, which is in THREAD_RUNNING_VM, until it exits. Afterwards
  * the thread is RUNNING with the exit as its message, or an interrupt is pending and it is still

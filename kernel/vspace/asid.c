@@ -5,6 +5,7 @@
 #include "kernel/vspace/tlb.h"
 
 u64 *asid_pools[ASID_POOLS];
+u64 asid_nested_epoch = 1;
 
 unsigned asid_free_pool(void)
 {
@@ -50,10 +51,12 @@ static void root_forget(u64 entry)
 {
     hpa_t root = hpa(entry & ~(u64)ASID_ENTRY_KIND_MASK);
 
-    if ((entry & ASID_ENTRY_KIND_MASK) == ASID_NATIVE)
+    if ((entry & ASID_ENTRY_KIND_MASK) == ASID_NATIVE) {
         tlb_flush_space(root);
-    else
-        tlb_flush_nested(root);
+        return;
+    }
+    asid_nested_epoch++;
+    tlb_flush_nested(root);
 }
 
 void asid_release(unsigned asid, enum asid_kind kind, u64 *root)

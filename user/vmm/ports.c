@@ -171,15 +171,27 @@ static uint32_t device_read(struct vcpu *vcpu, const struct port_device *device,
     return value;
 }
 
+static __attribute__((noinline)) void write_locked(struct vcpu *vcpu,
+                                                   const struct port_device *device,
+                                                   unsigned offset, unsigned size, uint32_t value)
+{
+    vm_lock(vcpu, device->lock);
+    device->write(vcpu, offset, size, value);
+    vm_unlock(vcpu, device->lock);
+}
+
+/* A vCPU that is alone needs no lock, and then there is nothing to come back for. */
 static void device_write(struct vcpu *vcpu, const struct port_device *device, unsigned port,
                          unsigned size, uint32_t value)
 {
     if (device->write == NULL) {
         return;
     }
-    vm_lock(vcpu, device->lock);
+    if (vcpu->vm->nr_vcpus > 1) {
+        write_locked(vcpu, device, port - device->first, size, value);
+        return;
+    }
     device->write(vcpu, port - device->first, size, value);
-    vm_unlock(vcpu, device->lock);
 }
 
 /* Several bytes: to a device that takes them whole, or one by one. */

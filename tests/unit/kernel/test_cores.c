@@ -3,6 +3,8 @@
  * Several cores, played one at a time: threads and guests that another core runs are stopped,
  * moved, signalled and deleted.
  */
+#include <setjmp.h>
+
 #include "tests/unit/kernel/thread_world.h"
 
 #include "abi/vmcs.h"
@@ -14,6 +16,8 @@
 /* --- a guest that does what the test says ---------------------------------------------------- */
 
 static enum guest_outcome outcome; /* of the next entry */
+static bool stops_before_entry;    /* the core is left where it is about to enter */
+static jmp_buf before_entry;
 static unsigned entries;
 static unsigned left_core[CONFIG_MAX_CORES]; /* how often a VCPU was taken out of a core */
 
@@ -39,6 +43,8 @@ static void guest_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u6
 static enum guest_outcome guest_run(struct vcpu *vcpu, hpa_t nested_root)
 {
     (void)nested_root;
+    if (stops_before_entry)
+        longjmp(before_entry, 1);
     entries++;
     if (outcome == GUEST_EXIT)
         vcpu->exit = (struct vcpu_exit){ .reason = VMX_EXIT_CPUID };
@@ -156,13 +162,16 @@ static struct notification *bind_notification(unsigned thread)
 /* The monitor's VMEnter; the core stands before VMRUN. */
 static void enter_guest(unsigned thread)
 {
-    unsigned was = host_core;
+    volatile unsigned was = host_core;
 
     host_core = tcb_at(thread)->core;
     assert_int_equal(tcb_at(thread)->state, THREAD_RUNNING);
-    lock_this_core();
-    vcpu_enter();
-    unlock_this_core();
+    stops_before_entry = true;
+    if (setjmp(before_entry) == 0) {
+        (void)vcpu_enter();
+        unlock();
+    }
+    stops_before_entry = false;
     host_core = was;
 }
 
