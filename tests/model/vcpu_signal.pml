@@ -8,12 +8,13 @@
  *           vm_enter, handle_timer, handle_other_core    kernel/api/syscall.c
  *           schedule, activate_current, possible_switch_to, thread_set_core   kernel/sched/sched.c
  *           stop_here, sched_stop_remote                 kernel/sched/remote.c
+ *           fastpath_signal                              kernel/api/fastpath.c
  *           leave_now, kernel_leave_by_interrupt         kernel/x86/entry.S
  *
  * The monitor T may run on cores 0 and 1. A third core signals it and moves it between them; of
  * that core only the system calls are of interest. On core 0 a thread U of higher priority wakes up
- * by the timer now and then. Locks are taken at once or waited for, in any order (locks.pml has the
- * tickets).
+ * by the timer now and then, and signals the monitor if that is on its core. Locks are taken at once
+ * or waited for, in any order (locks.pml has the tickets).
  *
  * Promises  A signal is seen by the monitor: when nothing can happen any more, none is left in the
  *           notification. A pending exit is delivered before the guest is entered again or the
@@ -59,6 +60,7 @@ bool u_ready; /* U, on core 0 only */
 /* --- what we watch --------------------------------------------------------------------------- */
 
 bool exit_owed; /* the guest has exited, and the monitor does not know yet */
+byte signals_left = SIGNALS;
 byte exits_left = EXITS;
 byte timers_left = TIMERS;
 bool actor_done;
@@ -288,6 +290,38 @@ exit_waits:
     }
 }
 
+inline possible_switch_to()
+{
+    if
+    :: RUNNABLE && !queued && !T_IS_RUN_BY(home) -> queued = true; choose_new[home] = true
+    :: else
+    fi
+}
+
+inline notification_signal()
+{
+    if
+    :: signalled
+    :: !signalled && T_IS_RUN_BY(home) ->
+        signalled = true;
+        if
+        :: state == RUNNING_VM -> choose_new[home] = true
+        :: else
+        fi
+#ifdef HALT_IS_RUNNING
+    :: !signalled && !T_IS_RUN_BY(home) && state == RUNNING_VM ->
+#elif defined(FORGET_EXIT)
+    :: !signalled && !T_IS_RUN_BY(home) && (state == RUNNING_VM || state == HALTED_VM) ->
+#else
+    :: !signalled && !T_IS_RUN_BY(home) &&
+       ((state == RUNNING_VM && !exited) || state == HALTED_VM) ->
+#endif
+        answer_other();
+        possible_switch_to()
+    :: else -> signalled = true
+    fi
+}
+
 /* The two interrupts in either order; in the window, in user mode, in HLT. */
 inline interrupt(c)
 {
@@ -306,12 +340,15 @@ proctype core(byte c)
     :: current[c] == U ->
         if
         :: core_irq[c] || timer_irq[c] -> interrupt(c)
-        :: true -> /* U waits for its next turn */
+        :: true ->
             lock_this(c);
             atomic {
                 if
-                :: current[c] == U -> u_ready = false
-                :: else
+                :: current[c] == U -> u_ready = false /* it waits for its next turn */
+                :: current[c] == U && home == c && signals_left > 0 -> /* fastpath_signal */
+                    signals_left--;
+                    notification_signal()
+                :: current[c] != U
                 fi
             }
             choose_who_leaves(c);
@@ -358,38 +395,6 @@ inline unlock_all()
     news1 = false
 }
 
-inline possible_switch_to()
-{
-    if
-    :: RUNNABLE && !queued && !T_IS_RUN_BY(home) -> queued = true; choose_new[home] = true
-    :: else
-    fi
-}
-
-inline notification_signal()
-{
-    if
-    :: signalled
-    :: !signalled && T_IS_RUN_BY(home) ->
-        signalled = true;
-        if
-        :: state == RUNNING_VM -> choose_new[home] = true
-        :: else
-        fi
-#ifdef HALT_IS_RUNNING
-    :: !signalled && !T_IS_RUN_BY(home) && state == RUNNING_VM ->
-#elif defined(FORGET_EXIT)
-    :: !signalled && !T_IS_RUN_BY(home) && (state == RUNNING_VM || state == HALTED_VM) ->
-#else
-    :: !signalled && !T_IS_RUN_BY(home) &&
-       ((state == RUNNING_VM && !exited) || state == HALTED_VM) ->
-#endif
-        answer_other();
-        possible_switch_to()
-    :: else -> signalled = true
-    fi
-}
-
 inline sched_stop_remote()
 {
     if
@@ -410,11 +415,10 @@ inline sched_stop_remote()
 
 proctype actor()
 {
-    byte signals = SIGNALS, moves = MOVES;
+    byte moves = MOVES;
 
     do
-    :: signals > 0 ->
-        signals--;
+    :: d_step { signals_left > 0 -> signals_left-- }
         lock_all();
         atomic { notification_signal() }
         unlock_all()
@@ -428,7 +432,7 @@ proctype actor()
             possible_switch_to()
         }
         unlock_all()
-    :: signals == 0 && moves == 0 -> actor_done = true; break
+    :: signals_left == 0 && moves == 0 -> actor_done = true; break
     od
 }
 
