@@ -8,7 +8,7 @@
  * current thread may have been stopped, and current is then the idle thread. The kernel is entered
  * with interrupts off and no lock held, and leaves so. lock_all_cores may be called while this
  * core's own lock is held: it gives that up first, so the caller must look again at whatever it
- * read before.
+ * read before. tests/model/locks.pml is the model of this and of remote.h: change both together.
  */
 #ifndef KERNEL_CORE_LOCK_H
 #define KERNEL_CORE_LOCK_H
