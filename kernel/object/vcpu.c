@@ -26,7 +26,6 @@ void vcpu_create(void *base)
 {
     struct vcpu *vcpu = (struct vcpu *)((u8 *)base + VCPU_STATE_OFFSET);
 
-    memset(vcpu_io_bitmap(vcpu), 0xff, VCPU_IO_BITMAP_BYTES + VCPU_GUARD_BYTES);
     vcpu->deadline = VCPU_DEADLINE_OFF;
     vcpu->xcr0 = 1;
     if (virt_available())
@@ -467,6 +466,16 @@ static struct {
 } io_handles[IO_HANDLES];
 static unsigned io_handle_next;
 
+/* The first port that is opened: until then the guest has the backend's bitmap without any. */
+static void io_bitmap_begin(struct vcpu *vcpu)
+{
+    if (vcpu->has_io_bitmap)
+        return;
+    memset(vcpu_io_bitmap(vcpu), 0xff, VCPU_IO_BITMAP_BYTES + VCPU_GUARD_BYTES);
+    vcpu->has_io_bitmap = true;
+    virt->use_io_bitmap(vcpu);
+}
+
 static struct vcpu *io_handle_find(u32 handle)
 {
     unsigned index = handle % IO_HANDLES;
@@ -504,6 +513,7 @@ u32 vcpu_map_io_ports(struct vcpu *vcpu, u16 first, u16 last)
 {
     u8 *bitmap = vcpu_io_bitmap(vcpu);
 
+    io_bitmap_begin(vcpu);
     for (unsigned port = first; port <= last; port++)
         bitmap[port / 8] &= (u8) ~(1u << (port % 8));
     return io_handle_of(vcpu);
@@ -513,6 +523,8 @@ void vcpu_intercept_io_ports(struct vcpu *vcpu, u16 first, u16 last)
 {
     u8 *bitmap = vcpu_io_bitmap(vcpu);
 
+    if (!vcpu->has_io_bitmap)
+        return;
     for (unsigned port = first; port <= last; port++)
         bitmap[port / 8] |= (u8)(1u << (port % 8));
 }

@@ -4,7 +4,8 @@
  * The vendor's half (VMCS or VMCB and what goes with it) is behind kernel/x86/virt/virt.h.
  *
  *      offset 0      4 KiB   VMCS (VT-x) or VMCB (AMD-V)
- *      offset 4096   8 KiB   I/O permission bitmap, all ones = all intercepted
+ *      offset 4096   8 KiB   I/O permission bitmap, all ones = all intercepted; in use, and
+ *                            filled, from the first port on that is opened to the guest
  *      offset 12288  64 B    AMD-V's bitmap extends into these (accesses that cross port 0xffff):
  *                            all ones
  *      offset 12352          struct vcpu
@@ -98,6 +99,7 @@ struct vcpu {
     struct cap ept_cap;
     u64 ept_epoch;
     hpa_t nested_root;
+    bool has_io_bitmap; /* some port was opened once */
     bool exited;    /* exit has not been told to the monitor, who hears of nothing else before */
     bool extended;  /* the last entry was an extended one: answers are, too */
     bool fpu_valid; /* fpu_area holds a state (or the CPU does) */

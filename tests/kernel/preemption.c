@@ -138,6 +138,7 @@ static void large_objects(void)
 
     CHECK_OK(cap_delete(cnode));
     CHECK_OK(cap_delete(frame));
+    CHECK_OK(retype(group_untyped, seL4_X86_VCPUObject, 0, slots_new(256), 256));
     watch_end(t, start, "making large objects");
 }
 

@@ -28,6 +28,8 @@ struct virt_backend {
     void (*init_core)(void);
     /* Fresh guest state in a zeroed control block. All cores' locks. */
     void (*create)(struct vcpu *vcpu);
+    /* From now on its own I/O bitmap says which ports are intercepted; before that all are. */
+    void (*use_io_bitmap)(struct vcpu *vcpu);
     /* Nothing of the VCPU stays in this core's processor. All cores' locks are held. */
     void (*leave_core)(struct vcpu *vcpu);
 

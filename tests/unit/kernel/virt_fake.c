@@ -28,6 +28,11 @@ static void fake_leave_core(struct vcpu *vcpu)
     (void)vcpu;
 }
 
+static void fake_use_io_bitmap(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 static bool fake_read_field(struct vcpu *vcpu, u64 field, u64 *value)
 {
     *value = state(vcpu)->field;
@@ -93,6 +98,7 @@ static const struct virt_backend backend = {
     .name = "fake",
     .nested_format = NESTED_NPT,
     .create = fake_create,
+    .use_io_bitmap = fake_use_io_bitmap,
     .leave_core = fake_leave_core,
     .read_field = fake_read_field,
     .write_field = fake_write_field,

@@ -47,6 +47,8 @@ static struct svm_core svm_cores[CONFIG_MAX_CORES];
 static u8 host_save_areas[CONFIG_MAX_CORES][PAGE_SIZE] __attribute__((aligned(4096)));
 static struct vmcb host_vmcbs[CONFIG_MAX_CORES] __attribute__((aligned(4096)));
 static u8 msr_permissions[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+/* The I/O permission map (15.10.1) of a guest without ports: all ones. */
+static u8 all_ports[3 * PAGE_SIZE] __attribute__((aligned(4096)));
 static u32 nr_asids;
 static bool has_tsc_aux;
 
@@ -109,6 +111,7 @@ bool svm_probe(void)
     nested_has_1g = paging_has_1g();
     has_tsc_aux = cpu_has_rdtscp();
     msr_permissions_init();
+    memset(all_ports, 0xff, sizeof(all_ports));
     return true;
 }
 
@@ -157,7 +160,7 @@ static void svm_create(struct vcpu *vcpu)
     state->entry_controls = svm_filter_entry(VMX_ENTRY_CTL_GUEST_64);
     state->dirty = true;
 
-    vmcb->control.iopm_base = ptr_to_hpa(vcpu_io_bitmap(vcpu)).raw;
+    vmcb->control.iopm_base = kernel_to_hpa(all_ports).raw;
     vmcb->control.msrpm_base = kernel_to_hpa(msr_permissions).raw;
     vmcb->control.nested_control = NESTED_CONTROL_NP;
     vmcb->control.v_intr_masking = V_INTR_MASKING;
@@ -207,6 +210,11 @@ static void prepare_debug(struct vcpu *vcpu)
 {
     if ((svm_vmcb(vcpu)->save.dr7 & 0xff) && !svm_debug_loaded(vcpu))
         svm_debug_load(vcpu);
+}
+
+static void svm_use_io_bitmap(struct vcpu *vcpu)
+{
+    svm_vmcb(vcpu)->control.iopm_base = ptr_to_hpa(vcpu_io_bitmap(vcpu)).raw;
 }
 
 static void svm_leave_core(struct vcpu *vcpu)
@@ -419,6 +427,7 @@ const struct virt_backend svm_backend = {
     .nested_format = NESTED_NPT,
     .init_core = svm_init_core,
     .create = svm_create,
+    .use_io_bitmap = svm_use_io_bitmap,
     .leave_core = svm_leave_core,
     .read_field = svm_read_field,
     .write_field = svm_write_field,
