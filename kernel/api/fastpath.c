@@ -6,6 +6,7 @@
 #include "kernel/core/core.h"
 #include "kernel/object/cnode.h"
 #include "kernel/object/ipc_objects.h"
+#include "kernel/object/reply_chain.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/sched/queues.h"
 #include "kernel/sched/sched.h"
@@ -110,15 +111,7 @@ static inline void run(struct core *core, struct tcb *tcb)
 /* caller waits for reply, the newest of its context's chain. */
 static inline void push(struct reply *reply, struct tcb *caller)
 {
-    struct sched_context *sc = caller->sched_context;
-
-    reply->prev = sc->reply;
-    if (reply->prev) {
-        reply->prev->next = reply;
-        reply->prev->sched_context = NULL;
-    }
-    reply->sched_context = sc;
-    sc->reply = reply;
+    reply_chain_push(reply, caller->sched_context);
     reply->tcb = caller;
     caller->reply = reply;
     caller->state = THREAD_BLOCKED_ON_REPLY;
@@ -171,21 +164,6 @@ bool fastpath_call(void)
 
 /* --- ReplyRecv ------------------------------------------------------------------------------- */
 
-/* The context goes back to the caller; what is older in the chain moves up. */
-static inline void pop(struct reply *reply)
-{
-    struct sched_context *sc = reply->sched_context;
-
-    sc->reply = reply->prev;
-    if (reply->prev) {
-        reply->prev->next = NULL;
-        reply->prev->sched_context = sc;
-    }
-    reply->sched_context = NULL;
-    reply->prev = NULL;
-    reply->tcb->reply = NULL;
-}
-
 /* The caller that waits for this reply, if it can be answered here; no other core's fast path can.
  */
 static inline struct tcb *answerable(const struct core *core, const struct reply *reply)
@@ -202,7 +180,8 @@ static inline struct tcb *answerable(const struct core *core, const struct reply
 static inline void answer(struct core *core, struct tcb *server, struct endpoint *endpoint,
                           struct reply *reply, struct tcb *caller)
 {
-    pop(reply);
+    reply_chain_pop(reply);
+    caller->reply = NULL;
     hand_over_context(server, caller);
     transfer(server, caller, 0);
     server->state = THREAD_BLOCKED_ON_RECEIVE;

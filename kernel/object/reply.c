@@ -15,6 +15,7 @@
 #include "kernel/api/ipc.h"
 #include "kernel/core/core.h"
 #include "kernel/object/ipc_objects.h"
+#include "kernel/object/reply_chain.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
 #include "kernel/sched/refill.h"
@@ -35,17 +36,6 @@ void reply_unlink(struct reply *reply)
     thread_set_state(tcb, THREAD_INACTIVE);
 }
 
-static void chain_push(struct reply *reply, struct sched_context *sc)
-{
-    reply->prev = sc->reply;
-    if (sc->reply) {
-        sc->reply->next = reply;
-        sc->reply->sched_context = NULL;
-    }
-    reply->sched_context = sc;
-    sc->reply = reply;
-}
-
 void reply_push(struct reply *reply, struct tcb *caller, struct tcb *callee, bool may_donate)
 {
     struct sched_context *sc = caller->sched_context;
@@ -54,7 +44,7 @@ void reply_push(struct reply *reply, struct tcb *caller, struct tcb *callee, boo
     reply_await(reply, caller);
     if (!may_donate || !sc || callee->sched_context)
         return;
-    chain_push(reply, sc);
+    reply_chain_push(reply, sc);
     sched_context_donate(sc, callee);
 }
 
@@ -71,27 +61,13 @@ static void chain_break(struct reply *reply)
     reply->next = reply->prev = NULL;
 }
 
-/* The newest of a chain goes; the one before it becomes the newest. */
-static void chain_pop(struct reply *reply)
-{
-    struct sched_context *sc = reply->sched_context;
-
-    sc->reply = reply->prev;
-    if (reply->prev) {
-        reply->prev->next = NULL;
-        reply->prev->sched_context = sc;
-    }
-    reply->sched_context = NULL;
-    reply->prev = NULL;
-}
-
 void reply_take(struct reply *reply)
 {
     struct sched_context *sc = reply->sched_context;
     struct tcb *caller = reply->tcb;
 
     if (sc)
-        chain_pop(reply);
+        reply_chain_pop(reply);
     else
         chain_break(reply);
     reply_unlink(reply);
