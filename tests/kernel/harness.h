@@ -238,6 +238,8 @@ struct thread *thread_run(unsigned n, thread_function function, seL4_Word argume
                           unsigned priority);
 /* Lets threads of lower priority run for that long. */
 void sleep_us(seL4_Word us);
+/* However slow the machine: what has not happened by then never will. */
+#define PATIENCE_US 60000000
 /* Until thread->done, or too long a time; returns whether it is done. */
 bool thread_wait(struct thread *thread, seL4_Word timeout_us);
 

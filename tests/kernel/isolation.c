@@ -90,7 +90,7 @@ static void everything(void)
         thread_start(t[n]);
     thread_start(user);
     for (unsigned n = 0; n < NR_VMS; n++) {
-        CHECK(thread_wait(t[n], 30000000));
+        CHECK(thread_wait(t[n], PATIENCE_US));
         CHECK_EQ(t[n]->result[0], VMX_EXIT_IO);
         CHECK_EQ(t[n]->result[1], 0x80);
         if (t[n]->result[1] != 0x80)
@@ -98,7 +98,7 @@ static void everything(void)
                   t[n]->result[0], t[n]->result[3]);
     }
     running = false;
-    CHECK(thread_wait(user, 1000000));
+    CHECK(thread_wait(user, PATIENCE_US));
     CHECK_EQ(user->result[1], 0);
     print("     %lu rounds of the user thread\n", user->result[0]);
     CHECK(user->result[0] > 0);

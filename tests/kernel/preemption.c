@@ -45,7 +45,7 @@ static void watch_end(struct thread *t, seL4_Word start, const char *what)
     seL4_Word time = us_now() - start;
 
     watching = false;
-    REQUIRE(thread_wait(t, 100000));
+    REQUIRE(thread_wait(t, PATIENCE_US));
     print("     %s: %lu us, interrupted %lu times, at most %lu us late\n", what, time, nr_wakes,
           latest / tsc_mhz);
     CHECK_TIME(latest / tsc_mhz < LIMIT);

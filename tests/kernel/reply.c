@@ -208,7 +208,7 @@ static void charged_to_caller(void)
         thread_create(1, thread_call, (seL4_Word)&call, HELPER_PRIORITY, 50000, 50000, 0);
 
     thread_start(t);
-    REQUIRE(thread_wait(t, 1000000));
+    REQUIRE(thread_wait(t, PATIENCE_US));
     seL4_SchedContext_Consumed_t used = seL4_SchedContext_Consumed(t->sc);
 
     CHECK_TIME(used.consumed >= 2000 && used.consumed < 5000);
@@ -279,7 +279,7 @@ static void server_deleted_inside(void)
     CHECK(!call.returned);
     /* The reply object still answers, and the caller runs again on what is its own. */
     send(reply, 7);
-    CHECK(thread_wait(t, 1000000));
+    CHECK(thread_wait(t, PATIENCE_US));
     CHECK_EQ(LABEL(call.answer), 7);
 }
 

@@ -249,7 +249,8 @@ static void refill_windows(void)
 
     nr_pieces = 0;
     thread_start(t);
-    sleep_us(400000);
+    for (unsigned i = 0; i < 100 && nr_pieces <= 5; i++)
+        sleep_us(400000);
     CHECK_OK(seL4_TCB_Suspend(t->tcb));
     REQUIRE(nr_pieces > 5);
     check_windows(3000, 20000, 200);
@@ -267,7 +268,7 @@ static void refill_windows_in_pieces(void)
         t->result[7] = notification;
         nr_pieces = 0;
         thread_start(t);
-        for (unsigned i = 0; i < 100; i++) {
+        for (unsigned i = 0; i < 100 || (i < 10000 && nr_pieces <= 5); i++) {
             sleep_us(2500);
             seL4_Signal(notification);
         }
@@ -306,7 +307,7 @@ static void consumed_time(void)
     struct thread *t = thread_create(0, work, 5000, TEST_PRIORITY - 5, 50000, 50000, 0);
 
     thread_start(t);
-    REQUIRE(thread_wait(t, 1000000));
+    REQUIRE(thread_wait(t, PATIENCE_US));
     seL4_Word used = consumed(t);
 
     CHECK_TIME(used >= 4900 && used < 15000);
@@ -334,7 +335,7 @@ static void yield(void)
     struct thread *t = thread_create(0, yielder, 0, TEST_PRIORITY - 5, 5000, 20000, 0);
 
     thread_start(t);
-    REQUIRE(thread_wait(t, 1000000));
+    REQUIRE(thread_wait(t, PATIENCE_US));
     for (unsigned i = 1; i < 6; i++) {
         seL4_Word gap = t->result[i] - t->result[i - 1];
 
@@ -432,7 +433,7 @@ static void timeout_answer(void)
     seL4_Recv(timeouts, NULL, reply);
     REQUIRE_OK(configure(t->sc, 5000, 5000, 0));
     seL4_Send(reply, seL4_TimeoutReply_new(1, regs, seL4_TimeoutReply_Length));
-    CHECK(thread_wait(t, 100000));
+    CHECK(thread_wait(t, PATIENCE_US));
 }
 
 /* No handler, or round robin: it waits for its refill, without a fault. */
@@ -487,7 +488,7 @@ static void timeout_in_passive_server(void)
     /* The handler answers the client in the server's place. */
     sys(seL4_SysSend, server_reply, INFO(0x55, 0), 0, 0, 0, 0, 0, 0);
     CHECK_OK(configure(client->sc, 5000, 5000, 0));
-    CHECK(thread_wait(client, 1000000));
+    CHECK(thread_wait(client, PATIENCE_US));
     CHECK_EQ(LABEL(call.answer), 0x55);
 }
 

@@ -262,7 +262,7 @@ static void travelling(void)
 
 /* --- meeting --------------------------------------------------------------------------------- */
 
-#define CALLS 300ul
+#define CALLS 50ul
 
 struct service {
     seL4_CPtr endpoint, reply;
@@ -344,7 +344,7 @@ static void play_main(struct thread *self, seL4_Word argument)
     const struct table_tennis *game = (const struct table_tennis *)(argument & ~1ul);
     unsigned side = argument & 1;
 
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 500; i++) {
         sys(seL4_SysWait, game->notification[side], INFO(0, 0), 0, 0, 0, 0, 0, 0);
         self->result[0]++;
         sys(seL4_SysSend, game->notification[!side], INFO(0, 0), 0, 0, 0, 0, 0, 0);
@@ -367,7 +367,7 @@ static void signals(void)
     seL4_Signal(game.notification[0]);
     for (unsigned n = 0; n < 2; n++) {
         CHECK(thread_wait(t[n], PATIENCE_US));
-        CHECK_EQ(t[n]->result[0], 3000);
+        CHECK_EQ(t[n]->result[0], 500);
     }
 }
 

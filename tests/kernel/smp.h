@@ -5,9 +5,6 @@
 
 #include "tests/kernel/harness.h"
 
-/* However slow the machine: what has not happened by then never will. */
-#define PATIENCE_US 60000000
-
 /* The number of cores; skips the group if there is one. */
 unsigned cores_required(void);
 /* The thread's context, round robin, is one of that core. */

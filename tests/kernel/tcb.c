@@ -285,7 +285,7 @@ static void tls_base(void)
     CHECK_OK(seL4_TCB_ReadRegisters(t->tcb, 0, 0, 20, &regs));
     CHECK_EQ(regs.fs_base, &area);
     thread_start(t);
-    CHECK(thread_wait(t, 100000));
+    CHECK(thread_wait(t, PATIENCE_US));
     CHECK_EQ(t->result[0], area);
     CHECK_EQ(t->result[1], area);
     /* A bad address must hurt nobody. */
@@ -389,7 +389,7 @@ static void fpu_is_private(void)
         thread_start(t[i]);
     }
     for (unsigned i = 0; i < 3; i++) {
-        CHECK(thread_wait(t[i], 1000000));
+        CHECK(thread_wait(t[i], PATIENCE_US));
         CHECK_EQ(t[i]->result[0], 0);
     }
 }
