@@ -376,9 +376,13 @@ static inline hpa_t nested_root(const struct tcb *thread, struct vcpu *vcpu)
 static inline __attribute__((always_inline)) void run(struct core *core, struct tcb *thread,
                                                       struct vcpu *vcpu)
 {
-    hpa_t root = nested_root(thread, vcpu);
     enum guest_outcome outcome = GUEST_EXIT;
+    hpa_t root;
 
+    /* THREAD_RUNNING_VM implies a VCPU: vcpu_unbind suspends the thread. */
+    if (!vcpu)
+        __builtin_unreachable();
+    root = nested_root(thread, vcpu);
     if (!vcpu->exited) {
         if (core->fpu_owner_vcpu != vcpu || !core->guest_xcr0_loaded)
             fpu_switch_to_vcpu(vcpu);
