@@ -19,8 +19,18 @@ from machine import CONTROL_C, COUNTED, ESCAPE, MINIMUM_CPU, Failure, Machine, S
 CRASH = (r"^panic|PANIC|assertion failed|its monitor stopped|crashed:|could not be started"
          r"|Kernel panic|BUG:|Oops:|Call Trace|unchecked MSR")
 VM_ENDED = r"vm 'linux': powered off"
+# What a guest's kernel says when it was held up or lost time.
+HELD_UP = (r"lockup|\bstall|blocked for more than|hung.task|unstable|watchdog|\bNMI\b"
+           r"|BUG:|WARNING:|Call Trace")
+LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "20"))
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def description(system):
+    """The text that describes a system of systems/."""
+    with open(os.path.join(SOURCE, "systems", system, "system.yaml"), encoding="utf-8") as file:
+        return file.read()
 
 
 class Context:
@@ -48,16 +58,23 @@ class Context:
 
     def described(self, vcpus, cores):
         """Boot systems/linux with other numbers of vCPUs and cores for them."""
+        text = description("linux")
+        return self.assembled(text.rstrip("\n") + f"\n    vcpus: {vcpus}\n    cores: {cores}\n")
+
+    def loaded(self):
+        """Boot systems/two with programs to work with, and two vCPUs for the second VM, too."""
+        text = description("two").replace("initrd: initramfs.cpio.gz", "initrd: load.cpio.gz")
+        return self.assembled(text.replace("    cores: [1]", "    vcpus: 2\n    cores: [0, 1]"))
+
+    def assembled(self, text):
+        """Boot the system that the text describes."""
         folder = self.log("-image").removesuffix(".log")
         os.makedirs(folder, exist_ok=True)
-        model = os.path.join(SOURCE, "systems", "linux", "system.yaml")
-        with open(model, encoding="utf-8") as file:
-            text = file.read()
-        description = os.path.join(folder, "system.yaml")
-        with open(description, "w", encoding="utf-8") as file:
-            file.write(text.rstrip("\n") + f"\n    vcpus: {vcpus}\n    cores: {cores}\n")
+        file_name = os.path.join(folder, "system.yaml")
+        with open(file_name, "w", encoding="utf-8") as file:
+            file.write(text)
         made = subprocess.run(
-            [self.path("tools", "bulkhead", "bulkhead"), "build", "-o", folder, description],
+            [self.path("tools", "bulkhead", "bulkhead"), "build", "-o", folder, file_name],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if made.returncode:
             raise Failure(f"bulkhead build: {made.stdout}")
@@ -273,6 +290,39 @@ def test_two(context):
         machine.send("poweroff\n")
         machine.expect(r"vm 'one': powered off", never=CRASH)
         machine.expect(r"all virtual machines have ended")
+
+
+def check_load(name, shell, output, status):
+    """The programs have ended well, and the guest's kernel has nothing to complain about."""
+    print(f"{name}:\n{output}")
+    if (status or "successful run completed" not in output or "Max:" not in output
+            or "fail:" in output):
+        raise Failure(f"the load of {name}: status {status}:\n{output}")
+    log = shell.check("dmesg")
+    print(f"{name}, its kernel's log since then:\n{log}")
+    if found := re.search(f".*(?:{HELD_UP}).*", log, re.IGNORECASE):
+        raise Failure(f"the kernel of {name} says {found.group()!r}")
+    shell.check("nproc", "2")
+
+
+def test_load(context):
+    """Two VMs on the same two cores both work hard, and neither's kernel notices."""
+    with context.system(boot=context.loaded(), cores=2) as machine:
+        one = boot_to_shell(machine)
+        switch(machine, "2", "two")
+        two = Shell(machine)
+        machine.send("\n")
+        two.wait(never=CRASH)
+        two.check("dmesg -c >/dev/null")
+        two.check(f"/tests/load {LOAD_SECONDS} >/tmp/load 2>&1 & job=$!")
+        switch(machine, "1", "one")
+        one.check("dmesg -c >/dev/null")
+        check_load("one", one, *one.run(f"/tests/load {LOAD_SECONDS}"))
+        switch(machine, "2", "two")
+        status = two.run("wait $job")[1]
+        check_load("two", two, two.check("cat /tmp/load"), status)
+        switch(machine, "1", "one")
+        one.check("echo $((6 * 7))", "42")
 
 
 TESTS = {name.removeprefix("test_").replace("_", "-"): function
