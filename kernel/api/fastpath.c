@@ -273,12 +273,6 @@ static inline const struct tcb *beneficiary(const struct notification *notificat
     return bound && (thread_is_blocked(bound) || bound->state == THREAD_RUNNING_VM) ? bound : NULL;
 }
 
-static void choose_again(void)
-{
-    schedule();
-    activate_current();
-}
-
 bool fastpath_signal(void)
 {
     struct core *core = this_core();
@@ -300,7 +294,7 @@ bool fastpath_signal(void)
         notification_signal(notification, badge);
     release(notification);
     if (is_done && woken)
-        choose_again();
+        sched_choose();
     return is_done;
 }
 
@@ -321,7 +315,7 @@ bool fastpath_wait(bool blocking)
     release(notification);
     if (thread->state != THREAD_RUNNING) {
         time_update();
-        choose_again();
+        sched_choose();
     }
     return true;
 }

@@ -38,12 +38,6 @@ static bool enter_kernel(void)
     return core->current != core->idle;
 }
 
-static void choose_who_leaves(void)
-{
-    schedule();
-    activate_current();
-}
-
 static void send_fault(struct fault fault)
 {
     struct tcb *current = this_core()->current;
@@ -193,7 +187,7 @@ void handle_syscall_general(s64 number)
         return;
     if (goes_on && budget_check_restart() && dispatch(number, &caller->context) == STATUS_PREEMPTED)
         restart_after_preemption(caller);
-    choose_who_leaves();
+    sched_choose();
 }
 
 /* With this core's lock. */
@@ -233,7 +227,7 @@ void handle_unknown_syscall(s64 number)
 {
     if (enter_kernel() && budget_check_restart())
         unknown_syscall(number);
-    choose_who_leaves();
+    sched_choose();
 }
 
 /* --- exceptions ------------------------------------------------------------------------------ */
@@ -243,7 +237,7 @@ void handle_user_exception(unsigned vector, u64 error_code)
     if (enter_kernel() && budget_check_restart())
         send_fault(
             (struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
-    choose_who_leaves();
+    sched_choose();
 }
 
 #define PAGE_FAULT_FETCH 16
@@ -254,7 +248,7 @@ void handle_page_fault(u64 address, u64 error_code)
         send_fault((struct fault){
             .type = seL4_Fault_VMFault,
             .word = { address, (error_code & PAGE_FAULT_FETCH) != 0, error_code } });
-    choose_who_leaves();
+    sched_choose();
 }
 
 /* --- interrupts ------------------------------------------------------------------------------ */
@@ -264,7 +258,7 @@ void handle_interrupt(unsigned irq)
     (void)enter_kernel();
     (void)budget_check();
     irq_deliver(irq);
-    choose_who_leaves();
+    sched_choose();
 }
 
 /* A thread that wants to be told of the end of its budget calls somebody who may be anywhere. */
@@ -279,7 +273,7 @@ void handle_timer(void)
     core->reprogram = true;
     (void)budget_check();
     vcpu_timers_expire(core->now);
-    choose_who_leaves();
+    sched_choose();
 }
 
 void handle_other_core(void)
@@ -287,5 +281,5 @@ void handle_other_core(void)
     remote_serve();
     lock_this_core();
     time_update();
-    choose_who_leaves();
+    sched_choose();
 }

@@ -332,8 +332,7 @@ static inline __attribute__((always_inline)) void enter(struct core *core, struc
 static __attribute__((noinline, cold)) void choose_again(void)
 {
     time_update();
-    schedule();
-    activate_current();
+    sched_choose();
 }
 
 /*

@@ -298,6 +298,12 @@ void activate_current(void)
                   current->state == THREAD_IDLE);
 }
 
+void sched_choose(void)
+{
+    schedule();
+    activate_current();
+}
+
 void sched_start_core(void)
 {
     struct core *core = this_core();
@@ -314,6 +320,5 @@ void sched_start(struct tcb *initial)
     lock_all_cores();
     sched_start_core();
     possible_switch_to(initial);
-    schedule();
-    activate_current();
+    sched_choose();
 }

@@ -67,6 +67,8 @@ void schedule(void);
 /* After schedule(): applies THREAD_RESTART (rip back to the SYSCALL), the pending YieldTo result,
  * and a signal that waits for a thread which would run its guest. */
 void activate_current(void);
+/* Both: what every way out of the kernel ends with that may have changed who runs. */
+void sched_choose(void);
 
 /* tcb's context changed hands or is about to go: it is no candidate for the next switch any more.
  */

@@ -156,7 +156,7 @@ inline schedule(c)
     fi
 }
 
-inline choose_who_leaves(c)
+inline sched_choose(c)
 {
     atomic {
         schedule(c);
@@ -191,7 +191,7 @@ inline handle_timer(c)
         :: true
         fi
     }
-    choose_who_leaves(c);
+    sched_choose(c);
     unlock_this(c)
 }
 
@@ -208,7 +208,7 @@ inline handle_other_core(c)
 #ifdef TAKE_BY_INTERRUPT
     atomic { notification_take(c) }
 #endif
-    choose_who_leaves(c);
+    sched_choose(c);
     unlock_this(c)
 }
 
@@ -351,7 +351,7 @@ proctype core(byte c)
                 :: current[c] != U
                 fi
             }
-            choose_who_leaves(c);
+            sched_choose(c);
             unlock_this(c)
         fi
     :: current[c] == T && state == RUNNING ->
