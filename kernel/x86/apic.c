@@ -36,7 +36,7 @@ enum apic_register {
 #define LVT_MASKED        BIT(16)
 #define LVT_NMI           0x400
 #define TIMER_DEADLINE    (2u << 17)
-#define TIMER_ONE_SHOT    0u
+#define TIMER_PERIODIC    (1u << 17)
 #define TIMER_DIVIDE_BY_1 0xb
 #define APIC_PAGE_BYTES   4096
 
@@ -181,6 +181,12 @@ void apic_send_nmi_to_others(void)
     send(0, COMMAND_NMI | COMMAND_TO_OTHERS);
 }
 
+/* Any write of the priority has the APIC compare anew what it holds. */
+void apic_look_again(void)
+{
+    apic_write(APIC_TASK_PRIORITY, 0);
+}
+
 /* --- timer ----------------------------------------------------------------------------------- */
 
 void apic_timer_use_deadline(void)
@@ -194,7 +200,7 @@ void apic_timer_use_deadline(void)
 
 void apic_timer_use_countdown(void)
 {
-    apic_write(APIC_LVT_TIMER, TIMER_ONE_SHOT | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TIMER);
 }
 
 void apic_timer_count(u32 ticks)

@@ -32,7 +32,17 @@ void apic_send_startup(u32 apic_id, u8 page);
 /* Stops what all others do, whatever that is. */
 void apic_send_nmi_to_others(void);
 
-/* The timer's register level, for timer.c. */
+/*
+ * Delivers what the APIC holds although the processor was never told: QEMU loses an interrupt that
+ * comes in the very moment of a VM exit (docs/emulators.md, section 3). For the way into idleness,
+ * from which nothing else leads; a core that goes on is told again by its timer.
+ */
+void apic_look_again(void);
+
+/*
+ * The timer's register level, for timer.c. The countdown begins anew at its end, so that an
+ * interrupt that was lost comes again after as long.
+ */
 void apic_timer_use_deadline(void);
 void apic_timer_use_countdown(void);
 void apic_timer_count(u32 ticks);

@@ -9,6 +9,7 @@
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vspace/vspace.h"
+#include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/fpu.h"
 #include "kernel/x86/virt/virt.h"
@@ -95,4 +96,5 @@ void arch_switch_to_idle(struct tcb *idle)
 {
     (void)idle;
     save_bases(this_core());
+    apic_look_again();
 }

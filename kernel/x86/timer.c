@@ -14,6 +14,8 @@
 
 /* APIC timer ticks for each TSC tick, with 32 bits after the point. */
 static u64 countdown_per_tick;
+/* The shortest countdown, a microsecond: until it is set anew it begins again at its end. */
+static u32 countdown_min;
 
 /* --- clocks of known rate -------------------------------------------------------------------- */
 
@@ -161,6 +163,7 @@ void timer_init(void)
         panic("the processor's clocks stand still (TSC %lu Hz, APIC timer %lu Hz)", rates.tsc_hertz,
               rates.countdown_hertz);
     countdown_per_tick = (rates.countdown_hertz << 32) / rates.tsc_hertz;
+    countdown_min = (u32)(rates.countdown_hertz / 1000000) + 1;
     print("TSC %u MHz by %s; timer by %s\n", tsc_mhz, clock.name,
           cpu.tsc_deadline ? "TSC deadline" : "APIC countdown");
 }
@@ -181,20 +184,22 @@ ticks_t time_now(void)
 static void countdown_set(ticks_t deadline)
 {
     ticks_t now = rdtsc();
-    u64 count = 1;
+    u64 count = 0;
 
-    if (deadline > now) {
+    if (deadline > now)
         count = (u64)(((unsigned __int128)(deadline - now) * countdown_per_tick) >> 32) + 1;
-        /* Longer than the counter: it interrupts early and is set again. */
-        if (count > UINT32_MAX)
-            count = UINT32_MAX;
-    }
+    if (count < countdown_min)
+        count = countdown_min;
+    /* Longer than the counter: it interrupts early and is set again. */
+    if (count > UINT32_MAX)
+        count = UINT32_MAX;
     apic_timer_count((u32)count);
 }
 
 void timer_set(ticks_t deadline)
 {
-    /* A deadline of 0 would turn the timer off; one in the past interrupts at once. */
+    /* A deadline of 0 would turn the timer off; one in the past interrupts at once, or as soon as
+     * the countdown can. */
     if (cpu.tsc_deadline)
         wrmsr(MSR_TSC_DEADLINE, deadline ? deadline : 1);
     else

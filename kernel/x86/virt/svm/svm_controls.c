@@ -55,14 +55,16 @@ u64 svm_filter_entry(u64 value)
  * Intercepted whatever the monitor says.
  *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it
  * must. #DB, #AC: a guest can make the processor deliver these for ever (CVE-2015-8104,
- * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set.
+ * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set. Virtual interrupts: QEMU
+ * may keep one that is no longer asked for (docs/emulators.md, section 3).
  */
 static const u32 always[6] = {
     [INTERCEPT_CR] = CR_WRITE(4) | CR_WRITE(8) | CR_READ(8),
     [INTERCEPT_EXCEPTION] = BIT(1) | BIT(17) | BIT(18),
     [INTERCEPT_3] = INTERCEPT3_INTR | INTERCEPT3_NMI | INTERCEPT3_SMI | INTERCEPT3_INIT |
-                    INTERCEPT3_RDPMC | INTERCEPT3_CPUID | INTERCEPT3_INVD | INTERCEPT3_INVLPGA |
-                    INTERCEPT3_IO | INTERCEPT3_MSR | INTERCEPT3_TASK_SWITCH | INTERCEPT3_SHUTDOWN,
+                    INTERCEPT3_VINTR | INTERCEPT3_RDPMC | INTERCEPT3_CPUID | INTERCEPT3_INVD |
+                    INTERCEPT3_INVLPGA | INTERCEPT3_IO | INTERCEPT3_MSR | INTERCEPT3_TASK_SWITCH |
+                    INTERCEPT3_SHUTDOWN,
     [INTERCEPT_4] = INTERCEPT4_VMRUN | INTERCEPT4_VMMCALL | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
                     INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT | INTERCEPT4_WBINVD |
                     INTERCEPT4_MONITOR | INTERCEPT4_MWAIT | INTERCEPT4_XSETBV | INTERCEPT4_RDPRU,
@@ -76,7 +78,6 @@ static const struct {
     enum vmcb_intercept_word word;
     u32 intercepts;
 } primary_rows[] = {
-    { VMX_PRIMARY_INTERRUPT_WINDOW, INTERCEPT_3, INTERCEPT3_VINTR },
     { VMX_PRIMARY_HLT, INTERCEPT_3, INTERCEPT3_HLT },
     { VMX_PRIMARY_INVLPG, INTERCEPT_3, INTERCEPT3_INVLPG },
     { VMX_PRIMARY_RDTSC, INTERCEPT_3, INTERCEPT3_RDTSC },
