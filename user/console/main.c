@@ -62,7 +62,7 @@ static bool receive(void)
 
 static void send(void)
 {
-    uint8_t bytes[PORT_FIFO];
+    uint8_t bytes[PORT_BURST];
 
     while (mux_has_output(&mux) && port_is_ready(&port)) {
         port_send(&port, bytes, mux_take_output(&mux, bytes, sizeof(bytes)));

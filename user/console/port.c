@@ -3,14 +3,14 @@
 
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
 
-#define IER_RECEIVE  0x01u
-#define IER_TRANSMIT 0x02u
-#define LSR_DATA     0x01u
-#define LSR_THRE     0x20u
-#define LCR_DLAB     0x80u
-#define LCR_8N1      0x03u
-#define FCR_ON_CLEAR 0x07u
-#define MCR_ON       0x0bu /* DTR, RTS, and OUT2, which connects the interrupt */
+#define IER_RECEIVE        0x01u
+#define IER_TRANSMIT       0x02u
+#define LSR_DATA           0x01u
+#define LSR_THRE           0x20u
+#define LCR_DLAB           0x80u
+#define LCR_8N1            0x03u
+#define FCR_ON_CLEAR_INPUT 0x03u
+#define MCR_ON             0x0bu /* DTR, RTS, and OUT2, which connects the interrupt */
 
 /* Without a port, reads give all ones, and no register keeps a value. */
 static bool is_there(void)
@@ -23,15 +23,26 @@ static bool is_there(void)
     return port_in(SCR) == 0xa5;
 }
 
-void port_init(struct port *port)
+static void set_line_up(void)
 {
-    *port = (struct port){ .present = is_there() };
-    port_out(IER, 0);
     port_out(LCR, LCR_DLAB);
     port_out(0, 1); /* 115200 baud */
     port_out(1, 0);
     port_out(LCR, LCR_8N1);
-    port_out(FCR, FCR_ON_CLEAR);
+}
+
+/*
+ * A kernel that prints has set the line up, and may be printing: neither what it has in the FIFO
+ * may be cleared nor may the divisor take the place of the data register.
+ */
+void port_init(struct port *port)
+{
+    *port = (struct port){ .present = is_there() };
+    port_out(IER, 0);
+    if (port_in(LCR) != LCR_8N1) {
+        set_line_up();
+    }
+    port_out(FCR, FCR_ON_CLEAR_INPUT);
     port_out(MCR, MCR_ON);
 }
 

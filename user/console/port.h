@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PORT_FIFO 16u
+/* One less than the FIFO takes: the kernel may put a character in after port_is_ready(). */
+#define PORT_BURST 15u
 
 struct port {
     bool present;
@@ -26,9 +27,9 @@ void port_out(unsigned reg, uint8_t value);
 void port_init(struct port *port);
 /* Whether there was a byte. */
 bool port_receive(const struct port *port, uint8_t *byte);
-/* Whether a whole FIFO of bytes can be sent. */
+/* Whether PORT_BURST bytes can be sent. */
 bool port_is_ready(const struct port *port);
-/* At most PORT_FIFO, after port_is_ready(). */
+/* At most PORT_BURST, after port_is_ready(). */
 void port_send(const struct port *port, const uint8_t *bytes, uint32_t count);
 /* What the port is to interrupt for: bytes that came, a transmitter that is empty. */
 void port_want(struct port *port, bool receive, bool transmit);
