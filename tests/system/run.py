@@ -64,7 +64,7 @@ class Context:
     def loaded(self):
         """Boot systems/two with programs to work with, and two vCPUs for the second VM, too."""
         text = description("two").replace("initrd: initramfs.cpio.gz", "initrd: load.cpio.gz")
-        return self.assembled(text.replace("    cores: [1]", "    vcpus: 2\n    cores: [0, 1]"))
+        return self.assembled(text.replace("    cores: [2]", "    vcpus: 2\n    cores: [1, 2]"))
 
     def assembled(self, text):
         """Boot the system that the text describes."""
@@ -204,8 +204,12 @@ def check_processors(shell, vcpus):
 
 
 def run_multicore(context, vcpus, cores):
-    """vCPUs that take turns on cores 0, 1, ...; also after a reboot, and to the end."""
-    with context.system(boot=context.described(vcpus, list(range(cores))), cores=cores) as machine:
+    """
+    vCPUs that take turns on so many cores; also after a reboot, and to the end. Where there are
+    several, core 0 is left out: see docs/emulators.md, section 3.
+    """
+    used = [0] if cores == 1 else list(range(1, cores + 1))
+    with context.system(boot=context.described(vcpus, used), cores=used[-1] + 1) as machine:
         shell = boot_to_shell(machine)
         check_processors(shell, vcpus)
         machine.send("reboot\n")
@@ -264,7 +268,7 @@ def switch(machine, key, name):
 
 def test_two(context):
     """Two VMs share the console; one floods it and is switched off, and the other goes on."""
-    with context.system(boot=context.direct("two"), cores=2) as machine:
+    with context.system(boot=context.direct("two"), cores=3) as machine:
         machine.expect(r"^\[console\] the keyboard goes to one;")
         one = boot_to_shell(machine)
         check_processors(one, 2)
@@ -307,7 +311,7 @@ def check_load(name, shell, output, status):
 
 def test_load(context):
     """Two VMs on the same two cores both work hard, and neither's kernel notices."""
-    with context.system(boot=context.loaded(), cores=2) as machine:
+    with context.system(boot=context.loaded(), cores=3) as machine:
         one = boot_to_shell(machine)
         switch(machine, "2", "two")
         two = Shell(machine)
