@@ -347,6 +347,9 @@ enum vmx_exit_reason {
 /* The processor refused to enter at all; qualification all ones. */
 #define VMX_EXIT_ENTRY_REFUSED 0xffffffffULL
 
+/* VMCS_INSTRUCTION_ERROR after such an entry (section 31.4). */
+#define VMX_ERROR_INVALID_CONTROL 7u
+
 /* --- exit qualifications (section 28.2.1) ---------------------------------------------------- */
 
 /* I/O instruction (table 28-5) */

@@ -81,6 +81,13 @@ static const struct {
     { VMCS_GUEST_LDTR_SELECTOR, 0x20 },
     { VMCS_GUEST_PAT, 0x0007040600070406 },
     { VMCS_GUEST_EFER, 0xd01 },
+    { VMCS_GUEST_DEBUGCTL, 1 },
+    { VMCS_GUEST_PERF_GLOBAL_CTRL, 3 },
+    { VMCS_GUEST_PDPTE0, 0x3001 },
+    { VMCS_GUEST_PDPTE3, 0x4001 },
+    { VMCS_GUEST_SMBASE, 0x30000 },
+    { VMCS_PREEMPTION_TIMER, 0x12345678 },
+    { VMCS_GUEST_PENDING_DEBUG, 0 },
     { VMCS_GUEST_ES_LIMIT, 0xffffffff },
     { VMCS_GUEST_GS_LIMIT, 0x12345678 },
     { VMCS_GUEST_GDTR_LIMIT, 0x1234 },
@@ -200,8 +207,16 @@ static void refused_fields(void)
         ~0ul,
     };
     static const seL4_Word read_only[] = {
-        VMCS_EXIT_INTERRUPTION_INFO, VMCS_EXIT_INTERRUPTION_ERROR, VMCS_IDT_VECTORING_INFO,
-        VMCS_IDT_VECTORING_ERROR,    VMCS_EXIT_INSTRUCTION_LENGTH, VMCS_GUEST_PHYSICAL_ADDRESS,
+        VMCS_EXIT_INTERRUPTION_INFO,
+        VMCS_EXIT_INTERRUPTION_ERROR,
+        VMCS_IDT_VECTORING_INFO,
+        VMCS_IDT_VECTORING_ERROR,
+        VMCS_EXIT_INSTRUCTION_LENGTH,
+        VMCS_GUEST_PHYSICAL_ADDRESS,
+        VMCS_INSTRUCTION_ERROR,
+        VMCS_IO_RCX,
+        VMCS_IO_RIP,
+        VMCS_GUEST_LINEAR_ADDRESS,
     };
     seL4_CPtr vcpu = vcpu_new();
 
@@ -223,6 +238,40 @@ static void refused_fields(void)
     for (seL4_Word field = VMCS_CR0_MASK; field <= VMCS_CR4_SHADOW; field += 2)
         CHECK_EQ(seL4_X86_VCPU_WriteVMCS(vcpu, field, 0).error,
                  cpu_is_amd() ? seL4_IllegalOperation : 0);
+    CHECK_EQ(seL4_X86_VCPU_ReadVMCS(vcpu, VMCS_EXIT_INSTRUCTION_INFO).error,
+             cpu_is_amd() ? seL4_IllegalOperation : 0);
+    CHECK_EQ(seL4_X86_VCPU_WriteVMCS(vcpu, VMCS_GUEST_PENDING_DEBUG, 0x4000).error,
+             cpu_is_amd() ? seL4_IllegalOperation : 0);
+}
+
+/* A monitor that stops and later goes on saves what it can write, and writes it back: also what the
+ * guest's run does not use. */
+static void kept_fields(void)
+{
+    static const struct {
+        seL4_Word field, value;
+    } kept[] = {
+        { VMCS_GUEST_PDPTE0, 0x3001 },      { VMCS_GUEST_PDPTE3, 0x5001 },
+        { VMCS_GUEST_SMBASE, 0x30000 },     { VMCS_PREEMPTION_TIMER, 0xfffffffe },
+        { VMCS_GUEST_PERF_GLOBAL_CTRL, 0 }, { VMCS_GUEST_DEBUGCTL, 0 },
+        { VMCS_GUEST_PENDING_DEBUG, 0 },
+    };
+    struct vm vm;
+    struct vmenter_message m;
+
+    vm_create(&vm, 0);
+    vm_bind(&vm, seL4_CapInitThreadTCB);
+    vm_set_mode(&vm, VM_LONG);
+    vm.memory[VM_CODE] = 0xf4;
+    for (unsigned i = 0; i < ARRAY_LENGTH(kept); i++)
+        vm_write(&vm, kept[i].field, kept[i].value);
+    CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_HLT);
+    for (unsigned i = 0; i < ARRAY_LENGTH(kept); i++)
+        CHECK_EQ(vm_read(&vm, kept[i].field), kept[i].value);
+    /* An entry with controls that the processor refuses says which kind of refusal it was. */
+    CHECK_EQ(vm_run_inject(&vm, &m, VM_CODE, VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 0x80),
+             VMX_EXIT_ENTRY_REFUSED);
+    CHECK_EQ(vm_read(&vm, VMCS_INSTRUCTION_ERROR), VMX_ERROR_INVALID_CONTROL);
 }
 
 /* --- MSRs ------------------------------------------------------------------------------------ */
@@ -389,7 +438,7 @@ static void moved_vcpu(void)
 TEST_SUITE(vcpu, { "without virtualisation", without_virtualisation },
            { "short messages", short_messages }, { "binding", binding },
            { "plain fields", plain_fields }, { "filtered fields", filtered_fields },
-           { "refused fields", refused_fields }, { "MSRs", msrs }, { "hostile MSRs", hostile_msrs },
-           { "enter without VCPU", enter_without_vcpu },
+           { "refused fields", refused_fields }, { "kept fields", kept_fields }, { "MSRs", msrs },
+           { "hostile MSRs", hostile_msrs }, { "enter without VCPU", enter_without_vcpu },
            { "enter without memory", enter_without_memory }, { "enter fresh", enter_fresh },
            { "enter without buffer", enter_without_buffer }, { "moved VCPU", moved_vcpu });

@@ -113,6 +113,10 @@ static void test_plain_fields_keep_their_value(void **state)
         { VMCS_GUEST_PAT, ~0ull },          { VMCS_TSC_OFFSET, ~0ull },
         { VCPU_FIELD_CR2, ~0ull },          { VCPU_FIELD_DEADLINE, ~0ull },
         { VCPU_FIELD_DR0, ~0ull },          { VCPU_FIELD_DR6, ~0ull },
+        { VMCS_GUEST_DEBUGCTL, ~0ull },     { VMCS_GUEST_PERF_GLOBAL_CTRL, ~0ull },
+        { VMCS_GUEST_PDPTE0, ~0ull },       { VMCS_GUEST_PDPTE1, ~0ull },
+        { VMCS_GUEST_PDPTE2, ~0ull },       { VMCS_GUEST_PDPTE3, ~0ull },
+        { VMCS_GUEST_SMBASE, 0xffffffff },  { VMCS_PREEMPTION_TIMER, 0xffffffff },
     };
     struct vcpu *vcpu = fresh_vcpu();
 
@@ -122,6 +126,30 @@ static void test_plain_fields_keep_their_value(void **state)
 
         assert_int_equal(write_and_read(vcpu, rows[i].field, value), value & rows[i].mask);
     }
+    for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) { /* each has a place of its own */
+        u64 value = 0x8123456789abcdefull * (2 * i + 1), read = 0;
+
+        assert_true(svm_read_field(vcpu, rows[i].field, &read));
+        assert_int_equal(read, value & rows[i].mask);
+    }
+}
+
+static void test_fields_that_nothing_stands_for_are_zero(void **state)
+{
+    static const u64 read_only[] = { VMCS_IO_RCX, VMCS_IO_RSI, VMCS_IO_RDI, VMCS_IO_RIP,
+                                     VMCS_GUEST_LINEAR_ADDRESS };
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 value;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(read_only); i++) {
+        value = ~0ull;
+        assert_true(svm_read_field(vcpu, read_only[i], &value));
+        assert_int_equal(value, 0);
+        assert_false(svm_write_field(vcpu, read_only[i], 0, &value));
+    }
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_PENDING_DEBUG, 0), 0);
+    assert_false(svm_write_field(vcpu, VMCS_GUEST_PENDING_DEBUG, 0x4000, &value));
 }
 
 static void test_unknown_and_read_only_fields_are_refused(void **state)
@@ -134,6 +162,8 @@ static void test_unknown_and_read_only_fields_are_refused(void **state)
     assert_false(svm_write_field(vcpu, VMCS_CR4_SHADOW, 0, &value));
     assert_false(svm_read_field(vcpu, VMCS_EPT_POINTER, &value));
     assert_false(svm_read_field(vcpu, VMCS_HOST_RIP, &value));
+    assert_false(svm_read_field(vcpu, VMCS_EXIT_INSTRUCTION_INFO, &value));
+    assert_false(svm_write_field(vcpu, VMCS_INSTRUCTION_ERROR, 0, &value));
     assert_false(svm_write_field(vcpu, VMCS_EXIT_INTERRUPTION_INFO, 0, &value));
     assert_false(svm_read_field(vcpu, VMCS_ENTRY_EXCEPTION_ERROR, &value));
     /* A number whose low 32 bits name a field is not that field. */
@@ -472,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_fields_keep_their_value),
+        cmocka_unit_test(test_fields_that_nothing_stands_for_are_zero),
         cmocka_unit_test(test_unknown_and_read_only_fields_are_refused),
         cmocka_unit_test(test_access_rights_convert),
         cmocka_unit_test(test_privilege_level_follows_ss),

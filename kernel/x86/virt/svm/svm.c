@@ -274,6 +274,13 @@ static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualif
     return GUEST_EXIT;
 }
 
+/* VT-x's VMfail. */
+static enum guest_outcome refuse_controls(struct vcpu *vcpu)
+{
+    svm_state(vcpu)->instruction_error = VMX_ERROR_INVALID_CONTROL;
+    return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull);
+}
+
 /*
  * A refused entry leaves the save area undefined, in emulators with the host's own state in it, so
  * whenever the monitor gave something that the processor might refuse, a copy is kept. What only
@@ -372,7 +379,7 @@ static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
         keep_shadow(vcpu);
     state->soft_event_advanced = false;
     if (injects && !svm_inject(vcpu))
-        return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull); /* VT-x's VMfail */
+        return refuse_controls(vcpu);
     if (!is_prepared(vcpu, core, nested_root))
         prepare_entry(vcpu, core, nested_root);
 

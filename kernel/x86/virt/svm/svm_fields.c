@@ -38,6 +38,7 @@ enum conversion {
     XCR0,
     DEADLINE,
     BOOLEAN,
+    ONLY_ZERO, /* another value would have an effect that nothing here has */
 };
 
 struct field {
@@ -69,6 +70,11 @@ struct field {
     {                                                                                              \
         encoding, IN_VCPU, MEMBER_WIDTH(struct vcpu, member), access, conversion,                  \
             offsetof(struct vcpu, member)                                                          \
+    }
+/* Always 0. */
+#define NOTHING(encoding, access, conversion)                                                      \
+    {                                                                                              \
+        encoding, IN_STATE, 0, access, conversion, 0                                               \
     }
 #define SEGMENT(NAME, member, rights)                                                              \
     SAVE(VMCS_GUEST_##NAME##_SELECTOR, member.selector, RW, PLAIN),                                \
@@ -105,6 +111,19 @@ static const struct field fields[] = {
     CONTROL(VMCS_GUEST_INTERRUPTIBILITY, interrupt_shadow, RW, STI_BLOCKING),
     VCPU(VMCS_GUEST_ACTIVITY, activity, RW, BOOLEAN),
 
+    /* Kept for a monitor that saves and restores them, without effect: guests have neither
+     * performance counters nor SMM, the pin control of the timer does not exist, the processor
+     * reads PDPTEs in memory, and DEBUGCTL only with LBR virtualisation, which is off. */
+    SAVE(VMCS_GUEST_DEBUGCTL, debugctl, RW, PLAIN),
+    STATE(VMCS_GUEST_PERF_GLOBAL_CTRL, perf_global_ctrl, RW, PLAIN),
+    STATE(VMCS_GUEST_PDPTE0, pdpte[0], RW, PLAIN),
+    STATE(VMCS_GUEST_PDPTE1, pdpte[1], RW, PLAIN),
+    STATE(VMCS_GUEST_PDPTE2, pdpte[2], RW, PLAIN),
+    STATE(VMCS_GUEST_PDPTE3, pdpte[3], RW, PLAIN),
+    STATE(VMCS_GUEST_SMBASE, smbase, RW, PLAIN),
+    STATE(VMCS_PREEMPTION_TIMER, preemption_timer, RW, PLAIN),
+    NOTHING(VMCS_GUEST_PENDING_DEBUG, RW, ONLY_ZERO), /* what is due is to be injected */
+
     STATE(VMCS_PIN_CONTROLS, pin, RW, PIN),
     STATE(VMCS_PRIMARY_CONTROLS, primary, RW, PRIMARY),
     STATE(VMCS_SECONDARY_CONTROLS, secondary, RW, SECONDARY),
@@ -122,6 +141,14 @@ static const struct field fields[] = {
     VCPU(VMCS_IDT_VECTORING_ERROR, exit.vectoring_error, R, PLAIN),
     VCPU(VMCS_EXIT_INSTRUCTION_LENGTH, exit.instruction_length, R, PLAIN),
     VCPU(VMCS_GUEST_PHYSICAL_ADDRESS, exit.guest_physical, R, PLAIN),
+    STATE(VMCS_INSTRUCTION_ERROR, instruction_error, R, PLAIN),
+    /* Of exits to SMM only; and of EPT violations, whose qualification says that it is not known.
+     */
+    NOTHING(VMCS_IO_RCX, R, PLAIN),
+    NOTHING(VMCS_IO_RSI, R, PLAIN),
+    NOTHING(VMCS_IO_RDI, R, PLAIN),
+    NOTHING(VMCS_IO_RIP, R, PLAIN),
+    NOTHING(VMCS_GUEST_LINEAR_ADDRESS, R, PLAIN),
 
     VCPU(VCPU_FIELD_DEADLINE, deadline, RW, DEADLINE),
     VCPU(VCPU_FIELD_XCR0, xcr0, RW, XCR0),
@@ -247,6 +274,8 @@ static bool filter_value(const struct field *field, u64 *value)
         return true;
     case XCR0:
         return xcr0_is_valid(*value);
+    case ONLY_ZERO:
+        return *value == 0;
     default:
         if (field->width < 8)
             *value &= field->conversion == RIGHTS || field->conversion == SS_RIGHTS

@@ -23,10 +23,13 @@ struct svm_state {
     u64 exception_bitmap;
     u64 entry_info; /* VMX format, as passed to VMEnter */
     u64 entry_error;
-    u64 entry_length;    /* of a software event's instruction */
-    u64 exit_rip;        /* rip at the last exit: another one at entry ends an interrupt shadow */
-    u64 asid_generation; /* 0: needs a fresh ASID */
-    bool dirty;          /* a monitor wrote state since the processor last accepted it */
+    u64 entry_length;               /* of a software event's instruction */
+    u64 perf_global_ctrl, pdpte[4]; /* these and the next two: kept, without effect */
+    u32 smbase, preemption_timer;
+    u32 instruction_error; /* of the last entry that was refused (SDM volume 3, 31.4) */
+    u64 exit_rip;          /* rip at the last exit: another one at entry ends an interrupt shadow */
+    u64 asid_generation;   /* 0: needs a fresh ASID */
+    bool dirty;            /* a monitor wrote state since the processor last accepted it */
     bool soft_event_advanced; /* rip was moved past the instruction of an injected software event */
     u8 shadow[SVM_SHADOW_BYTES];
 };
