@@ -18,6 +18,10 @@
  * be sent back as they are. An extended VMEnter whose rip is not the last exit's ends blocking by
  * STI and MOV SS: the monitor has done the instruction that it covered.
  *
+ * NMIs are virtual: one that is injected blocks further ones until the guest has executed IRET
+ * (interruptibility bit 3; the primary controls' NMI-window exiting tells when that is over, reason 8).
+ * One that an exit kept from being delivered (IDT-vectoring information) blocks nothing.
+ *
  * Units      deadlines are absolute TSC values of the host
  */
 #ifndef ABI_VCPU_H

@@ -34,6 +34,7 @@
 #define CR4_SMEP       BIT(20)
 #define CR4_SMAP       BIT(21)
 
+#define RFLAGS_TF BIT(8)
 #define RFLAGS_IF BIT(9)
 
 /* --- model-specific registers ---------------------------------------------------------------- */

@@ -258,6 +258,189 @@ static void events(void)
     CHECK_EQ(*vm_word(&vm, VM_DATA + 40), VM_CODE);
 }
 
+/* --- NMIs ------------------------------------------------------------------------------------ */
+
+extern const char guest_nmi[], guest_nmi_end[], guest_nmi_handler[], guest_nmi_iret[],
+    guest_nmi_gp[], guest_nmi_pf[], guest_nmi_db[], guest_nmi_interrupt[];
+
+#define NMI_PLACE(label)  (VM_CODE + (seL4_Word)(guest_nmi_##label - guest_nmi))
+#define INTERRUPTED       VM_CODE
+#define OWN_STACK         0x7000 /* of the page fault's handler */
+#define NO_LINEAR_ADDRESS 0x500000
+#define RFLAGS_TF         0x100
+
+static void nmi_guest(struct vm *vm)
+{
+    vm_create(vm, 0);
+    vm_bind(vm, seL4_CapInitThreadTCB);
+    vm_set_mode(vm, VM_LONG);
+    vm_load(vm, guest_nmi, guest_nmi_end);
+    set_gate(vm, 1, NMI_PLACE(db));
+    set_gate(vm, 2, NMI_PLACE(handler));
+    set_gate(vm, 13, NMI_PLACE(gp));
+    set_gate(vm, 14, NMI_PLACE(pf));
+    set_gate(vm, 0x40, NMI_PLACE(interrupt));
+    *vm_word(vm, VM_IDT + 16 * 14) |= 1ul << 32; /* its stack is the first of the TSS's table */
+    for (unsigned i = 0; i < 2; i++)
+        *vm_word32(vm, 0x9000 + 0x24 + 4 * i) = i ? 0 : OWN_STACK;
+    vm_write(vm, VCPU_FIELD_DR6, 0xffff0ff0);
+}
+
+static void check_blocked(struct vm *vm, bool blocked)
+{
+    seL4_Word expected = blocked ? VMX_INTERRUPTIBILITY_NMI : 0;
+
+    CHECK_EQ(exit_word(VMENTER_MR_INTERRUPTIBILITY), expected);
+    CHECK_EQ(vm_read(vm, VMCS_GUEST_INTERRUPTIBILITY), expected);
+}
+
+static seL4_Word out_port(void)
+{
+    return exit_word(VMENTER_MR_QUALIFICATION) >> VMX_IO_PORT_SHIFT;
+}
+
+/* The guest has been given an NMI and stands in front of its IRET. */
+static void run_to_iret(struct vm *vm, struct vmenter_message *m)
+{
+    CHECK_EQ(vm_run_inject(vm, m, INTERRUPTED, INJECT(VMX_EVENT_NMI, 2)), VMX_EXIT_IO);
+    CHECK_EQ(out_port(), 0x81);
+    check_blocked(vm, true);
+}
+
+static seL4_Word run_with_window(struct vm *vm, struct vmenter_message *m, seL4_Word rip,
+                                 seL4_Word info)
+{
+    seL4_Word reason;
+
+    vm->primary |= VMX_PRIMARY_NMI_WINDOW;
+    reason = vm_run_inject(vm, m, rip, info);
+    vm->primary &= ~(seL4_Word)VMX_PRIMARY_NMI_WINDOW;
+    return reason;
+}
+
+/* While one is handled there is no second one, and the window opens when it has been. */
+static void nmi_blocking(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    nmi_guest(&vm);
+    run_to_iret(&vm, &m);
+    CHECK_EQ(vm_run_inject(&vm, &m, NMI_PLACE(iret), INJECT(VMX_EVENT_NMI, 2)),
+             VMX_EXIT_INVALID_GUEST_STATE);
+    check_blocked(&vm, true);
+    CHECK_EQ(*vm_word(&vm, VM_DATA), 1);
+
+    CHECK_EQ(run_with_window(&vm, &m, NMI_PLACE(iret), 0), VMX_EXIT_NMI_WINDOW);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], INTERRUPTED);
+    check_blocked(&vm, false);
+    /* Nothing of how the kernel came to know is left. */
+    CHECK_EQ(exit_word(VMENTER_MR_RFLAGS) & RFLAGS_TF, 0);
+    CHECK_EQ(vm_read(&vm, VCPU_FIELD_DR6), 0xffff0ff0);
+    CHECK_EQ(vm_read(&vm, VMCS_GUEST_RSP), VM_STACK);
+
+    /* Nor does anybody hear of the IRET without a window. */
+    run_to_iret(&vm, &m);
+    CHECK_EQ(vm_run(&vm, &m, NMI_PLACE(iret)), VMX_EXIT_IO);
+    CHECK_EQ(out_port(), 0x80);
+    check_blocked(&vm, false);
+    CHECK_EQ(*vm_word(&vm, VM_DATA), 2);
+
+    /* What a monitor saves, it can put back. */
+    vm_write(&vm, VMCS_GUEST_INTERRUPTIBILITY, VMX_INTERRUPTIBILITY_NMI);
+    CHECK_EQ(vm_run_inject(&vm, &m, INTERRUPTED, INJECT(VMX_EVENT_NMI, 2)),
+             VMX_EXIT_INVALID_GUEST_STATE);
+    vm_write(&vm, VMCS_GUEST_INTERRUPTIBILITY, 0);
+    run_to_iret(&vm, &m);
+}
+
+static void nmi_window(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    nmi_guest(&vm);
+    /* Open: at once, and as long as it is asked for. */
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(run_with_window(&vm, &m, INTERRUPTED, 0), VMX_EXIT_NMI_WINDOW);
+        CHECK_EQ(m.word[VMENTER_MR_RIP], INTERRUPTED);
+    }
+    CHECK_EQ(vm_run(&vm, &m, INTERRUPTED), VMX_EXIT_IO);
+    /* An event that goes with the entry comes first: the window opens in its handler. */
+    CHECK_EQ(run_with_window(&vm, &m, INTERRUPTED, INJECT(VMX_EVENT_EXTERNAL, 0x40)),
+             VMX_EXIT_NMI_WINDOW);
+    CHECK(m.word[VMENTER_MR_RIP] >= NMI_PLACE(interrupt) &&
+          m.word[VMENTER_MR_RIP] < NMI_PLACE(end));
+    CHECK_EQ(vm_read(&vm, VMCS_GUEST_RSP), VM_STACK - 40);
+    /* If that is an NMI, after it. */
+    CHECK_EQ(run_with_window(&vm, &m, INTERRUPTED, INJECT(VMX_EVENT_NMI, 2)), VMX_EXIT_IO);
+    CHECK_EQ(out_port(), 0x81);
+    CHECK_EQ(run_with_window(&vm, &m, NMI_PLACE(iret), 0), VMX_EXIT_NMI_WINDOW);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], INTERRUPTED);
+}
+
+/* An IRET that does not come to its end. */
+static void nmi_iret_fails(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    nmi_guest(&vm);
+    if (!cpu_is_amd())
+        group_skip("VT-x ends the blocking at an IRET that faults, too");
+    run_to_iret(&vm, &m);
+    seL4_Word rsp = vm_read(&vm, VMCS_GUEST_RSP);
+
+    /* Its stack is not there in guest memory: the monitor may mend that. */
+    vm_write(&vm, VMCS_GUEST_RSP, VM_HOLE);
+    CHECK_EQ(vm_run(&vm, &m, NMI_PLACE(iret)), VMX_EXIT_EPT_VIOLATION);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], NMI_PLACE(iret));
+    CHECK_EQ(exit_word(VMENTER_MR_RFLAGS) & RFLAGS_TF, 0);
+    check_blocked(&vm, true);
+    /* A page fault. */
+    vm_write(&vm, VMCS_GUEST_RSP, NO_LINEAR_ADDRESS);
+    CHECK_EQ(vm_run(&vm, &m, NMI_PLACE(iret)), VMX_EXIT_IO);
+    CHECK_EQ(out_port(), 0x83);
+    CHECK_EQ(vm_read(&vm, VCPU_FIELD_CR2), NO_LINEAR_ADDRESS);
+    CHECK_EQ(*vm_word(&vm, OWN_STACK - 40), NMI_PLACE(iret));
+    CHECK_EQ(*vm_word(&vm, OWN_STACK - 24) & RFLAGS_TF, 0);
+    check_blocked(&vm, true);
+    /* A code segment that is not in the table; the handler's frame lies below what IRET read. */
+    vm_write(&vm, VMCS_GUEST_RSP, rsp);
+    *vm_word(&vm, rsp + 8) = 0x30;
+    CHECK_EQ(vm_run(&vm, &m, NMI_PLACE(iret)), VMX_EXIT_IO);
+    CHECK_EQ(out_port(), 0x82);
+    CHECK_EQ(*vm_word(&vm, vm_read(&vm, VMCS_GUEST_RSP) + 24) & RFLAGS_TF, 0);
+    check_blocked(&vm, true);
+    /* All in order again. */
+    vm_write(&vm, VMCS_GUEST_RSP, rsp);
+    *vm_word(&vm, rsp + 8) = 8;
+    CHECK_EQ(run_with_window(&vm, &m, NMI_PLACE(iret), 0), VMX_EXIT_NMI_WINDOW);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], INTERRUPTED);
+
+    /* An NMI that has not got through to its handler blocks nothing. */
+    vm_write(&vm, VMCS_GUEST_RSP, VM_HOLE + 0x1000);
+    CHECK_EQ(vm_run_inject(&vm, &m, INTERRUPTED, INJECT(VMX_EVENT_NMI, 2)), VMX_EXIT_EPT_VIOLATION);
+    CHECK_EQ(vm_read(&vm, VMCS_IDT_VECTORING_INFO), INJECT(VMX_EVENT_NMI, 2));
+    check_blocked(&vm, false);
+}
+
+/* A guest that steps through its own NMI handler sees what it would see on a processor. */
+static void nmi_single_step(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    nmi_guest(&vm);
+    run_to_iret(&vm, &m);
+    vm_write(&vm, VMCS_GUEST_RFLAGS, RFLAGS_TF | 2);
+    CHECK_EQ(vm_run(&vm, &m, NMI_PLACE(iret)), VMX_EXIT_IO);
+    CHECK_EQ(out_port(), 0x84);
+    CHECK_EQ(*vm_word(&vm, VM_STACK - 40), INTERRUPTED);
+    CHECK_EQ(vm_read(&vm, VCPU_FIELD_DR6), 0xffff4ff0);
+    check_blocked(&vm, false);
+}
+
 /* Exceptions that the monitor asks for come to it, others go to the guest. */
 static void exception_bitmap(void)
 {
@@ -430,6 +613,8 @@ TEST_SUITE(guest, { "64-bit", mode_long }, { "compatibility", mode_compatibility
            { "32-bit paged", mode_paged }, { "32-bit PAE", mode_pae },
            { "protected, unpaged", mode_protected }, { "real", mode_real },
            { "registers", registers }, { "interrupts", interrupts }, { "events", events },
+           { "NMI blocking", nmi_blocking }, { "NMI window", nmi_window },
+           { "NMI, IRET fails", nmi_iret_fails }, { "NMI, single step", nmi_single_step },
            { "exception bitmap", exception_bitmap }, { "notified", notified },
            { "budget", guest_budget }, { "memory revoked", memory_revoked },
            { "I/O ports", io_ports });

@@ -117,6 +117,29 @@ guest_events_soft:
     iretq
 GUEST_END guest_events
 
+/* Handlers tell by a port that they run: NMI by 0x81, others by 0x82 to 0x84; a page fault's is to
+ * have a stack of its own. */
+    .globl guest_nmi_handler, guest_nmi_iret, guest_nmi_gp, guest_nmi_pf, guest_nmi_db
+    .globl guest_nmi_interrupt
+GUEST guest_nmi
+    nop
+    out %al, $0x80
+guest_nmi_handler:
+    incq %gs:0
+    out %al, $0x81
+guest_nmi_iret:
+    iretq
+guest_nmi_gp:
+    out %al, $0x82
+guest_nmi_pf:
+    out %al, $0x83
+guest_nmi_db:
+    out %al, $0x84
+guest_nmi_interrupt:
+    incq %gs:8
+    iretq
+GUEST_END guest_nmi
+
 /* MOV to CR8, CR4 and from CR0; CLTS; XSETBV; RDTSC: what it does is the test's to say by rip. */
     .globl guest_privileged_cr4, guest_privileged_xsetbv, guest_privileged_cr8
 GUEST guest_privileged

@@ -5,4 +5,5 @@ set(KERNEL_X86_VIRT_SOURCES
     x86/virt/svm/svm_controls.c
     x86/virt/svm/svm_enter.S
     x86/virt/svm/svm_exits.c
-    x86/virt/svm/svm_fields.c)
+    x86/virt/svm/svm_fields.c
+    x86/virt/svm/svm_nmi.c)

@@ -45,6 +45,11 @@ void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_vmcb_hpa)
 struct cpu cpu;
 u64 virt_guest_xcr0;
 
+void core_interrupt(unsigned core)
+{
+    (void)core;
+}
+
 void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 {
     vcpu->deadline = deadline;

@@ -243,9 +243,9 @@ static void test_writes_make_the_processor_check_again(void **state)
     struct vcpu *vcpu = fresh_vcpu();
 
     (void)state;
-    svm_state(vcpu)->dirty = false;
+    svm_state(vcpu)->attention = 0;
     write_and_read(vcpu, VMCS_GUEST_CS_SELECTOR, 8);
-    assert_true(svm_state(vcpu)->dirty);
+    assert_true(svm_state(vcpu)->attention & SVM_DIRTY);
 }
 
 /* --- controls -------------------------------------------------------------------------------- */
@@ -475,6 +475,147 @@ static void test_stale_and_virtual_vectoring_is_ignored(void **state)
     assert_int_equal(vcpu->exit.vectoring_info, 0x80000041);
 }
 
+/* --- NMIs ------------------------------------------------------------------------------------ */
+
+static void test_blocking_intercepts_iret(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 0xf), 9);
+    assert_int_equal(svm_vmcb(vcpu)->control.interrupt_shadow, 1);
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 8), 8);
+    assert_int_equal(svm_vmcb(vcpu)->control.interrupt_shadow, 0);
+    assert_int_equal(write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 2), 1);
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+}
+
+static void test_nmi_window_opens_without_blocking_and_shadow(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct vcpu *vcpu = fresh_vcpu();
+        bool wanted = i & 1, blocked = i & 2, shadow = i & 4;
+
+        write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, wanted ? VMX_PRIMARY_NMI_WINDOW : 0);
+        write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, (blocked ? 8 : 0) | (shadow ? 1 : 0));
+        assert_int_equal(svm_nmi_window_is_open(vcpu), wanted && !blocked && !shadow);
+        /* The entry looks again by itself, unless an IRET has to come first. */
+        assert_int_equal(!!(svm_state(vcpu)->attention & SVM_NMI_WINDOW), wanted && !blocked);
+    }
+}
+
+#define FLAGS 0x246ull
+
+/* A VCPU in front of the IRET of its NMI, with the step begun; flags as the guest has them. */
+static struct vcpu *stepping(u64 flags, struct svm_step *step)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_IRET, 0, 0);
+    struct vmcb_save *save = &svm_vmcb(vcpu)->save;
+
+    svm_block_nmi(vcpu, true);
+    save->rflags = flags;
+    save->dr6 = DR6_RESET | BIT(1);
+    assert_int_equal(svm_exit(vcpu), GUEST_RESUME);
+    assert_true(svm_state(vcpu)->attention & SVM_IRET_STEP);
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_true(intercepts(vcpu, INTERCEPT_EXCEPTION, 0xfffffffb));
+    assert_false(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(2)));
+    svm_step_begin(vcpu, step);
+    assert_int_equal(save->rflags, flags | BIT(8));
+    return vcpu;
+}
+
+static bool end_step(struct vcpu *vcpu, const struct svm_step *step, u64 code, u64 dr6_bits)
+{
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+
+    vmcb->control.exit_code = code;
+    vmcb->save.dr6 |= dr6_bits;
+    return svm_step_end(vcpu, step);
+}
+
+static void test_a_step_over_iret_leaves_no_trace(void **state)
+{
+    struct svm_step step;
+    struct vcpu *vcpu = stepping(FLAGS, &step);
+
+    (void)state;
+    svm_vmcb(vcpu)->save.rflags = 0x202; /* what IRET has loaded */
+    assert_true(end_step(vcpu, &step, SVM_EXIT_EXCEPTION + 1, BIT(14)));
+    assert_int_equal(svm_state(vcpu)->nmi_blocking, 0);
+    assert_int_equal(svm_state(vcpu)->attention & SVM_IRET_STEP, 0);
+    assert_int_equal(svm_vmcb(vcpu)->save.rflags, 0x202);
+    assert_int_equal(svm_vmcb(vcpu)->save.dr6, DR6_RESET | BIT(1));
+    assert_false(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(14)));
+}
+
+static void test_an_iret_that_is_not_executed_is_taken_back(void **state)
+{
+    static const struct {
+        u64 code, dr6;
+    } rows[] = {
+        { SVM_EXIT_EXCEPTION + 13, 0 },    { SVM_EXIT_EXCEPTION + 14, 0 },
+        { SVM_EXIT_NESTED_PAGE_FAULT, 0 }, { SVM_EXIT_INTR, 0 },
+        { SVM_EXIT_EXCEPTION + 1, 1 }, /* a breakpoint at the IRET itself */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * ARRAY_LENGTH(rows); i++) {
+        u64 flags = i & 1 ? FLAGS | BIT(8) : FLAGS;
+        struct svm_step step;
+        struct vcpu *vcpu = stepping(flags, &step);
+
+        assert_false(end_step(vcpu, &step, rows[i / 2].code, rows[i / 2].dr6));
+        assert_int_equal(svm_vmcb(vcpu)->save.rflags, flags);
+        assert_int_equal(svm_vmcb(vcpu)->save.dr6, DR6_RESET | BIT(1) | rows[i / 2].dr6);
+        assert_int_equal(svm_state(vcpu)->nmi_blocking, VMX_INTERRUPTIBILITY_NMI);
+        assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+        assert_false(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(14)));
+    }
+}
+
+static void test_a_guest_gets_the_debug_exceptions_that_are_its_own(void **state)
+{
+    struct svm_step step;
+    struct vcpu *vcpu = stepping(FLAGS | BIT(8), &step);
+
+    (void)state;
+    assert_false(end_step(vcpu, &step, SVM_EXIT_EXCEPTION + 1, BIT(14)));
+    assert_int_equal(svm_vmcb(vcpu)->save.dr6, DR6_RESET | BIT(1) | BIT(14));
+    assert_int_equal(svm_exit(vcpu), GUEST_INTERRUPT);
+    assert_int_equal(svm_state(vcpu)->entry_info, 0x80000301);
+
+    vcpu = stepping(FLAGS, &step);
+    assert_false(end_step(vcpu, &step, SVM_EXIT_EXCEPTION + 1, BIT(14) | BIT(2)));
+    assert_int_equal(svm_vmcb(vcpu)->save.dr6, DR6_RESET | BIT(1) | BIT(2));
+    assert_int_equal(svm_state(vcpu)->nmi_blocking, 0);
+}
+
+static void test_a_page_fault_given_back_has_its_address(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_EXCEPTION + 14, 2, 0xdead000);
+
+    (void)state;
+    assert_int_equal(svm_exit(vcpu), GUEST_INTERRUPT);
+    assert_int_equal(svm_state(vcpu)->entry_info, 0x80000b0e);
+    assert_int_equal(svm_vmcb(vcpu)->save.cr2, 0xdead000);
+}
+
+static void test_an_nmi_that_was_not_delivered_does_not_block(void **state)
+{
+    struct vcpu *vcpu = exited(SVM_EXIT_NESTED_PAGE_FAULT, NPF_FINAL, 0x1000);
+
+    (void)state;
+    svm_block_nmi(vcpu, true);
+    svm_vmcb(vcpu)->control.exit_int_info = EVENT_VALID | 0x202;
+    assert_int_equal(svm_exit(vcpu), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.vectoring_info, 0x80000202);
+    assert_int_equal(svm_state(vcpu)->nmi_blocking, 0);
+}
+
 static void test_first_debug_register_access_loads_them(void **state)
 {
     struct vcpu *vcpu = exited(SVM_EXIT_DR0_WRITE + 7, 0, 0);
@@ -523,6 +664,13 @@ int main(void)
         cmocka_unit_test(test_svm_instructions_are_undefined_for_guests),
         cmocka_unit_test(test_exceptions_go_back_unless_the_monitor_asked),
         cmocka_unit_test(test_stale_and_virtual_vectoring_is_ignored),
+        cmocka_unit_test(test_blocking_intercepts_iret),
+        cmocka_unit_test(test_nmi_window_opens_without_blocking_and_shadow),
+        cmocka_unit_test(test_a_step_over_iret_leaves_no_trace),
+        cmocka_unit_test(test_an_iret_that_is_not_executed_is_taken_back),
+        cmocka_unit_test(test_a_guest_gets_the_debug_exceptions_that_are_its_own),
+        cmocka_unit_test(test_a_page_fault_given_back_has_its_address),
+        cmocka_unit_test(test_an_nmi_that_was_not_delivered_does_not_block),
         cmocka_unit_test(test_first_debug_register_access_loads_them),
         cmocka_unit_test(test_every_exit_code_has_an_answer),
     };

@@ -356,6 +356,34 @@ static void test_interrupt_window(void **state)
     assert_int_equal(next_injection(vcpu), EVENT_VALID | EVENT_NMI | 2);
 }
 
+/* A guest that handles an NMI gets the next one when it has returned from it. */
+static void test_nmi_window(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vcpu_message *message = vcpu->message;
+
+    x2apic_on(vcpu);
+    message->rflags = RFLAGS_ONE;
+    assert_true(wrmsr_exit(vcpu, 0x830, 0x400)); /* to APIC 0 */
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | EVENT_NMI | 2);
+    message->interruptibility = BLOCKED_BY_NMI;
+    assert_true(wrmsr_exit(vcpu, 0x830, 0x400));
+    assert_int_equal(next_injection(vcpu), 0);
+    assert_int_not_equal(message->primary & VMX_PRIMARY_NMI_WINDOW, 0);
+    assert_true(vcpu->attention);
+    /* Exceptions are not held up, and the window stays. */
+    vcpu_raise(vcpu, VECTOR_UD);
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | EVENT_EXCEPTION | VECTOR_UD);
+    assert_int_not_equal(message->primary & VMX_PRIMARY_NMI_WINDOW, 0);
+    message->interruptibility = 0;
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_NMI_WINDOW, 0), VCPU_RUNS);
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | EVENT_NMI | 2);
+    message->interruptibility = BLOCKED_BY_NMI;
+    assert_int_equal(next_injection(vcpu), 0);
+    assert_int_equal(message->primary & VMX_PRIMARY_NMI_WINDOW, 0);
+    assert_false(vcpu->attention);
+}
+
 static void test_reinjection(void **state)
 {
     struct vcpu *vcpu = vcpu_of(state);
@@ -899,6 +927,7 @@ int main(void)
         WITH_VM(test_pvclock),
         WITH_VM(test_timer_interrupt),
         WITH_VM(test_interrupt_window),
+        WITH_VM(test_nmi_window),
         WITH_VM(test_reinjection),
         WITH_VM(test_ports),
         WITH_VM(test_serial_backpressure),

@@ -15,6 +15,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/print.h"
+#include "kernel/core/remote.h"
 #include "kernel/vspace/tlb.h"
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/context.h"
@@ -23,7 +24,6 @@
 #include "kernel/x86/virt/svm/svm_priv.h"
 #include "lib/string.h"
 
-#define DR6_RESET    0xffff0ff0ull
 #define DR7_RESET    0x400ull
 #define PAT_RESET    0x0007040600070406ull
 #define RFLAGS_RESET 2ull
@@ -158,7 +158,7 @@ static void svm_create(struct vcpu *vcpu)
     state->secondary = svm_filter_secondary(0);
     state->exit_controls = svm_filter_exit(0);
     state->entry_controls = svm_filter_entry(VMX_ENTRY_CTL_GUEST_64);
-    state->dirty = true;
+    state->attention = SVM_DIRTY;
 
     vmcb->control.iopm_base = kernel_to_hpa(all_ports).raw;
     vmcb->control.msrpm_base = kernel_to_hpa(msr_permissions).raw;
@@ -266,7 +266,7 @@ static void svm_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 
     }
 }
 
-static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualification)
+static enum guest_outcome exit_without_entry(struct vcpu *vcpu, u64 reason, u64 qualification)
 {
     vcpu_exit_begin(&vcpu->exit);
     vcpu->exit.reason = reason;
@@ -278,7 +278,7 @@ static enum guest_outcome refuse_entry(struct vcpu *vcpu, u64 reason, u64 qualif
 static enum guest_outcome refuse_controls(struct vcpu *vcpu)
 {
     svm_state(vcpu)->instruction_error = VMX_ERROR_INVALID_CONTROL;
-    return refuse_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull);
+    return exit_without_entry(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull);
 }
 
 /*
@@ -311,7 +311,7 @@ static enum guest_outcome invalid_state(struct vcpu *vcpu, bool has_shadow)
      * interrupts would never be interrupted again. */
     vmcb->control.v_intr_masking = V_INTR_MASKING;
     svm_apply_controls(vcpu);
-    return refuse_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+    return exit_without_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
 }
 
 /* This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. */
@@ -319,7 +319,7 @@ static bool is_prepared(struct vcpu *vcpu, const struct svm_core *core, hpa_t ne
 {
     const struct svm_state *state = svm_state(vcpu);
 
-    return this_core()->loaded_vcpu == vcpu && !state->dirty &&
+    return this_core()->loaded_vcpu == vcpu && !(state->attention & SVM_DIRTY) &&
            !__atomic_load_n(&core->is_stale, __ATOMIC_RELAXED) &&
            state->asid_generation == core->asid_generation &&
            svm_vmcb(vcpu)->control.nested_cr3 == nested_root.raw;
@@ -345,9 +345,8 @@ static void prepare_entry(struct vcpu *vcpu, struct svm_core *core, hpa_t nested
     this_core()->loaded_vcpu = vcpu;
 }
 
-static void accept_entry(struct vcpu *vcpu, struct svm_core *core)
+static inline void accept_flush(struct vcpu *vcpu, struct svm_core *core)
 {
-    svm_state(vcpu)->dirty = false;
     if (core->flush_pending) {
         core->flush_pending = false;
         svm_vmcb(vcpu)->control.tlb_control = TLB_CONTROL_NOTHING;
@@ -367,41 +366,93 @@ static inline u64 efer_to_hide(const struct vmcb_save *save)
     return save->efer & (EFER_LME | EFER_LMA);
 }
 
-static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
+/* One world switch; false: the processor refused. */
+static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
+                                                        const struct svm_core *core)
 {
-    struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
-    bool injects = state->entry_info & EVENT_VALID;
-    bool has_shadow = state->dirty || injects;
-    struct svm_core *core = svm_core();
-
-    if (has_shadow)
-        keep_shadow(vcpu);
-    state->soft_event_advanced = false;
-    if (injects && !svm_inject(vcpu))
-        return refuse_controls(vcpu);
-    if (!is_prepared(vcpu, core, nested_root))
-        prepare_entry(vcpu, core, nested_root);
-
     u64 hidden = efer_to_hide(&vmcb->save);
 
     vmcb->save.efer &= ~hidden;
     vmcb->save.rax = vcpu->gpr[GPR_RAX];
     write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
     svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, core->host_vmcb.raw);
-
     vmcb->save.efer |= hidden;
+    return !entry_was_refused(vmcb);
+}
+
+static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(
+    struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+    enum guest_outcome outcome;
+
+    vcpu->gpr[GPR_RAX] = vmcb->save.rax;
+    outcome = svm_exit(vcpu);
+    svm_state(vcpu)->exit_rip = vmcb->save.rip;
+    return outcome;
+}
+
+/* An event goes with the entry, or something of enum svm_attention. */
+static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
+                                                                 struct svm_core *core,
+                                                                 hpa_t nested_root)
+{
+    struct svm_state *state = svm_state(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+    bool injects = state->entry_info & EVENT_VALID;
+    bool injects_nmi = injects && EVENT_TYPE(state->entry_info) == EVENT_NMI;
+    bool steps = state->attention & SVM_IRET_STEP;
+    struct svm_step step;
+    enum guest_outcome outcome;
+
+    if (!injects && svm_nmi_window_is_open(vcpu))
+        return exit_without_entry(vcpu, VMX_EXIT_NMI_WINDOW, 0);
+    if (injects_nmi && state->nmi_blocking)
+        return exit_without_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+    keep_shadow(vcpu);
+    if (injects && !svm_inject(vcpu))
+        return refuse_controls(vcpu);
+    if ((state->attention & SVM_NMI_WINDOW) && !injects_nmi)
+        core_interrupt(this_core()->id); /* ends the entry when shadow and event have passed */
+    if (!is_prepared(vcpu, core, nested_root))
+        prepare_entry(vcpu, core, nested_root);
+    if (steps)
+        svm_step_begin(vcpu, &step);
+
+    bool entered = enter(vcpu, core);
+
     vmcb->control.event_injection = 0;
     state->entry_info &= ~EVENT_VALID;
-    if (entry_was_refused(vmcb))
-        return invalid_state(vcpu, has_shadow);
-    accept_entry(vcpu, core);
-    vcpu->gpr[GPR_RAX] = vmcb->save.rax;
-
-    enum guest_outcome outcome = svm_exit(vcpu);
-
-    state->exit_rip = vmcb->save.rip;
+    if (!entered) {
+        state->attention &= (u8)~SVM_IRET_STEP;
+        return invalid_state(vcpu, true);
+    }
+    state->attention &= (u8)~SVM_DIRTY;
+    accept_flush(vcpu, core);
+    if (injects_nmi)
+        svm_block_nmi(vcpu, true);
+    if (steps && svm_step_end(vcpu, &step)) {
+        vcpu->gpr[GPR_RAX] = vmcb->save.rax;
+        return GUEST_RESUME;
+    }
+    outcome = look_at_exit(vcpu, vmcb);
+    state->soft_event_advanced = false;
     return outcome;
+}
+
+static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
+{
+    const struct svm_state *state = svm_state(vcpu);
+    struct svm_core *core = svm_core();
+
+    if (state->attention || (state->entry_info & EVENT_VALID))
+        return run_attended(vcpu, core, nested_root);
+    if (!is_prepared(vcpu, core, nested_root))
+        prepare_entry(vcpu, core, nested_root);
+    if (!enter(vcpu, core))
+        return invalid_state(vcpu, false);
+    accept_flush(vcpu, core);
+    return look_at_exit(vcpu, svm_vmcb(vcpu));
 }
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -415,7 +466,7 @@ static void svm_answer_state(struct vcpu *vcpu, struct user_context *context, u6
     context->r8 = state->primary;
     context->r9 = state->entry_info;
     words[0] = vmcb->save.rflags;
-    words[1] = vmcb->control.interrupt_shadow & 1;
+    words[1] = (vmcb->control.interrupt_shadow & 1) | state->nmi_blocking;
     words[2] = vmcb->save.cr3;
 }
 

@@ -51,6 +51,8 @@ u64 svm_filter_entry(u64 value)
 #define CR_WRITE(n) BIT(16 + (n))
 #define DR_ALL      0xffffffffu
 
+#define ALL_EXCEPTIONS (0xffffffffu & ~(u32)BIT(VECTOR_NMI))
+
 /*
  * Intercepted whatever the monitor says.
  *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it
@@ -99,6 +101,15 @@ static void apply_interrupt_window(struct vmcb_control *control, bool wanted)
     control->v_intr = wanted ? V_INTR_IGNORE_TPR | 15 : 0;
 }
 
+/* Nothing in the VMCB asks for this window: the entries look. */
+static void apply_nmi_window(struct svm_state *state)
+{
+    if ((state->primary & VMX_PRIMARY_NMI_WINDOW) && !state->nmi_blocking)
+        state->attention |= SVM_NMI_WINDOW;
+    else
+        state->attention &= (u8)~SVM_NMI_WINDOW;
+}
+
 void svm_apply_controls(struct vcpu *vcpu)
 {
     struct svm_state *state = svm_state(vcpu);
@@ -113,12 +124,17 @@ void svm_apply_controls(struct vcpu *vcpu)
     if (state->secondary & VMX_SECONDARY_DESCRIPTOR_TABLE)
         intercepts[INTERCEPT_3] |= DESCRIPTOR_TABLE_INTERCEPTS;
     intercepts[INTERCEPT_EXCEPTION] |= (u32)state->exception_bitmap;
+    if (state->attention & SVM_IRET_STEP)
+        intercepts[INTERCEPT_EXCEPTION] |= ALL_EXCEPTIONS;
+    else if (state->nmi_blocking)
+        intercepts[INTERCEPT_3] |= INTERCEPT3_IRET;
     if (!svm_debug_loaded(vcpu))
         intercepts[INTERCEPT_DR] = DR_ALL; /* the first use loads them */
 
     for (unsigned i = 0; i < 6; i++)
         control->intercepts[i] = intercepts[i];
     apply_interrupt_window(control, state->primary & VMX_PRIMARY_INTERRUPT_WINDOW);
+    apply_nmi_window(state);
 }
 
 /* VMX interruption types (SDM volume 3, 25.8.3), the ones that AMD-V counts differently. */

@@ -8,12 +8,6 @@
 #include "kernel/core/panic.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
 
-#define VECTOR_DB 1
-#define VECTOR_UD 6
-#define VECTOR_PF 14
-#define VECTOR_AC 17
-#define VECTOR_MC 18
-
 /* Vectors that push an error code: 8, 10-14, 17, 21, 29, 30. */
 #define VECTORS_WITH_ERROR 0x60227d00u
 
@@ -84,15 +78,18 @@ static enum guest_outcome give_back(struct vcpu *vcpu, u64 info, u64 error)
 
 static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
 {
-    const struct vmcb *vmcb = svm_vmcb(vcpu);
+    struct vmcb *vmcb = svm_vmcb(vcpu);
     bool has_error = VECTORS_WITH_ERROR >> vector & 1;
     u64 error = vmcb->control.exit_info1 & MASK(32);
 
     if (vector == VECTOR_MC)
         panic("machine check while a guest ran");
-    if (!(svm_state(vcpu)->exception_bitmap & BIT(vector)))
+    if (!(svm_state(vcpu)->exception_bitmap & BIT(vector))) {
+        if (vector == VECTOR_PF)
+            vmcb->save.cr2 = vmcb->control.exit_info2; /* an intercepted one has not written it */
         return give_back(vcpu, VMX_EVENT_EXCEPTION | vector | (has_error ? EVENT_ERROR_VALID : 0),
                          error);
+    }
 
     u64 qualification = vector == VECTOR_PF   ? vmcb->control.exit_info2
                         : vector == VECTOR_DB ? vmcb->save.dr6 & 0x600f
@@ -188,6 +185,8 @@ static void record_vectoring(struct vcpu *vcpu)
         return;
     vcpu->exit.vectoring_info = info & (EVENT_VALID | MASK(12));
     vcpu->exit.vectoring_error = info >> 32;
+    if (EVENT_TYPE(info) == EVENT_NMI)
+        svm_block_nmi(vcpu, false); /* not delivered: it does not block the next attempt */
     if (state->soft_event_advanced)
         vmcb->save.rip -= state->entry_length; /* delivery failed: the instruction starts again */
 }
@@ -239,6 +238,8 @@ enum guest_outcome svm_exit(struct vcpu *vcpu)
         return descriptor_table_exit(vcpu, code);
     case SVM_EXIT_VINTR:
         return interrupt_window_exit(vcpu);
+    case SVM_EXIT_IRET:
+        return svm_iret_exit(vcpu);
     case SVM_EXIT_INVLPG:
         qualified(vcpu, VMX_EXIT_INVLPG, control->exit_info1);
         return GUEST_EXIT;

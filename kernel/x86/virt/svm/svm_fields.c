@@ -33,7 +33,7 @@ enum conversion {
     CR4,
     CR3,
     EFER,
-    STI_BLOCKING,
+    INTERRUPTIBILITY,
     DEBUG, /* DR0-DR3: may be in the processor */
     XCR0,
     DEADLINE,
@@ -108,7 +108,7 @@ static const struct field fields[] = {
     SAVE(VMCS_GUEST_SYSENTER_CS, sysenter_cs, RW, PLAIN),
     SAVE(VMCS_GUEST_SYSENTER_ESP, sysenter_esp, RW, PLAIN),
     SAVE(VMCS_GUEST_SYSENTER_EIP, sysenter_eip, RW, PLAIN),
-    CONTROL(VMCS_GUEST_INTERRUPTIBILITY, interrupt_shadow, RW, STI_BLOCKING),
+    CONTROL(VMCS_GUEST_INTERRUPTIBILITY, interrupt_shadow, RW, INTERRUPTIBILITY),
     VCPU(VMCS_GUEST_ACTIVITY, activity, RW, BOOLEAN),
 
     /* Kept for a monitor that saves and restores them, without effect: guests have neither
@@ -207,8 +207,8 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
     case EFER:
         *value = raw & ~EFER_SVME;
         break;
-    case STI_BLOCKING:
-        *value = raw & 1;
+    case INTERRUPTIBILITY:
+        *value = (raw & 1) | svm_state(vcpu)->nmi_blocking;
         break;
     default:
         *value = raw;
@@ -266,8 +266,9 @@ static bool filter_value(const struct field *field, u64 *value)
     case EFER:
         *value &= EFER_WRITABLE;
         return true;
-    case STI_BLOCKING:
-        *value = (*value & (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)) != 0;
+    case INTERRUPTIBILITY: /* STI and MOV SS are one here */
+        *value = (*value & VMX_INTERRUPTIBILITY_NMI) |
+                 ((*value & (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)) != 0);
         return true;
     case BOOLEAN:
         *value &= 1;
@@ -293,6 +294,8 @@ static u64 stored_value(const struct field *field, u64 value)
         return attributes_from_rights(value);
     case EFER:
         return value | EFER_SVME;
+    case INTERRUPTIBILITY:
+        return value & 1;
     default:
         return value;
     }
@@ -314,7 +317,7 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
 {
     struct svm_state *state = svm_state(vcpu);
 
-    state->dirty = true;
+    state->attention |= SVM_DIRTY;
     switch (field->conversion) {
     case PRIMARY:
     case SECONDARY:
@@ -327,6 +330,9 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
     case EFER:
         /* What a MOV to the register would have flushed is still tagged with the old ASID. */
         state->asid_generation = 0;
+        break;
+    case INTERRUPTIBILITY:
+        svm_block_nmi(vcpu, value & VMX_INTERRUPTIBILITY_NMI);
         break;
     case SS_RIGHTS:
         svm_vmcb(vcpu)->save.cpl = (value >> 5) & 3;
@@ -397,6 +403,6 @@ bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
     if (!place)
         return false;
     *place = msr == MSR_TSC_AUX ? value & MASK(32) : value;
-    svm_state(vcpu)->dirty = true; /* TSC_AUX: to be loaded again */
+    svm_state(vcpu)->attention |= SVM_DIRTY; /* TSC_AUX: to be loaded again */
     return true;
 }

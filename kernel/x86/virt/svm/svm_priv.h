@@ -14,8 +14,25 @@
 #include "kernel/x86/virt/svm/vmcb.h"
 #include "kernel/x86/virt/virt.h"
 
+#define DR6_RESET 0xffff0ff0ull
+
+#define VECTOR_DB  1
+#define VECTOR_NMI 2
+#define VECTOR_UD  6
+#define VECTOR_PF  14
+#define VECTOR_AC  17
+#define VECTOR_MC  18
+
 /* The part of the save area that is kept aside while the processor checks what a monitor wrote. */
 #define SVM_SHADOW_BYTES offsetof(struct vmcb_save, last_branch)
+
+/* Why the next entry is not one of the short way. */
+enum svm_attention {
+    SVM_DIRTY = 1, /* a monitor wrote state since the processor last accepted it */
+    SVM_NMI_WINDOW =
+        2,             /* asked for, and NMIs are not blocked: it opens when nothing else happens */
+    SVM_IRET_STEP = 4, /* the IRET that ends an NMI is to be stepped over */
+};
 
 struct svm_state {
     u64 primary;
@@ -29,7 +46,8 @@ struct svm_state {
     u32 instruction_error; /* of the last entry that was refused (SDM volume 3, 31.4) */
     u64 exit_rip;          /* rip at the last exit: another one at entry ends an interrupt shadow */
     u64 asid_generation;   /* 0: needs a fresh ASID */
-    bool dirty;            /* a monitor wrote state since the processor last accepted it */
+    u64 nmi_blocking;      /* VMX_INTERRUPTIBILITY_NMI or 0 */
+    u8 attention;          /* enum svm_attention */
     bool soft_event_advanced; /* rip was moved past the instruction of an injected software event */
     u8 shadow[SVM_SHADOW_BYTES];
 };
@@ -53,10 +71,10 @@ static inline struct vmcb *svm_vmcb(struct vcpu *vcpu)
     (0x96006172ull | VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_RDPMC |            \
      VMX_PRIMARY_MWAIT | VMX_PRIMARY_MONITOR)
 #define SVM_PRIMARY_ALLOWED                                                                        \
-    (SVM_PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_TSC_OFFSETTING |              \
-     VMX_PRIMARY_HLT | VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC | VMX_PRIMARY_CR3_LOAD |             \
-     VMX_PRIMARY_CR3_STORE | VMX_PRIMARY_MOV_DR | VMX_PRIMARY_UNCONDITIONAL_IO |                   \
-     VMX_PRIMARY_PAUSE)
+    (SVM_PRIMARY_FORCED | VMX_PRIMARY_INTERRUPT_WINDOW | VMX_PRIMARY_NMI_WINDOW |                  \
+     VMX_PRIMARY_TSC_OFFSETTING | VMX_PRIMARY_HLT | VMX_PRIMARY_INVLPG | VMX_PRIMARY_RDTSC |       \
+     VMX_PRIMARY_CR3_LOAD | VMX_PRIMARY_CR3_STORE | VMX_PRIMARY_MOV_DR |                           \
+     VMX_PRIMARY_UNCONDITIONAL_IO | VMX_PRIMARY_PAUSE)
 
 static inline u64 svm_filter_primary(u64 value)
 {
@@ -84,6 +102,24 @@ static inline u64 svm_rights(u16 attributes)
 
     return attributes & VMX_AR_P ? rights : rights | VMX_AR_UNUSABLE;
 }
+
+/* --- svm_nmi.c ---------------------------------------------------------------------------------
+ */
+
+bool svm_nmi_window_is_open(struct vcpu *vcpu);
+void svm_block_nmi(struct vcpu *vcpu, bool is_blocked);
+enum guest_outcome svm_iret_exit(struct vcpu *vcpu);
+
+/* What the step over an IRET has changed. */
+struct svm_step {
+    u64 flag; /* RFLAGS.TF as it was */
+    u64 dr6;
+};
+
+/* Before the entry that is the step, and after its exit. The latter is true if the IRET has been
+ * executed and the guest need not know of anything: then the exit is dealt with. */
+void svm_step_begin(struct vcpu *vcpu, struct svm_step *step);
+bool svm_step_end(struct vcpu *vcpu, const struct svm_step *step);
 
 /* svm_exits.c: turns the VMCB's exit into vcpu->exit. */
 enum guest_outcome svm_exit(struct vcpu *vcpu);

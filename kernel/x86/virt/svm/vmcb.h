@@ -118,6 +118,7 @@ enum vmcb_intercept_word {
 #define INTERCEPT3_RDPMC       BIT(15)
 #define INTERCEPT3_CPUID       BIT(18)
 #define INTERCEPT3_RSM         BIT(19)
+#define INTERCEPT3_IRET        BIT(20)
 #define INTERCEPT3_INVD        BIT(22)
 #define INTERCEPT3_PAUSE       BIT(23)
 #define INTERCEPT3_HLT         BIT(24)
@@ -166,6 +167,7 @@ enum svm_exit_code {
     SVM_EXIT_RDPMC = 0x6f,
     SVM_EXIT_CPUID = 0x72,
     SVM_EXIT_RSM = 0x73,
+    SVM_EXIT_IRET = 0x74,
     SVM_EXIT_INVD = 0x76,
     SVM_EXIT_PAUSE = 0x77,
     SVM_EXIT_HLT = 0x78,
