@@ -174,6 +174,65 @@ static void sleeping(void)
     CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
 }
 
+/* --- interrupt shadow ------------------------------------------------------------------------ */
+
+extern const char guest_shadow[], guest_shadow_end[], guest_shadow_out[], guest_shadow_ss[],
+    guest_shadow_ss_out[];
+
+#define SHADOW_PLACE(label) (VM_CODE + (seL4_Word)(guest_shadow_##label - guest_shadow))
+#define OUT_BYTES           2
+
+static void check_shadow(struct vm *vm, bool expected)
+{
+    CHECK_EQ(exit_word(VMENTER_MR_INTERRUPTIBILITY) & 3, expected);
+    CHECK_EQ(vm_read(vm, VMCS_GUEST_INTERRUPTIBILITY) & 3, expected);
+}
+
+/*
+ * STI and MOV SS hold interrupts off until the next instruction is done. If that one is the
+ * monitor's to do, the shadow ends with it, and the monitor says so by nothing but rip.
+ */
+static void interrupt_shadow(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    begin(&vm, BULKHEAD_EXT_VMENTER);
+    vm_load(&vm, guest_shadow, guest_shadow_end);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], SHADOW_PLACE(out));
+    check_shadow(&vm, true);
+    /* As long as the guest stands there, whatever else ends an entry. */
+    CHECK_EQ(vm_run_extended(&vm, &m, SHADOW_PLACE(out), VCPU_ACTIVITY_HLT, 100),
+             VMX_EXIT_PREEMPTION_TIMER);
+    check_shadow(&vm, true);
+    /* Behind the instruction it is gone before the guest has done anything else. */
+    CHECK_EQ(vm_run_extended(&vm, &m, SHADOW_PLACE(out) + OUT_BYTES, VCPU_ACTIVITY_HLT, 100),
+             VMX_EXIT_PREEMPTION_TIMER);
+    check_shadow(&vm, false);
+
+    /* So a window that is asked for opens there, not an instruction later. */
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+    check_shadow(&vm, true);
+    vm.primary |= VMX_PRIMARY_INTERRUPT_WINDOW;
+    CHECK_EQ(vm_run_extended(&vm, &m, SHADOW_PLACE(out) + OUT_BYTES, VCPU_ACTIVITY_ACTIVE, 0),
+             VMX_EXIT_INTERRUPT_WINDOW);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], SHADOW_PLACE(out) + OUT_BYTES);
+    check_shadow(&vm, false);
+    CHECK_EQ(exit_word(VMENTER_MR_RFLAGS) & 0x200, 0x200);
+    vm.primary &= ~(seL4_Word)VMX_PRIMARY_INTERRUPT_WINDOW;
+
+    /* MOV SS is the same. */
+    vm_write(&vm, VMCS_GUEST_RFLAGS, 2);
+    seL4_SetMR(VMENTER_MR_RAX, 16);
+    CHECK_EQ(vm_run_extended(&vm, &m, SHADOW_PLACE(ss), VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+    CHECK_EQ(m.word[VMENTER_MR_RIP], SHADOW_PLACE(ss_out));
+    check_shadow(&vm, true);
+    CHECK_EQ(vm_run_extended(&vm, &m, SHADOW_PLACE(ss_out) + OUT_BYTES, VCPU_ACTIVITY_HLT, 100),
+             VMX_EXIT_PREEMPTION_TIMER);
+    check_shadow(&vm, false);
+}
+
 /* Suspended, resumed and deleted while it sleeps. */
 static struct vm vm_of_thread;
 
@@ -267,5 +326,6 @@ static void tsc_offset(void)
 
 TEST_SUITE(extension, { "registers both ways", registers_both_ways },
            { "other lengths", other_lengths }, { "timer while running", timer_while_running },
-           { "sleeping", sleeping }, { "sleeper goes", sleeper_goes }, { "more state", more_state },
+           { "sleeping", sleeping }, { "interrupt shadow", interrupt_shadow },
+           { "sleeper goes", sleeper_goes }, { "more state", more_state },
            { "TSC offset", tsc_offset });

@@ -117,6 +117,20 @@ guest_events_soft:
     iretq
 GUEST_END guest_events
 
+/* Exits in the shadow of STI, and of a load of SS from rax. */
+    .globl guest_shadow_out, guest_shadow_ss, guest_shadow_ss_out
+GUEST guest_shadow
+    sti
+guest_shadow_out:
+    out %al, $0x80
+    nop
+    out %al, $0x81
+guest_shadow_ss:
+    mov %eax, %ss
+guest_shadow_ss_out:
+    out %al, $0x82
+GUEST_END guest_shadow
+
 /* Handlers tell by a port that they run: NMI by 0x81, others by 0x82 to 0x84; a page fault's is to
  * have a stack of its own. */
     .globl guest_nmi_handler, guest_nmi_iret, guest_nmi_gp, guest_nmi_pf, guest_nmi_db

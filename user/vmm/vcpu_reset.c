@@ -107,6 +107,8 @@ static bool write_common(struct vcpu *vcpu)
         { VMCS_GUEST_RSP, 0 },
         { VMCS_GUEST_DR7, DR7_RESET },
         { VMCS_GUEST_INTERRUPTIBILITY, 0 },
+        { VMCS_GUEST_DEBUGCTL, 0 },
+        { VMCS_GUEST_PENDING_DEBUG, 0 },
         { VCPU_FIELD_CR2, 0 },
         { VCPU_FIELD_DR0, 0 },
         { VCPU_FIELD_DR1, 0 },
@@ -115,9 +117,6 @@ static bool write_common(struct vcpu *vcpu)
         { VCPU_FIELD_DR6, DR6_RESET },
     };
 
-    /* Not every processor has these, and zero is what those that have them begin with. */
-    vcpu_write_field(vcpu, VMCS_GUEST_DEBUGCTL, 0);
-    vcpu_write_field(vcpu, VMCS_GUEST_PENDING_DEBUG, 0);
     return WRITE_FIELDS(vcpu, fields);
 }
 
