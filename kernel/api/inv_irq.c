@@ -10,6 +10,8 @@ enum status invoke_irq_control_get(struct request *request)
     return error_code(request, seL4_IllegalOperation);
 }
 
+/* --- I/O APIC pins and MSIs: what the two have in common -------------------------------------- */
+
 /* The message of both: read once, because the caller's buffer may change meanwhile. */
 struct irq_message {
     u64 index, depth; /* of the slot for the handler */
@@ -28,7 +30,6 @@ static struct irq_message read_message(const struct request *request)
     };
 }
 
-/* What I/O APIC pins and MSIs have in common: a free vector, and an empty slot for the handler. */
 static enum status check_vector_and_slot(struct request *request, const struct irq_message *message,
                                          struct slot **slot)
 {
@@ -40,65 +41,22 @@ static enum status check_vector_and_slot(struct request *request, const struct i
                               slot);
 }
 
-static void insert_handler(struct request *request, struct slot *slot, unsigned irq)
+/* Each of the source's words against the greatest value that it may have. */
+static enum status check_source(struct request *request, const u64 *source, const u64 *max,
+                                unsigned count)
 {
-    slot_insert_new(request->slot, slot, cap_make(CAP_IRQ_HANDLER, hpa(0), 0, irq));
-}
-
-static enum status check_range(struct request *request, u64 value, u64 max)
-{
-    return value > max ? error_range(request, 0, max) : STATUS_OK;
-}
-
-static enum status check_pin(struct request *request, const u64 source[4])
-{
-    enum status status;
-
-    if (ioapic_count() == 0)
-        return error_code(request, seL4_IllegalOperation);
-    status = check_range(request, source[0], ioapic_count() - 1);
-    if (status == STATUS_OK)
-        status = check_range(request, source[1], ioapic_pins((unsigned)source[0]) - 1);
-    if (status == STATUS_OK)
-        status = check_range(request, source[2], 1);
-    if (status == STATUS_OK)
-        status = check_range(request, source[3], 1);
-    return status;
-}
-
-enum status invoke_irq_control_get_io_apic(struct request *request)
-{
-    struct irq_message message = read_message(request);
-    unsigned irq = (unsigned)message.vector;
-    struct slot *slot;
-    enum status status = check_vector_and_slot(request, &message, &slot);
-
-    if (status == STATUS_OK)
-        status = check_pin(request, message.source);
-    if (status != STATUS_OK)
-        return status;
-    irq_issue_io_apic(irq, (unsigned)message.source[0], (unsigned)message.source[1],
-                      message.source[2], message.source[3]);
-    insert_handler(request, slot, irq);
-    return STATUS_OK;
-}
-
-/*
- * Where a message comes from is only checked: the caller programs the device, and nothing remaps
- * yet.
- */
-static enum status check_message_source(struct request *request, const u64 source[4])
-{
-    static const u64 max[] = { 255, 31, 7 }; /* bus, device, function */
-
-    for (unsigned i = 0; i < ARRAY_LENGTH(max); i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (source[i] > max[i])
             return error_range(request, 0, max[i]);
     }
     return STATUS_OK;
 }
 
-enum status invoke_irq_control_get_msi(struct request *request)
+typedef enum status source_check(struct request *request, const u64 source[4]);
+typedef void source_issue(unsigned irq, const u64 source[4]);
+
+/* A free vector, an empty slot, a source that there is: then the handler is made. */
+static enum status issue_handler(struct request *request, source_check *check, source_issue *issue)
 {
     struct irq_message message = read_message(request);
     unsigned irq = (unsigned)message.vector;
@@ -106,13 +64,61 @@ enum status invoke_irq_control_get_msi(struct request *request)
     enum status status = check_vector_and_slot(request, &message, &slot);
 
     if (status == STATUS_OK)
-        status = check_message_source(request, message.source);
+        status = check(request, message.source);
     if (status != STATUS_OK)
         return status;
-    irq_issue_msi(irq);
-    insert_handler(request, slot, irq);
+    issue(irq, message.source);
+    slot_insert_new(request->slot, slot, cap_make(CAP_IRQ_HANDLER, hpa(0), 0, irq));
     return STATUS_OK;
 }
+
+/* --- what differs ----------------------------------------------------------------------------- */
+
+static enum status check_pin(struct request *request, const u64 source[4])
+{
+    if (ioapic_count() == 0)
+        return error_code(request, seL4_IllegalOperation);
+
+    u64 max[] = { ioapic_count() - 1, 0, 1, 1 };
+
+    if (source[0] <= max[0])
+        max[1] = ioapic_pins((unsigned)source[0]) - 1;
+    return check_source(request, source, max, ARRAY_LENGTH(max));
+}
+
+static void issue_pin(unsigned irq, const u64 source[4])
+{
+    irq_issue_io_apic(irq, (unsigned)source[0], (unsigned)source[1], source[2], source[3]);
+}
+
+/*
+ * Where a message comes from is only checked: the caller programs the device, and nothing remaps
+ * yet. The handle may be anything.
+ */
+static enum status check_message_source(struct request *request, const u64 source[4])
+{
+    static const u64 max[] = { 255, 31, 7 }; /* bus, device, function */
+
+    return check_source(request, source, max, ARRAY_LENGTH(max));
+}
+
+static void issue_message(unsigned irq, const u64 source[4])
+{
+    (void)source;
+    irq_issue_msi(irq);
+}
+
+enum status invoke_irq_control_get_io_apic(struct request *request)
+{
+    return issue_handler(request, check_pin, issue_pin);
+}
+
+enum status invoke_irq_control_get_msi(struct request *request)
+{
+    return issue_handler(request, check_message_source, issue_message);
+}
+
+/* --- handlers --------------------------------------------------------------------------------- */
 
 enum status invoke_irq_handler_ack(struct request *request)
 {

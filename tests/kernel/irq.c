@@ -91,7 +91,7 @@ static void pit_start(unsigned ticks)
 
 static bool wait_for(seL4_CPtr notification, seL4_Word badge)
 {
-    seL4_Word end = us_now() + 500000;
+    seL4_Word end = us_now() + PATIENCE_US;
 
     while (us_now() < end) {
         seL4_Word got = sys(seL4_SysNBWait, notification, INFO(0, 0), 0, 0, 0, 0, 0, 0).badge;
@@ -166,6 +166,178 @@ static void masked_until_acknowledged(void)
     CHECK_EQ(sys(seL4_SysNBWait, notification, INFO(0, 0), 0, 0, 0, 0, 0, 0).badge, 0);
 }
 
+/* --- a device that sends messages: QEMU's "edu" ---------------------------------------------- */
+
+#define PCI_ADDRESS            0xcf8
+#define PCI_DATA               0xcfc
+#define PCI_NR_DEVICES         32
+#define PCI_COMMAND            0x04
+#define PCI_COMMAND_MEMORY     2
+#define PCI_COMMAND_BUS_MASTER 4
+#define PCI_BAR0               0x10
+#define PCI_CAPABILITIES       0x34
+#define PCI_CAPABILITY_MSI     5
+#define MSI_ENABLE             (1u << 16) /* of the capability's first word, and so is: */
+#define MSI_64_BIT             (1u << 23)
+
+#define EDU_ID          0x11e81234
+#define EDU_RAISE       0x60
+#define EDU_ACKNOWLEDGE 0x64
+
+#define MSI_ADDRESS  0xfee00000u
+#define MSI_VECTOR   21   /* and the next one */
+#define FIRST_VECTOR 0x30 /* the processor's, of vector 0 of the API */
+#define DEVICE_VADDR (TEST_VADDR + (5ul << 30))
+
+static seL4_CPtr pci_port;
+
+static void pci_select(unsigned device, unsigned offset)
+{
+    seL4_X86_IOPort_Out32(pci_port, PCI_ADDRESS, 0x80000000u | device << 11 | offset);
+}
+
+static uint32_t pci_read(unsigned device, unsigned offset)
+{
+    pci_select(device, offset);
+    return (uint32_t)seL4_X86_IOPort_In32(pci_port, PCI_DATA).result;
+}
+
+static void pci_write(unsigned device, unsigned offset, uint32_t value)
+{
+    pci_select(device, offset);
+    seL4_X86_IOPort_Out32(pci_port, PCI_DATA, value);
+}
+
+/* Its number on bus 0. */
+static unsigned edu_find(void)
+{
+    pci_port = slot_new();
+    REQUIRE_OK(seL4_X86_IOPortControl_Issue(seL4_CapIOPortControl, PCI_ADDRESS, PCI_DATA + 3, ROOT,
+                                            pci_port, DEPTH));
+    for (unsigned device = 0; device < PCI_NR_DEVICES; device++)
+        if (pci_read(device, 0) == EDU_ID)
+            return device;
+    group_skip("the machine has no such device");
+}
+
+static unsigned msi_find(unsigned device)
+{
+    unsigned offset = pci_read(device, PCI_CAPABILITIES) & 0xfc;
+
+    while (offset && (pci_read(device, offset) & 0xff) != PCI_CAPABILITY_MSI)
+        offset = pci_read(device, offset) >> 8 & 0xfc;
+    REQUIRE(offset);
+    REQUIRE(pci_read(device, offset) & MSI_64_BIT);
+    return offset;
+}
+
+/* The device untyped that covers this address, cut in halves until a page is left. */
+static seL4_CPtr device_page(seL4_Word address)
+{
+    for (seL4_Word i = 0; i < boot->untyped.end - boot->untyped.start; i++) {
+        const seL4_UntypedDesc *d = &boot->untypedList[i];
+        seL4_CPtr untyped = boot->untyped.start + i;
+
+        if (!d->isDevice || address - d->paddr >= 1ul << d->sizeBits)
+            continue;
+        for (seL4_Word bits = d->sizeBits; bits-- > seL4_PageBits;) {
+            seL4_CPtr halves = slots_new(2);
+
+            REQUIRE_OK(retype(untyped, seL4_UntypedObject, bits, halves, 2));
+            untyped = halves + (address >> bits & 1);
+        }
+        seL4_CPtr page = slot_new();
+
+        REQUIRE_OK(retype(untyped, seL4_X86_4K, 0, page, 1));
+        return page;
+    }
+    group_abort();
+}
+
+static volatile uint32_t *edu_map(unsigned device)
+{
+    seL4_Word address = pci_read(device, PCI_BAR0) & ~0xful;
+
+    REQUIRE(address);
+    REQUIRE_OK(frame_map(device_page(address), seL4_CapInitThreadVSpace, DEVICE_VADDR,
+                         seL4_ReadWrite, seL4_X86_Uncacheable));
+    pci_write(device, PCI_COMMAND,
+              pci_read(device, PCI_COMMAND) | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
+    return (volatile uint32_t *)DEVICE_VADDR;
+}
+
+/* To the processor that the test runs on: the first. */
+static void msi_program(unsigned device, unsigned msi, unsigned vector)
+{
+    uint32_t apic_id = cpuid(1, 0).ebx >> 24;
+
+    pci_write(device, msi + 4, MSI_ADDRESS | apic_id << 12);
+    pci_write(device, msi + 8, 0);
+    pci_write(device, msi + 12, FIRST_VECTOR + vector);
+    pci_write(device, msi, pci_read(device, msi) | MSI_ENABLE);
+}
+
+static void edu_raise(volatile uint32_t *edu)
+{
+    edu[EDU_RAISE / 4] = 1;
+    edu[EDU_ACKNOWLEDGE / 4] = 1;
+}
+
+static seL4_Word poll(seL4_CPtr notification)
+{
+    return sys(seL4_SysNBWait, notification, INFO(0, 0), 0, 0, 0, 0, 0, 0).badge;
+}
+
+/* Two handlers for messages of the same device: each signals for its own vector. */
+static void msi_delivery(void)
+{
+    unsigned device = edu_find(), msi = msi_find(device);
+    volatile uint32_t *edu = edu_map(device);
+    seL4_CPtr notification = object_new(seL4_NotificationObject, 0);
+    seL4_CPtr handlers = slots_new(2);
+
+    for (unsigned i = 0; i < 2; i++) {
+        REQUIRE_OK(seL4_IRQControl_GetMSI(CONTROL, ROOT, handlers + i, DEPTH, 0, device, 0, i,
+                                          MSI_VECTOR + i));
+        REQUIRE_OK(seL4_IRQHandler_SetNotification(
+            handlers + i, cap_mint(notification, seL4_AllRights, 1ul << i)));
+    }
+    for (unsigned round = 0; round < 6; round++) {
+        unsigned i = round & 1;
+
+        msi_program(device, msi, MSI_VECTOR + i);
+        edu_raise(edu);
+        CHECK(wait_for(notification, 1ul << i));
+        CHECK_EQ(poll(notification), 0); /* once */
+        CHECK_OK(seL4_IRQHandler_Ack(handlers + i));
+    }
+    /* Nothing masks a message: two of them without an acknowledgement between are two signals. */
+    edu_raise(edu);
+    CHECK(wait_for(notification, 2));
+    edu_raise(edu);
+    CHECK(wait_for(notification, 2));
+    CHECK_OK(seL4_IRQHandler_Ack(handlers + 1));
+    /* A thread that waits is woken. */
+    struct call wait = { .number = seL4_SysWait, .rdi = notification };
+
+    struct thread *waiter = call_start(0, &wait);
+
+    CHECK(!wait.returned);
+    edu_raise(edu);
+    CHECK(thread_wait(waiter, PATIENCE_US));
+    CHECK_EQ(wait.answer.badge, 2);
+    /* Without its handler a message goes nowhere; the other vector's is as before. */
+    CHECK_OK(cap_delete(handlers + 1));
+    edu_raise(edu);
+    busy_wait(5000);
+    CHECK_EQ(poll(notification), 0);
+    msi_program(device, msi, MSI_VECTOR);
+    edu_raise(edu);
+    CHECK(wait_for(notification, 1));
+    pci_write(device, msi, pci_read(device, msi) & ~MSI_ENABLE);
+}
+
 TEST_SUITE(irq, { "I/O APIC checks", io_apic_checks }, { "MSI checks", msi_checks },
            { "notifications", notifications }, { "PIT", pit_interrupt },
-           { "masked until acknowledged", masked_until_acknowledged });
+           { "masked until acknowledged", masked_until_acknowledged },
+           { "MSI delivery", msi_delivery });

@@ -25,6 +25,7 @@ def command(build, run):
         "-smp", run["cores"], "-m", run["memory"], "-display", "none", "-serial", "stdio",
         "-monitor", "none", "-no-reboot", "-net", "none",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+        "-device", "edu",  # sends MSIs when it is told to (tests/kernel/irq.c)
         "-kernel", kernel, "-initrd", f"{build}/tests/kernel/kernel-tests.elf"]
 
 
