@@ -16,11 +16,12 @@
  * answer to it carries MR27..MR34, too, if the exit reason is one that has a qualification. After a
  * notification the words of MR3..MR26 are written as well (MR3 without meaning), so that they can
  * be sent back as they are. An extended VMEnter whose rip is not the last exit's ends blocking by
- * STI and MOV SS: the monitor has done the instruction that it covered. On AMD-V so does a plain one.
+ * STI and MOV SS: the monitor has done the instruction that it covered. On AMD-V so does a plain
+ * one.
  *
  * NMIs are virtual: one that is injected blocks further ones until the guest has executed IRET
- * (interruptibility bit 3; the primary controls' NMI-window exiting tells when that is over, reason 8).
- * One that an exit kept from being delivered (IDT-vectoring information) blocks nothing.
+ * (interruptibility bit 3; the primary controls' NMI-window exiting tells when that is over, reason
+ * 8). One that an exit kept from being delivered (IDT-vectoring information) blocks nothing.
  *
  * Units      deadlines are absolute TSC values of the host
  */

@@ -404,6 +404,10 @@ static void end_of_self(void)
     suspend.rdi = t->tcb;
     thread_start(t);
     CHECK(!suspend.returned);
+    /* Resumed, it goes on after the call (docs/decisions/0004), of higher priority than we. */
+    CHECK_OK(seL4_TCB_Resume(t->tcb));
+    CHECK(suspend.returned);
+    CHECK_EQ(LABEL(suspend.answer), seL4_NoError);
 
     struct call delete = { .number = seL4_SysCall, .rdi = ROOT, .info = INFO(CNodeDelete, 2) };
 
