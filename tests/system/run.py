@@ -187,6 +187,16 @@ def ipis(shell):
     return sum(int(number) for line in lines for number in line.split())
 
 
+def check_nmis(shell, vcpus):
+    """Linux has each of the other processors say by an NMI where it is."""
+    shell.check("dmesg -n 1")
+    shell.run("for i in $(seq 10); do echo l > /proc/sysrq-trigger; done")
+    counts = [int(count) for count in
+              re.search(r"NMI: *([\d ]+)", shell.check("grep NMI: /proc/interrupts"))[1].split()]
+    if len(counts) != vcpus or sum(counts) < 10 * (vcpus - 1):
+        raise Failure(f"NMIs that the guest's processors have counted: {counts}")
+
+
 def check_processors(shell, vcpus):
     """What a guest says of its processors is true, and they can be switched off and on."""
     shell.check("nproc", str(vcpus))
@@ -201,6 +211,7 @@ def check_processors(shell, vcpus):
     output, status = shell.run("/tests/basic")
     if status or "FAIL" in output:
         raise Failure("the guest's own checks:\n" + output)
+    check_nmis(shell, vcpus)  # fills the log, which was one of the checks
 
 
 def run_multicore(context, vcpus, cores):
