@@ -45,13 +45,24 @@ static uint64_t entry_read(const void *slot, uint8_t bytes)
                       : __atomic_load_n((const uint32_t *)slot, __ATOMIC_RELAXED);
 }
 
-static void entry_set(void *slot, uint8_t bytes, uint64_t bits)
+/*
+ * Sets the marks in an entry that is still *entry. If another vCPU or its processor has changed it,
+ * false and what it is now: marks set in it would be marks of an access that it may not allow, or
+ * bits of their own in an entry that is none any more.
+ */
+static bool entry_mark(void *slot, uint8_t bytes, uint64_t *entry, uint64_t marks)
 {
+    uint32_t narrow = (uint32_t)*entry;
+    bool done;
+
     if (bytes == 8) {
-        __atomic_fetch_or((uint64_t *)slot, bits, __ATOMIC_RELAXED);
-    } else {
-        __atomic_fetch_or((uint32_t *)slot, (uint32_t)bits, __ATOMIC_RELAXED);
+        return __atomic_compare_exchange_n((uint64_t *)slot, entry, *entry | marks, false,
+                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     }
+    done = __atomic_compare_exchange_n((uint32_t *)slot, &narrow, narrow | (uint32_t)marks, false,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    *entry = narrow;
+    return done;
 }
 
 static uint32_t access_code(const struct guest_paging *paging, const struct walk_form *form,
@@ -119,6 +130,68 @@ static void trace_add(struct walk_trace *trace, const struct walk_form *form, co
     }
 }
 
+/* What the levels down to some entry allow together, what that entry is, and what is to be marked.
+ */
+struct walk_view {
+    uint64_t rights; /* the AND of the writable and user bits */
+    bool nx;         /* the OR of the execute-disable bits */
+    bool leaf;
+    uint64_t marks;
+};
+
+/* Adds an entry to what the levels above it allow; false, and *error_code, if that is a fault. */
+static bool view_add(struct walk_view *view, const struct guest_paging *paging,
+                     const struct walk_form *form, enum walk_access access, uint8_t level,
+                     uint64_t entry, uint32_t *error_code)
+{
+    bool pdpte = form->levels == 3 && level == 3; /* has neither rights nor accessed bit */
+
+    if ((entry & ENTRY_PRESENT) == 0) {
+        return false;
+    }
+    if (entry_reserved(form, entry, level)) {
+        *error_code |= PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED;
+        return false;
+    }
+    view->leaf = level == 1 || (!pdpte && form->large_allowed && (entry & ENTRY_LARGE) != 0);
+    view->marks = pdpte ? 0 : ENTRY_ACCESSED;
+    if (!pdpte) {
+        view->rights &= entry;
+        view->nx |= form->entry_bytes == 8 && (entry & ENTRY_NX) != 0;
+    }
+    if (!view->leaf) {
+        return true;
+    }
+    if (!access_allowed(paging, access, view->rights, view->nx)) {
+        *error_code |= PAGE_FAULT_PRESENT;
+        return false;
+    }
+    view->marks |= access == WALK_WRITE ? ENTRY_DIRTY : 0;
+    return true;
+}
+
+/*
+ * Reads one entry and marks it; the two as one step, as a processor does it. An entry that changes
+ * in between is looked at anew, which ends when the guest stops changing it.
+ */
+static bool walk_entry(struct walk_view *view, const struct guest_paging *paging,
+                       const struct walk_form *form, enum walk_access access, uint8_t level,
+                       void *slot, uint64_t *entry, uint32_t *error_code)
+{
+    const struct walk_view above = *view;
+
+    *entry = entry_read(slot, form->entry_bytes);
+    do {
+        *view = above;
+        if (!view_add(view, paging, form, access, level, *entry, error_code)) {
+            return false;
+        }
+    } while ((*entry & view->marks) != view->marks &&
+             !entry_mark(slot, form->entry_bytes, entry, view->marks));
+    *entry |= view->marks;
+    return true;
+}
+
 enum walk_result guest_walk_traced(const struct guest_ram *ram, const struct guest_paging *paging,
                                    gva_t address, enum walk_access access, gpa_t *result,
                                    uint32_t *error_code, struct walk_trace *trace)
@@ -126,8 +199,7 @@ enum walk_result guest_walk_traced(const struct guest_ram *ram, const struct gue
     const struct walk_form form = walk_form(paging);
     uint64_t linear = form.levels == 4 ? address.raw : (uint32_t)address.raw;
     uint64_t table = form.levels == 3 ? paging->cr3 & 0xffffffe0u : paging->cr3 & ENTRY_ADDRESS;
-    uint64_t rights = ENTRY_WRITE | ENTRY_USER;
-    bool nx = false;
+    struct walk_view view = { .rights = ENTRY_WRITE | ENTRY_USER };
 
     trace->nr = 0;
     if (form.levels == 0) {
@@ -139,38 +211,16 @@ enum walk_result guest_walk_traced(const struct guest_ram *ram, const struct gue
         unsigned shift = 12u + form.index_bits * (level - 1u);
         uint64_t index = linear >> shift & ((1u << form.index_bits) - 1);
         void *slot = guest_ram_at(ram, gpa(table + index * form.entry_bytes), form.entry_bytes);
-        bool pdpte = form.levels == 3 && level == 3; /* has neither rights nor accessed bit */
-        uint64_t entry, marks = pdpte ? 0 : ENTRY_ACCESSED;
-        bool leaf;
+        uint64_t entry;
 
         if (slot == NULL) {
             return WALK_NOWHERE;
         }
-        entry = entry_read(slot, form.entry_bytes);
-        if ((entry & ENTRY_PRESENT) == 0) {
+        if (!walk_entry(&view, paging, &form, access, level, slot, &entry, error_code)) {
             return WALK_FAULT;
         }
-        leaf = level == 1 || (!pdpte && form.large_allowed && (entry & ENTRY_LARGE) != 0);
-        if (entry_reserved(&form, entry, level)) {
-            *error_code |= PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED;
-            return WALK_FAULT;
-        }
-        if (!pdpte) {
-            rights &= entry;
-            nx |= form.entry_bytes == 8 && (entry & ENTRY_NX) != 0;
-        }
-        if (leaf) {
-            if (!access_allowed(paging, access, rights, nx)) {
-                *error_code |= PAGE_FAULT_PRESENT;
-                return WALK_FAULT;
-            }
-            marks |= access == WALK_WRITE ? ENTRY_DIRTY : 0;
-        }
-        if ((entry & marks) != marks) {
-            entry_set(slot, form.entry_bytes, marks);
-        }
-        trace_add(trace, &form, slot, entry | marks);
-        if (leaf) {
+        trace_add(trace, &form, slot, entry);
+        if (view.leaf) {
             uint64_t page_bytes = 1ull << shift;
 
             *result = gpa(leaf_base(&form, entry, page_bytes) | (linear & (page_bytes - 1)));
