@@ -15,6 +15,7 @@
 #define SIMPLE_FIRST SVM_EXIT_RDTSC
 #define SIMPLE_LAST  SVM_EXIT_XSETBV
 
+/* clang-format off */
 static const struct {
     u8 reason, length;
 } simple_exits[SIMPLE_LAST - SIMPLE_FIRST + 1] = {
@@ -37,6 +38,7 @@ static const struct {
     SIMPLE(RSM, RSM, 2),
 #undef SIMPLE
 };
+/* clang-format on */
 
 /* Exits that no intercept of ours asks for: the processor knows more than we do; the monitor
  * decides. */
