@@ -16,6 +16,7 @@
  * A signal may come late, when the requests have been taken: then one VMEnter returns for nothing.
  * A sender that is preempted between S1 and S2 delays only requests that come after its own.
  *
+ * Model    tests/model/inbox.pml: change both together.
  * Threads  inbox_post...() by all; the rest by the owner
  */
 #ifndef USER_VMM_INBOX_H
