@@ -18,6 +18,7 @@
  *      0x0010000000   struct vmm_config, one frame, read only
  *      0x0010001000   IPC buffers, one 4 KiB frame for each vCPU's thread, following each other
  *      0x0010100000   channel to the console server (user/libserver/console.h)
+ *      0x0010200000   channels to the disk server (user/libserver/disk.h), one for each disk
  *      0x0020000000   guest kernel image, read only (at most 512 MiB)
  *      0x0040000000   initial RAM disk, read only (at most 2 GiB)
  *      0x0100000000   guest RAM: guest physical address g is at VMM_RAM_VADDR + g
@@ -34,15 +35,18 @@
 #include "user/vmm/stack.h"
 
 #define VMM_CONFIG_MAGIC   0x676663206d6d7662ull /* "bvmm cfg" in memory */
-#define VMM_CONFIG_VERSION 2u
+#define VMM_CONFIG_VERSION 3u
 
 #define VMM_NAME_BYTES         32u
 #define VMM_COMMAND_LINE_BYTES 2048u
+#define VMM_MAX_DISKS          8u
 
 /* Addresses in the monitor's address space. */
 #define VMM_CONFIG_VADDR     0x0010000000ull
 #define VMM_IPC_BUFFER_VADDR 0x0010001000ull /* vCPU n: + n * 4096 */
 #define VMM_CONSOLE_VADDR    0x0010100000ull
+#define VMM_DISK_VADDR       0x0010200000ull /* disk n: + n * VMM_DISK_SPAN */
+#define VMM_DISK_SPAN        0x0000010000ull
 #define VMM_KERNEL_VADDR     0x0020000000ull
 #define VMM_INITRD_VADDR     0x0040000000ull
 #define VMM_RAM_VADDR        0x0100000000ull
@@ -63,6 +67,7 @@ enum vmm_slot {
     VMM_SLOT_NULL = 0,
     VMM_SLOT_CONSOLE = 4,       /* signals the console server */
     VMM_SLOT_SUPERVISOR_EP = 6, /* to init, with write right; its badge says which VM */
+    VMM_SLOT_DISK = 8,          /* + n: signals the server of disk n */
     VMM_SLOT_VCPU_FIRST = 16,
 };
 
@@ -76,9 +81,10 @@ enum vmm_vcpu_slot {
 
 #define VMM_VCPU_SLOT(index, which) (VMM_SLOT_VCPU_FIRST + VMM_VCPU_SLOTS * (index) + (which))
 
-/* Badge bits of a vCPU's notification. The console server signals vCPU 0. */
-#define VMM_BADGE_SERIAL 1ull /* input, or room for output */
-#define VMM_BADGE_KICK   2ull
+/* Badge bits of a vCPU's notification. The servers signal vCPU 0. */
+#define VMM_BADGE_SERIAL  1ull /* input, or room for output */
+#define VMM_BADGE_KICK    2ull
+#define VMM_BADGE_DISK(n) (0x100ull << (n)) /* its state, or completions */
 
 struct vmm_config {
     uint64_t magic;        /* VMM_CONFIG_MAGIC */
@@ -90,16 +96,19 @@ struct vmm_config {
     uint64_t boot_time;    /* seconds since 1970 at which the guest's clock starts; 0 = built in */
     uint32_t tsc_mhz;      /* filled in by init from bootinfo */
     uint32_t flags;        /* VMM_FLAG_... */
+    uint32_t nr_disks;     /* 0 .. VMM_MAX_DISKS */
+    uint32_t reserved;
     char name[VMM_NAME_BYTES];                 /* for messages, NUL terminated */
     char command_line[VMM_COMMAND_LINE_BYTES]; /* for the guest's kernel, NUL terminated */
 };
 
 #define VMM_FLAG_STATISTICS 1u /* exit counts by reason on the console when the VM ends */
 
-_Static_assert(sizeof(struct vmm_config) == 56 + VMM_NAME_BYTES + VMM_COMMAND_LINE_BYTES,
+_Static_assert(sizeof(struct vmm_config) == 64 + VMM_NAME_BYTES + VMM_COMMAND_LINE_BYTES,
                "vmm_config has no padding");
 _Static_assert(sizeof(struct vmm_config) <= 4096, "vmm_config fits one frame");
 _Static_assert(offsetof(struct vmm_config, tsc_mhz) == 48, "init patches tsc_mhz here");
+_Static_assert(VMM_SLOT_DISK + VMM_MAX_DISKS <= VMM_SLOT_VCPU_FIRST, "disks have slots");
 
 /*
  * Messages to the supervisor: seL4_Send on VMM_SLOT_SUPERVISOR_EP, label = one of these, four

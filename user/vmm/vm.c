@@ -32,6 +32,9 @@ const char *vm_check_config(const struct vmm_config *config)
     if (config->nr_vcpus < 1 || config->nr_vcpus > VMM_MAX_VCPUS) {
         return "the configuration's number of vCPUs is impossible";
     }
+    if (config->nr_disks > VMM_MAX_DISKS) {
+        return "the configuration's number of disks is impossible";
+    }
     if (config->ram_bytes < VMM_RAM_MIN || config->ram_bytes > VMM_RAM_MAX ||
         config->ram_bytes % VMM_RAM_FRAME != 0) {
         return "the configuration's memory size is impossible";

@@ -902,6 +902,7 @@ static void test_configuration(void **state)
     WRONG(version = VMM_CONFIG_VERSION - 1);
     WRONG(nr_vcpus = 0);
     WRONG(nr_vcpus = VMM_MAX_VCPUS + 1);
+    WRONG(nr_disks = VMM_MAX_DISKS + 1);
     WRONG(ram_bytes = VMM_RAM_MIN + 4096);
     WRONG(ram_bytes = 0);
     WRONG(ram_bytes = VMM_RAM_MAX + VMM_RAM_FRAME);
