@@ -8,13 +8,16 @@
  * requests has. All segments of a request are put into their ring before the request is, in the
  *             order of the requests. A read, write, discard or zeroing that is not inside the
  *             client's partition is completed with DISK_RANGE, and nothing of it happens.
+ *             Before a request is completed its places in both rings have been given back.
  * Memory      A segment names the client's addresses (a guest's physical ones), not the bus's. The
  *             server translates and checks them; what lies outside of the memory that the plan gave
  *             is DISK_MEMORY. From the request to its completion the drive may read or write it.
  * Ordering    none between requests that are outstanding together. A flush covers the writes that
  *             were completed before it was put in.
  * Facts       Written by the server before `state` leaves DISK_STARTING, then constant. The server
- *             signals the client when that happens, and after completions.
+ *             signals the client whenever `state` has changed, and after completions.
+ * End         Before `state` becomes DISK_GONE, what was outstanding has ended: the drive does not
+ *             touch the client's memory any more.
  * Trust       Each side copies what it takes and checks it. A client that breaks these rules
  *             (ring, tag, number of segments) is not served any more: its disk is DISK_GONE.
  * Units       sectors of facts.sector_bytes; segments in bytes
@@ -80,9 +83,10 @@ enum disk_state {
     DISK_GONE = 3,    /* it was ready; now there are no completions any more */
 };
 
-#define DISK_FACT_READ_ONLY   1u
-#define DISK_FACT_WRITE_CACHE 2u /* a completed write may be lost unless it is flushed */
-#define DISK_FACT_DISCARD     4u
+#define DISK_FACT_READ_ONLY    1u
+#define DISK_FACT_WRITE_CACHE  2u /* a completed write may be lost unless it is flushed */
+#define DISK_FACT_DISCARD      4u
+#define DISK_FACT_WRITE_ZEROES 8u
 
 struct disk_facts {
     uint32_t state; /* stored with release, loaded with acquire */
@@ -90,7 +94,7 @@ struct disk_facts {
     uint64_t nr_sectors;
     uint32_t sector_bytes;
     uint32_t physical_bytes;        /* what the medium writes at once */
-    uint32_t max_sectors;           /* of one read or write */
+    uint32_t max_sectors;           /* of one read or write; others have no limit */
     char serial[DISK_SERIAL_BYTES]; /* padded with zeros, not terminated */
     char reason[DISK_REASON_BYTES]; /* NUL terminated */
 };
