@@ -33,6 +33,7 @@ enum inbox_request {
     REQUEST_STARTUP = 1 << 4, /* with the vector, see inbox_startup_vector() */
     REQUEST_UNHALT = 1 << 5,  /* a paravirtual wake-up */
     REQUEST_STOP = 1 << 6,    /* the VM stops */
+    REQUEST_SERVE = 1 << 7,   /* to itself: a device has left something for later */
     REQUEST_VECTOR = 0xff << 8,
 };
 

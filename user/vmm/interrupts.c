@@ -248,6 +248,9 @@ enum vcpu_stop vcpu_take_requests(struct vcpu *vcpu)
 {
     uint32_t requests = inbox_take(&vcpu->inbox);
 
+    if ((requests & REQUEST_SERVE) != 0) {
+        bus_serve_rest(vcpu);
+    }
     if ((requests & REQUEST_INIT) != 0) {
         take_init(vcpu);
         requests &= REQUEST_STARTUP | REQUEST_VECTOR; /* the rest was for the time before */

@@ -14,30 +14,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user/vmm/interrupt.h"
+
 #define IOAPIC_BASE    0xfec00000ull
 #define IOAPIC_BYTES   0x1000ull
 #define IOAPIC_PINS    24u
 #define IOAPIC_VERSION 0x11u
+
+_Static_assert(IOAPIC_PINS <= INTERRUPT_MESSAGES, "one from each pin");
 
 struct ioapic {
     uint32_t select;
     uint32_t id;
     uint32_t lines; /* level of each pin's input, 1 = asserted, before polarity */
     uint64_t redirection[IOAPIC_PINS];
-};
-
-/* What an I/O APIC or an MSI sends to the local APICs. */
-struct interrupt_message {
-    uint32_t destination;
-    bool logical;
-    bool level;
-    uint8_t mode; /* delivery mode: 0 fixed, 1 lowest priority, 2 SMI, 4 NMI, 5 INIT, 7 ExtINT */
-    uint8_t vector;
-};
-
-struct interrupt_messages {
-    unsigned nr;
-    struct interrupt_message list[IOAPIC_PINS];
 };
 
 void ioapic_reset(struct ioapic *ioapic);

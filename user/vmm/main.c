@@ -153,10 +153,27 @@ void console_relax(void)
     seL4_Yield();
 }
 
+/* --- the kernel's side of virtio_blk.h --- */
+
+void disk_signal(unsigned index)
+{
+    seL4_Signal(VMM_SLOT_DISK + index);
+}
+
 /* --- running --- */
+
+static void serve_disks(struct vcpu *vcpu, uint64_t badge)
+{
+    for (unsigned n = 0; n < vcpu->vm->config->nr_disks; n++) {
+        if ((badge & VMM_BADGE_DISK(n)) != 0) {
+            bus_serve(vcpu, VM_DISK_SLOT + n);
+        }
+    }
+}
 
 static void on_notification(struct vcpu *vcpu, uint64_t badge)
 {
+    serve_disks(vcpu, badge);
     if ((badge & VMM_BADGE_SERIAL) != 0) {
         vm_lock(vcpu, LOCK_SERIAL);
         serial_sync(vcpu);
@@ -324,6 +341,14 @@ static void meet(struct vm *vm, unsigned index, unsigned nr_threads)
     }
 }
 
+/* Nothing that the guest has begun goes on: its memory may be used for something else now. */
+static void stop_devices(struct vcpu *vcpu)
+{
+    while (!bus_stop(vcpu)) {
+        vcpu->late_badge |= wait_for(VMM_VCPU_SLOT(vcpu->index, VMM_VCPU_NOTIFICATION));
+    }
+}
+
 static void run_once(struct vcpu *vcpu)
 {
     uint64_t badge = vcpu->late_badge;
@@ -347,6 +372,20 @@ static void vm_print_char(char c)
     }
 }
 
+/* Waits until the server knows what the disk is, or why there is none. By the first vCPU. */
+static void start_disk(struct vm *vm, unsigned n)
+{
+    enum disk_state state;
+
+    vm_init_disk(vm, n, (struct disk_channel *)(VMM_DISK_VADDR + n * VMM_DISK_SPAN));
+    while ((state = vm_start_disk(vm, n)) == DISK_STARTING) {
+        vm->vcpus[0].late_badge |= wait_for(VMM_VCPU_SLOT(0, VMM_VCPU_NOTIFICATION));
+    }
+    if (state == DISK_REFUSED) {
+        report_refused_disk(vm, n);
+    }
+}
+
 /* What one thread does before the others may look at the VM. */
 static void make_vm(struct vm *vm, const struct vmm_config *config, const char *wrong)
 {
@@ -361,6 +400,9 @@ static void make_vm(struct vm *vm, const struct vmm_config *config, const char *
         stop_thread(0);
     }
     vm_init(vm, config, (void *)VMM_RAM_VADDR, host_cpuid);
+    for (unsigned n = 0; n < config->nr_disks; n++) {
+        start_disk(vm, n);
+    }
 }
 
 int main(seL4_Word index)
@@ -385,5 +427,8 @@ int main(seL4_Word index)
             stop_thread(index);
         }
         run_once(vcpu);
+        if (index == 0) {
+            stop_devices(vcpu);
+        }
     }
 }

@@ -63,17 +63,22 @@ static void ioapic_mmio_write(struct vcpu *vcpu, uint32_t offset, unsigned size,
 
 static uint64_t ecam_read(struct vcpu *vcpu, uint32_t offset, unsigned size)
 {
-    (void)vcpu;
-    return pci_config_read(offset >> 12, offset & 0xfff, size);
+    return bus_config_read(vcpu, offset >> 12, offset & 0xfff, size);
 }
 
 static void ecam_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value)
 {
-    /* The host bridge has no writable register, and nothing else is there. */
-    (void)vcpu;
-    (void)offset;
-    (void)size;
-    (void)value;
+    bus_config_write(vcpu, offset >> 12, offset & 0xfff, size, value);
+}
+
+static uint64_t window_read(struct vcpu *vcpu, uint32_t offset, unsigned size)
+{
+    return bus_read(vcpu, PCI_WINDOW_BASE + offset, size);
+}
+
+static void window_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value)
+{
+    bus_write(vcpu, PCI_WINDOW_BASE + offset, size, value);
 }
 
 static const struct mmio_device lapic_device = {
@@ -94,9 +99,17 @@ static const struct mmio_device ecam_device = {
     ecam_read,
     ecam_write,
 };
+static const struct mmio_device window_device = {
+    PCI_WINDOW_BASE,
+    PCI_WINDOW_BYTES,
+    window_read,
+    window_write,
+};
 
 const struct mmio_device *mmio_find(const struct vcpu *vcpu, gpa_t address)
 {
+    unsigned slot;
+
     /* The local APIC first: it may lie anywhere, and over anything. */
     if ((address.raw ^ vcpu->lapic.base) < LAPIC_BYTES) {
         return &lapic_device;
@@ -106,6 +119,10 @@ const struct mmio_device *mmio_find(const struct vcpu *vcpu, gpa_t address)
     }
     if (address.raw - ECAM_BASE < ECAM_BYTES) {
         return &ecam_device;
+    }
+    if (address.raw - PCI_WINDOW_BASE < PCI_WINDOW_BYTES &&
+        pci_bus_find_window(&vcpu->vm->pci, address.raw, &slot)) {
+        return &window_device;
     }
     return NULL;
 }

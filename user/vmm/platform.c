@@ -96,48 +96,20 @@ enum platform_request pm1_write(struct platform *platform, unsigned offset, unsi
     return PLATFORM_NONE;
 }
 
-/* --- PCI --- */
+/* --- PCI configuration mechanism 1, and reset --- */
 
 #define PCI_ADDRESS_ENABLE   0x80000000u
 #define PCI_ADDRESS_WRITABLE 0x80fffffcu
 
-/* The host bridge 00:00.0: identity of the generic PCIe host bridge that emulators use. */
-static const uint32_t host_bridge[16] = {
-    [0] = 0x00081b36,  /* device, vendor */
-    [1] = 0x00000000,  /* status, command */
-    [2] = 0x06000000,  /* class: host bridge */
-    [11] = 0x11001af4, /* subsystem */
-};
-
-static uint32_t pci_register(uint32_t function, uint32_t index)
+bool pci_port_target(const struct platform *platform, struct pci_target *target)
 {
-    if (function != 0) {
-        return 0xffffffff;
-    }
-    return index < 16 ? host_bridge[index] : 0;
-}
-
-uint64_t pci_config_read(uint32_t function, uint32_t offset, unsigned size)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < size; i++) {
-        uint32_t at = offset + i;
-
-        value |= (uint64_t)(pci_register(function, at / 4) >> (8 * (at % 4)) & 0xff) << (8 * i);
-    }
-    return value;
+    target->function = platform->pci_address >> 8 & 0xffff;
+    target->offset = platform->pci_address & 0xfc;
+    return (platform->pci_address & PCI_ADDRESS_ENABLE) != 0;
 }
 
 uint32_t pci_port_read(const struct platform *platform, unsigned offset, unsigned size)
 {
-    if (offset >= 4) {
-        if ((platform->pci_address & PCI_ADDRESS_ENABLE) == 0) {
-            return size_mask(size);
-        }
-        return (uint32_t)pci_config_read(platform->pci_address >> 8 & 0xffff,
-                                         (platform->pci_address & 0xfc) + offset - 4, size);
-    }
     if (size == 4 && offset == 0) {
         return platform->pci_address;
     }
@@ -158,7 +130,7 @@ enum platform_request pci_port_write(struct platform *platform, unsigned offset,
             return PLATFORM_RESET;
         }
     }
-    return PLATFORM_NONE; /* the host bridge has no writable register */
+    return PLATFORM_NONE;
 }
 
 /* --- ports of the board --- */

@@ -2,9 +2,9 @@
 /*
  * The small rest of the PC platform: the two interrupt controllers of the 8259 kind (present so
  * that systems find them, never delivering), ACPI's PM1 block, the reset ports, port 0x61, and the
- * PCI host bridge on an otherwise empty bus, behind configuration mechanism 1.
+ * address register of PCI's configuration mechanism 1.
  *
- * Locking  none: one thread
+ * Locking  LOCK_PLATFORM of vm.h, held by the caller
  * Errors   none: every access is answered; what is absent reads as all ones
  * Sources  Intel 8259A data sheet; ACPI 6.4 section 4.8 "ACPI hardware register model"; PCI local
  *          bus specification 3.0 section 3.2.2.3.2 "Configuration mechanism 1"
@@ -54,10 +54,14 @@ uint32_t pm1_read(const struct platform *platform, unsigned offset, unsigned siz
 enum platform_request pm1_write(struct platform *platform, unsigned offset, unsigned size,
                                 uint32_t value);
 
-/* Configuration space of a function (bus, device, function in 16 bits); size 1, 2, 4 or 8. */
-uint64_t pci_config_read(uint32_t function, uint32_t offset, unsigned size);
+/* What ports 0xcfc - 0xcff are about; false: nothing. */
+struct pci_target {
+    uint32_t function; /* bus, device, function in 16 bits */
+    uint32_t offset;
+};
+bool pci_port_target(const struct platform *platform, struct pci_target *target);
 
-/* Ports 0xcf8 - 0xcff. */
+/* Ports 0xcf8 - 0xcfb. */
 uint32_t pci_port_read(const struct platform *platform, unsigned offset, unsigned size);
 enum platform_request pci_port_write(struct platform *platform, unsigned offset, unsigned size,
                                      uint32_t value);

@@ -5,6 +5,9 @@
  */
 #include "user/vmm/vm.h"
 
+/* Configuration mechanism 1: the address is in the first four ports, the data in the others. */
+#define PCI_DATA 4u
+
 struct port_device {
     uint16_t first, last;
     enum vm_lock lock; /* held while its functions run */
@@ -90,12 +93,27 @@ static void pm1_port_write(struct vcpu *vcpu, unsigned offset, unsigned size, ui
 
 static uint32_t pci_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
-    return pci_port_read(&vcpu->vm->platform, offset, size);
+    struct pci_target target;
+
+    if (offset < PCI_DATA) {
+        return pci_port_read(&vcpu->vm->platform, offset, size);
+    }
+    if (!pci_port_target(&vcpu->vm->platform, &target)) {
+        return 0xffffffff;
+    }
+    return (uint32_t)bus_config_read(vcpu, target.function, target.offset + offset - PCI_DATA,
+                                     size);
 }
 
 static void pci_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
 {
-    vm_request(vcpu->vm, pci_port_write(&vcpu->vm->platform, offset, size, value));
+    struct pci_target target;
+
+    if (offset < PCI_DATA) {
+        vm_request(vcpu->vm, pci_port_write(&vcpu->vm->platform, offset, size, value));
+    } else if (pci_port_target(&vcpu->vm->platform, &target)) {
+        bus_config_write(vcpu, target.function, target.offset + offset - PCI_DATA, size, value);
+    }
 }
 
 static uint32_t board_60_read(struct vcpu *vcpu, unsigned offset, unsigned size)

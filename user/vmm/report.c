@@ -3,7 +3,7 @@
 
 #include "lib/format.h"
 
-#define LINE_BYTES 160u
+#define LINE_BYTES 240u
 
 void report_line(struct vm *vm, const char *format, ...)
 {
@@ -55,6 +55,11 @@ void report_stop(struct vm *vm, struct vcpu *vcpu)
         report_line(vm, "%s%s", vm->stop.report == VMM_REPORT_REFUSED ? "cannot start: " : "",
                     vm->stop.text);
     }
+}
+
+void report_refused_disk(struct vm *vm, unsigned n)
+{
+    report_line(vm, "disk %u is not there: %s", n, vm->disks[n].client.facts.reason);
 }
 
 void report_statistics(struct vm *vm)

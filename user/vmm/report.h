@@ -9,6 +9,8 @@
 void report_line(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The end that vm->stop tells of, seen by the vCPU that met it. */
 void report_stop(struct vm *vm, struct vcpu *vcpu);
+/* Why the server does not give the VM this disk. */
+void report_refused_disk(struct vm *vm, unsigned n);
 /* Exit counts by reason. */
 void report_statistics(struct vm *vm);
 

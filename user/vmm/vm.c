@@ -57,6 +57,7 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
     vm->boot_time = config->boot_time != 0 ? config->boot_time : BUILT_IN_BOOT_TIME;
     vm->nr_vcpus = config->nr_vcpus;
     ports_init(vm);
+    pci_bus_init(&vm->pci);
     for (unsigned i = 0; i < vm->nr_vcpus; i++) {
         const struct cpuid_parameters parameters = {
             .apic_id = i,
@@ -70,12 +71,39 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
     }
 }
 
+/* --- disks --- */
+
+#define DISK_MAX_QUEUES 4u
+
+_Static_assert(DISK_MAX_QUEUES <= VIRTIO_MAX_QUEUES, "as many as the device may have");
+_Static_assert(sizeof(struct disk_channel) <= VMM_DISK_SPAN, "channels do not overlap");
+
+void vm_init_disk(struct vm *vm, unsigned n, struct disk_channel *channel)
+{
+    disk_client_init(&vm->disks[n].client, channel);
+}
+
+enum disk_state vm_start_disk(struct vm *vm, unsigned n)
+{
+    unsigned nr_queues = vm->nr_vcpus < DISK_MAX_QUEUES ? vm->nr_vcpus : DISK_MAX_QUEUES;
+    enum disk_state state = disk_client_start(&vm->disks[n].client);
+    unsigned slot = VM_DISK_SLOT + n;
+
+    if (state == DISK_READY) {
+        virtio_blk_init(&vm->disks[n], &vm->ram, n, nr_queues,
+                        (uint32_t)PCI_WINDOW_BASE + slot * VIRTIO_BAR_BYTES);
+        vm->pci.slots[slot] = &vm->disks[n].virtio.function;
+    }
+    return state;
+}
+
 /* --- power-on --- */
 
 static void devices_reset(struct vm *vm)
 {
     ioapic_reset(&vm->ioapic);
     platform_reset(&vm->platform);
+    pci_bus_power_on(&vm->pci);
     cmos_reset(&vm->cmos, vm->boot_time);
     uart_reset(&vm->uart);
     vm->serial_line = false;

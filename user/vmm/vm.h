@@ -19,12 +19,18 @@
 #include "user/vmm/ioapic.h"
 #include "user/vmm/linux_boot.h"
 #include "user/vmm/lock.h"
+#include "user/vmm/pci.h"
 #include "user/vmm/platform.h"
 #include "user/vmm/uart.h"
 #include "user/vmm/vcpu.h"
+#include "user/vmm/virtio_blk.h"
 
 #define SERIAL_PORT 0x3f8u
 #define SERIAL_PIN  4u
+
+#define VM_DISK_SLOT 1u
+
+_Static_assert(VM_DISK_SLOT + VMM_MAX_DISKS <= PCI_SLOTS, "there is a slot for each disk");
 
 /* Ports below this are looked up in a byte table; above it is nothing. */
 #define VM_NR_PORTS 0x1000u
@@ -42,6 +48,8 @@ enum vm_lock {
     LOCK_SERIAL,
     LOCK_PLATFORM,
     LOCK_CMOS,
+    LOCK_PCI, /* + slot: of the function there */
+    LOCK_PCI_LAST = LOCK_PCI + PCI_SLOTS - 1,
     LOCK_IOAPIC, /* inside the others: devices move its lines */
     VM_NR_LOCKS,
 };
@@ -56,14 +64,16 @@ struct vm {
     struct uart uart;         /* LOCK_SERIAL */
     struct console console;   /* LOCK_SERIAL */
     bool serial_line;         /* LOCK_SERIAL: the level of the serial port's interrupt line */
-    bool stopping;            /* [a] the VM does not go on */
-    struct vm_stop stop;      /* I1 */
-    struct linux_entry entry; /* [c] */
-    unsigned next_lowest;     /* [a] who gets the next message of lowest priority */
-    uint32_t tsc_khz;         /* [c] */
-    uint64_t boot_time;       /* [c] */
-    uint64_t start_tsc;       /* [c] host TSC at which guest time is zero */
-    unsigned nr_vcpus;        /* [c] */
+    struct pci_bus pci;       /* LOCK_PCI: its functions */
+    struct virtio_blk disks[VMM_MAX_DISKS]; /* LOCK_PCI; disk n is in slot VM_DISK_SLOT + n */
+    bool stopping;                          /* [a] the VM does not go on */
+    struct vm_stop stop;                    /* I1 */
+    struct linux_entry entry;               /* [c] */
+    unsigned next_lowest;                   /* [a] who gets the next message of lowest priority */
+    uint32_t tsc_khz;                       /* [c] */
+    uint64_t boot_time;                     /* [c] */
+    uint64_t start_tsc;                     /* [c] host TSC at which guest time is zero */
+    unsigned nr_vcpus;                      /* [c] */
     struct vcpu vcpus[VMM_MAX_VCPUS];
     uint8_t port_device[VM_NR_PORTS]; /* [c] index into the table in ports.c; 0 = nothing there */
 };
@@ -116,6 +126,22 @@ uint64_t mmio_read(struct vcpu *vcpu, const struct mmio_device *device, gpa_t ad
                    unsigned size);
 void mmio_write(struct vcpu *vcpu, const struct mmio_device *device, gpa_t address, unsigned size,
                 uint64_t value);
+
+/* --- bus.c: the functions on the PCI bus; they take the slots' locks --- */
+
+/* function: bus, device, function in 16 bits */
+uint64_t bus_config_read(struct vcpu *vcpu, uint32_t function, uint32_t offset, unsigned size);
+void bus_config_write(struct vcpu *vcpu, uint32_t function, uint32_t offset, unsigned size,
+                      uint64_t value);
+/* In the window for BARs. */
+uint64_t bus_read(struct vcpu *vcpu, uint64_t address, unsigned size);
+void bus_write(struct vcpu *vcpu, uint64_t address, unsigned size, uint64_t value);
+/* Something has come from outside for the function in this slot, if there is one. */
+void bus_serve(struct vcpu *vcpu, unsigned slot);
+/* For those that have left something for later. */
+void bus_serve_rest(struct vcpu *vcpu);
+/* The VM has stopped. True: nothing is outstanding in any function. */
+bool bus_stop(struct vcpu *vcpu);
 
 /* --- serial.c: between the guest's port and the real one --- */
 

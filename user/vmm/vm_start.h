@@ -13,6 +13,12 @@ extern const uint32_t acpi_dsdt_bytes;
 const char *vm_check_config(const struct vmm_config *config);
 /* vm is zeroed; its vCPUs' message and slots are the caller's to set. */
 void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_source *cpuid);
+/*
+ * Disk n of the configuration, before the guest runs: on the bus once it is ready. Not ready yet:
+ * to be asked again after the server's signal. Refused: vm->disks[n].client.facts.reason says why.
+ */
+void vm_init_disk(struct vm *vm, unsigned n, struct disk_channel *channel);
+enum disk_state vm_start_disk(struct vm *vm, unsigned n);
 /* Images and tables into memory, which is clear. What is wrong, or null. */
 const char *vm_load(struct vm *vm, const struct linux_images *images);
 /*

@@ -128,6 +128,11 @@ void console_relax(void)
     fake_console();
 }
 
+void disk_signal(unsigned index)
+{
+    fake_host.disk_signals[index]++;
+}
+
 void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value)
 {
     *value = (struct cpuid_registers){ 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff };

@@ -483,25 +483,24 @@ static void test_power(void **state)
     assert_int_equal(board_read(&platform, 0x64), 0xff);
 }
 
-static void test_pci(void **state)
+static void test_pci_ports(void **state)
 {
+    struct pci_target target;
     struct platform platform;
 
     (void)state;
     platform_reset(&platform);
-    assert_int_equal(pci_port_read(&platform, 4, 4), 0xffffffff); /* not enabled */
+    assert_false(pci_port_target(&platform, &target));
     pci_port_write(&platform, 0, 4, 0x80000000);
     assert_int_equal(pci_port_read(&platform, 0, 4), 0x80000000);
-    assert_int_equal(pci_port_read(&platform, 4, 4), 0x00081b36);
-    assert_int_equal(pci_port_read(&platform, 6, 2), 0x0008);
-    assert_int_equal(pci_port_read(&platform, 7, 1), 0x00);
-    pci_port_write(&platform, 0, 4, 0x80000008);
-    assert_int_equal(pci_port_read(&platform, 6, 2), 0x0600);
-    pci_port_write(&platform, 0, 4, 0x80000800);
-    assert_int_equal(pci_port_read(&platform, 4, 4), 0xffffffff);
-    assert_int_equal(pci_config_read(0, 0x100, 4), 0);
-    assert_int_equal(pci_config_read(8, 0, 2), 0xffff);
-    assert_int_equal(pci_config_read(0, 0xffe, 8), 0);
+    pci_port_write(&platform, 0, 4, 0xff00080b); /* bus 0, device 1; reserved bits are not kept */
+    assert_int_equal(pci_port_read(&platform, 0, 4), 0x80000808);
+    assert_true(pci_port_target(&platform, &target));
+    assert_int_equal(target.function, 8);
+    assert_int_equal(target.offset, 8);
+    pci_port_write(&platform, 0, 2, 0x1234); /* only whole */
+    assert_int_equal(pci_port_read(&platform, 0, 4), 0x80000808);
+    assert_int_equal(pci_port_read(&platform, 0, 2), 0xffff);
 }
 
 int main(void)
@@ -520,7 +519,7 @@ int main(void)
         cmocka_unit_test(test_cmos_set),
         cmocka_unit_test(test_pic),
         cmocka_unit_test(test_power),
-        cmocka_unit_test(test_pci),
+        cmocka_unit_test(test_pci_ports),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
