@@ -202,7 +202,8 @@ static enum guest_outcome host_event(struct vcpu *vcpu)
     return GUEST_INTERRUPT;
 }
 
-/* A window that nobody asks for any more is a virtual interrupt that QEMU did not forget in time. */
+/* A window that nobody asks for any more is a virtual interrupt that QEMU did not forget in time.
+ */
 static enum guest_outcome interrupt_window_exit(struct vcpu *vcpu)
 {
     if (!(svm_state(vcpu)->primary & VMX_PRIMARY_INTERRUPT_WINDOW))
