@@ -106,7 +106,7 @@
 #define TABLE_PRDT     0x80u
 #define PRD_BYTES      16u
 #define PRD_MAX_LENGTH (1u << 22)
-#define TABLE_BYTES    4096u
+#define TABLE_BYTES    8192u
 #define TABLE_NR_PRDS  ((TABLE_BYTES - TABLE_PRDT) / PRD_BYTES)
 
 #endif

@@ -134,6 +134,19 @@ static void open_ports(struct hba *hba)
     }
 }
 
+/* The implemented ports whose registers can be reached. */
+static uint32_t find_ports(const struct hba *hba)
+{
+    uint32_t ports = 0;
+
+    for (unsigned i = 0; i < AHCI_NR_PORTS; i++) {
+        if (HBA_PORT_BASE + (i + 1) * HBA_PORT_STRIDE <= hba->register_bytes) {
+            ports |= 1u << i;
+        }
+    }
+    return ports & hba_read(hba, HBA_PI);
+}
+
 static void step_resetting(struct hba *hba)
 {
     uint32_t capabilities;
@@ -150,7 +163,7 @@ static void step_resetting(struct hba *hba)
     hba->can_queue = (capabilities & HBA_CAP_SNCQ) != 0;
     hba->address64 = (capabilities & HBA_CAP_S64A) != 0;
     hba->staggered = (capabilities & HBA_CAP_SSS) != 0;
-    hba->implemented = hba_read(hba, HBA_PI);
+    hba->implemented = find_ports(hba);
     if (!hba->address64 && hba->memory.address + hba->memory.bytes > ADDRESS_32_END) {
         refuse(hba, "the controller cannot reach its memory above 4 GiB");
         return;

@@ -156,6 +156,7 @@ struct dma_memory {
 struct hba {
     /* Set by the caller. ready() is told each time that a port gets one of its final states. */
     volatile uint32_t *registers;
+    uint32_t register_bytes; /* ports that do not lie in there are left alone */
     struct dma_memory memory;
     void (*ready)(struct port *port);
     /* The driver's: */

@@ -3,7 +3,7 @@
  * What hba.c, port.c and recovery.c share.
  *
  * A port's memory: 0 command list, 1024 received FIS, 2048 block for IDENTIFY and logs, 3072 block
- * for TRIM's ranges, 4096 on: command tables, one page for each slot.
+ * for TRIM's ranges, 4096 on: command tables, one for each slot.
  */
 #ifndef USER_SATASERVER_PORT_PRIV_H
 #define USER_SATASERVER_PORT_PRIV_H

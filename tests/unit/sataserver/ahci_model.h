@@ -14,7 +14,7 @@
 #include "user/sataserver/hba.h"
 
 #define MODEL_PORTS         32u
-#define MODEL_ARENA_BYTES   (8u << 20)
+#define MODEL_ARENA_BYTES   (16u << 20)
 #define MODEL_ARENA_ADDRESS 0x280000000ull /* above 4 GiB, so that upper halves matter */
 #define MODEL_DISK_BYTES    (4u << 20)
 

@@ -12,13 +12,14 @@
 #include "tests/unit/sataserver/ahci_model.h"
 
 #define STEP_US      100u
-#define DRIVER_BYTES (5u << 20)
+#define DRIVER_BYTES (9u << 20)
 #define DATA_ADDRESS (MODEL_ARENA_ADDRESS + DRIVER_BYTES)
 #define DATA_BYTES   (MODEL_ARENA_BYTES - DRIVER_BYTES)
 #define LONG_TIME    400000u /* steps: 40 seconds */
 
 static struct hba hba;
 static uint64_t now;
+static uint32_t register_bytes = HBA_BYTES;
 static unsigned times_ready[AHCI_NR_PORTS];
 
 static void note_ready(struct port *port)
@@ -48,6 +49,7 @@ static void start(void)
     memset(times_ready, 0, sizeof times_ready);
     hba.memory = (struct dma_memory){ model.arena, MODEL_ARENA_ADDRESS, DRIVER_BYTES };
     hba.ready = note_ready;
+    hba.register_bytes = register_bytes;
     now = 0;
     hba_start(&hba, now);
     for (unsigned i = 0; i < 10 * LONG_TIME && !hba_is_settled(&hba); i++) {
@@ -70,6 +72,7 @@ static int teardown(void **state)
 {
     (void)state;
     model_free();
+    register_bytes = HBA_BYTES;
     return 0;
 }
 
@@ -173,6 +176,19 @@ static void test_bring_up(void **state)
     assert_int_equal(hba.ports[31].identity.sector_bytes, 4096);
     assert_int_equal(hba.ports[31].nr_slots, 8);
     assert_false(hba_is_busy(&hba));
+}
+
+/* A BAR of one page has no room for the registers of the last two ports. */
+static void test_short_registers(void **state)
+{
+    (void)state;
+    model_init(1u << 29 | 1u << 30);
+    model_add_drive(29, 512, 32);
+    model_add_drive(30, 512, 32);
+    register_bytes = 4096;
+    start();
+    assert_int_equal(hba.ports[29].state, PORT_READY);
+    assert_int_equal(hba.ports[30].state, PORT_UNUSED);
 }
 
 static void test_all_ports(void **state)
@@ -977,6 +993,7 @@ static void test_chance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_short_registers),
         TEST(test_bring_up),
         TEST(test_all_ports),
         TEST(test_staggered),
