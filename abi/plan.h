@@ -13,15 +13,17 @@
  *            All offsets count bytes from the header.
  * Slots      Capabilities are named by plan slots 1 .. nr_slots - 1; plan slot s is slot
  *            empty.start + s of the initial CNode (bootinfo). 0 means none. The tables that make
- *            capabilities use up the slots in the order OBJECTS, IMAGES, IRQS, PORTS, then the CAPS
- *            whose cnode is none, each row from the slot at which the row before it ended.
+ *            capabilities use up the slots in the order OBJECTS, IMAGES, IRQS, PORTS, DEVICES, then
+ *            the CAPS whose cnode is none, each row from the slot at which the row before it ended.
  * Owners     Objects belong to init (PLAN_OWNER_INIT) or to component n, which is row n - 1 of the
  *            table COMPONENTS. Two components are connected by the rows of the table CHANNELS and
  *            by nothing else: init refuses a plan that does it in another way
  *            (user/init/plan_check.h has the rules).
- * Trust      init treats a plan as data that may be wrong: everything is bounded before use.
- * Layout     fixed-width little-endian fields at natural alignment, no padding; rows of a table
- *            follow each other. A reader refuses another version.
+ * Devices    A machine may lack a device of the table DEVICES, or some of its pages. init then
+ * leaves out what the plan says about those frames and interrupts; a fill tells the owner. Trust
+ * init treats a plan as data that may be wrong: everything is bounded before use. Layout
+ * fixed-width little-endian fields at natural alignment, no padding; rows of a table follow each
+ * other. A reader refuses another version.
  */
 #ifndef ABI_PLAN_H
 #define ABI_PLAN_H
@@ -30,9 +32,11 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC   0x6e616c702e6b6c62ull /* "blk.plan" in memory */
-#define PLAN_VERSION 2u
+#define PLAN_VERSION 3u
 
 #define PLAN_PAGE_BYTES 4096u
+
+#define PLAN_MAX_DEVICES 8u
 
 #define PLAN_OWNER_INIT 0u
 #define PLAN_NO_SLOT    0u
@@ -53,8 +57,9 @@ enum plan_table_id {
     PLAN_TABLE_COMPONENTS,
     PLAN_TABLE_OBJECTS,  /* retyped from untyped memory, in this order: sizes never grow */
     PLAN_TABLE_IMAGES,   /* read-only copies of the initial task's own image frames */
-    PLAN_TABLE_IRQS,     /* handlers of I/O APIC pins */
+    PLAN_TABLE_IRQS,     /* handlers of I/O APIC pins and of devices' messages */
     PLAN_TABLE_PORTS,    /* I/O port ranges */
+    PLAN_TABLE_DEVICES,  /* registers of PCI functions */
     PLAN_TABLE_PAGING,   /* paging structures, upper levels before lower ones */
     PLAN_TABLE_FILLS,    /* what stands in frames; elsewhere they are zero */
     PLAN_TABLE_CAPS,     /* copies of capabilities: into the initial CNode, then into others */
@@ -141,15 +146,22 @@ struct plan_image {
     uint64_t offset; /* a multiple of PLAN_PAGE_BYTES */
 };
 
+enum plan_irq_kind {
+    PLAN_IRQ_PIN = 0,     /* of an I/O APIC */
+    PLAN_IRQ_MESSAGE = 1, /* the message-signalled interrupt of a device */
+};
+
 struct plan_irq {
     uint32_t name;
     uint32_t slot;
     uint32_t owner;
+    uint32_t vector; /* 0 .. VECTOR_MAX */
+    uint32_t kind;
+    uint32_t device; /* PLAN_IRQ_MESSAGE: row of DEVICES; the rest is 0 then */
     uint32_t ioapic;
     uint32_t pin;
     uint32_t level;    /* 1 = level triggered */
     uint32_t polarity; /* 1 = active low */
-    uint32_t vector;   /* 0 .. VECTOR_MAX */
 };
 
 struct plan_port {
@@ -160,9 +172,37 @@ struct plan_port {
     uint16_t last;
 };
 
+/*
+ * A function on the PCI bus: the frames over one of its BARs' memory. init switches on its memory
+ * and its bus mastering, and off its interrupt pin. Functions are counted as they lie on the buses.
+ */
+struct plan_device {
+    uint32_t name;
+    uint32_t slot; /* of the first frame */
+    uint32_t owner;
+    uint32_t class_code; /* base class << 16 | sub-class << 8 | programming interface */
+    uint32_t number;     /* among the functions of that class, from 0 */
+    uint32_t bar;        /* 0 .. 5 */
+    uint32_t count;      /* 4 KiB frames at most */
+    uint32_t reserved;
+};
+
+/* What became of a device. */
+enum plan_device_state {
+    PLAN_DEVICE_MISSING = 0, /* there is no such function */
+    PLAN_DEVICE_FOUND = 1,
+    PLAN_DEVICE_NO_REGISTERS = 2, /* the BAR has no memory that could be given to one owner alone */
+    PLAN_DEVICE_NO_MESSAGES = 3,  /* it has no message-signalled interrupts */
+};
+
 enum plan_fill_kind {
     PLAN_FILL_BYTES = 1,   /* length bytes at image offset `source` */
     PLAN_FILL_TSC_MHZ = 2, /* a uint32_t: frequency of the time stamp counter in MHz */
+    /* length / 8 uint64_t: physical addresses of the frames in the slots from `source` on */
+    PLAN_FILL_ADDRESSES = 3,
+    /* two uint32_t: enum plan_device_state of row `source` of DEVICES, and how many frames it has
+     */
+    PLAN_FILL_DEVICE = 4,
 };
 
 /* Bytes in the 4 KiB frames frame, frame + 1, ..., from byte `offset` of the first on. */
@@ -264,7 +304,8 @@ _Static_assert(sizeof(struct plan_header) == 32 + PLAN_NR_TABLES * 8 + 24 + 40, 
 _Static_assert(sizeof(struct plan_component) == 8, "layout");
 _Static_assert(sizeof(struct plan_object) == 16, "layout");
 _Static_assert(sizeof(struct plan_image) == 24, "layout");
-_Static_assert(sizeof(struct plan_irq) == 32, "layout");
+_Static_assert(sizeof(struct plan_irq) == 40, "layout");
+_Static_assert(sizeof(struct plan_device) == 32, "layout");
 _Static_assert(sizeof(struct plan_port) == 16, "layout");
 _Static_assert(sizeof(struct plan_fill) == 32, "layout");
 _Static_assert(sizeof(struct plan_paging) == 24, "layout");

@@ -4,7 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum thing_kind { THING_OBJECT, THING_IMAGE, THING_IRQ, THING_PORT, THING_COPY, THING_NR_KINDS };
+enum thing_kind {
+    THING_OBJECT,
+    THING_IMAGE,
+    THING_IRQ,
+    THING_PORT,
+    THING_DEVICE,
+    THING_COPY,
+    THING_NR_KINDS
+};
 
 /* What one handle stands for; the row's slot is decided at the end. */
 struct thing {
@@ -17,6 +25,7 @@ struct thing {
         struct plan_image image;
         struct plan_irq irq;
         struct plan_port port;
+        struct plan_device device;
         struct plan_cap copy;
     };
 };
@@ -164,6 +173,13 @@ uint32_t builder_port(struct builder *builder, uint32_t owner, const char *name,
     return add_thing(builder, (struct thing){ .kind = THING_PORT, .count = 1, .port = port });
 }
 
+uint32_t builder_device(struct builder *builder, struct plan_device device, const char *name)
+{
+    device.name = builder_string(builder, name);
+    return add_thing(
+        builder, (struct thing){ .kind = THING_DEVICE, .count = device.count, .device = device });
+}
+
 uint32_t builder_copy(struct builder *builder, uint32_t source, uint64_t rights, uint64_t badge)
 {
     uint32_t count = builder_count(builder, source);
@@ -205,6 +221,29 @@ void builder_fill(struct builder *builder, uint32_t frames, const void *bytes, u
 void builder_fill_tsc_mhz(struct builder *builder, uint32_t frame, uint64_t offset)
 {
     struct plan_fill fill = { .frame = frame, .kind = PLAN_FILL_TSC_MHZ, .offset = offset };
+
+    add_row(builder, PLAN_TABLE_FILLS, &fill, sizeof(fill));
+}
+
+void builder_fill_addresses(struct builder *builder, uint32_t into, uint64_t offset,
+                            uint32_t frames)
+{
+    struct plan_fill fill = {
+        .frame = into,
+        .kind = PLAN_FILL_ADDRESSES,
+        .offset = offset,
+        .length = builder_count(builder, frames) * sizeof(uint64_t),
+        .source = frames,
+    };
+
+    add_row(builder, PLAN_TABLE_FILLS, &fill, sizeof(fill));
+}
+
+void builder_fill_device(struct builder *builder, uint32_t frame, uint64_t offset, uint32_t device)
+{
+    struct plan_fill fill = {
+        .frame = frame, .kind = PLAN_FILL_DEVICE, .offset = offset, .source = device
+    };
 
     add_row(builder, PLAN_TABLE_FILLS, &fill, sizeof(fill));
 }
@@ -292,6 +331,17 @@ static int compare_things(const void *left, const void *right)
     return a->handle < b->handle ? -1 : 1;
 }
 
+/* The row of a device: they are in the order in which they were made. */
+static uint32_t device_row(const struct builder *builder, uint32_t handle)
+{
+    uint32_t row = 0;
+
+    for (uint32_t i = 1; i < handle; i++) {
+        row += thing_of(builder, i)->kind == THING_DEVICE;
+    }
+    return row;
+}
+
 /* Gives each thing its slots, in table order; returns how many slots there are with slot 0. */
 static uint32_t assign_slots(struct builder *builder, struct thing *sorted, size_t count)
 {
@@ -326,11 +376,18 @@ static void emit_thing(struct builder *builder, struct thing *thing, struct buff
         break;
     case THING_IRQ:
         thing->irq.slot = thing->slot;
+        if (thing->irq.kind == PLAN_IRQ_MESSAGE) {
+            thing->irq.device = device_row(builder, thing->irq.device);
+        }
         add_row(builder, PLAN_TABLE_IRQS, &thing->irq, sizeof(thing->irq));
         break;
     case THING_PORT:
         thing->port.slot = thing->slot;
         add_row(builder, PLAN_TABLE_PORTS, &thing->port, sizeof(thing->port));
+        break;
+    case THING_DEVICE:
+        thing->device.slot = thing->slot;
+        add_row(builder, PLAN_TABLE_DEVICES, &thing->device, sizeof(thing->device));
         break;
     case THING_COPY:
         thing->copy.index = thing->slot;
@@ -418,6 +475,16 @@ static void resolve_channels(struct builder *builder)
     }
 }
 
+static void resolve_fill(struct builder *builder, struct plan_fill *fill)
+{
+    fill->frame = slot_of(builder, fill->frame);
+    if (fill->kind == PLAN_FILL_ADDRESSES) {
+        fill->source = slot_of(builder, (uint32_t)fill->source);
+    } else if (fill->kind == PLAN_FILL_DEVICE) {
+        fill->source = device_row(builder, (uint32_t)fill->source);
+    }
+}
+
 static void resolve_others(struct builder *builder)
 {
     struct plan_binding *bindings = ROWS(builder, PLAN_TABLE_BINDINGS, struct plan_binding);
@@ -432,7 +499,7 @@ static void resolve_others(struct builder *builder)
         contexts[i].slot = slot_of(builder, contexts[i].slot);
     }
     for (uint32_t i = 0; i < builder->header.tables[PLAN_TABLE_FILLS].count; i++) {
-        fills[i].frame = slot_of(builder, fills[i].frame);
+        resolve_fill(builder, &fills[i]);
     }
     builder->header.supervisor.cnode = slot_of(builder, builder->header.supervisor.cnode);
 }

@@ -52,6 +52,8 @@ uint32_t builder_image(struct builder *builder, uint32_t owner, const char *name
 uint32_t builder_irq(struct builder *builder, struct plan_irq irq, const char *name);
 uint32_t builder_port(struct builder *builder, uint32_t owner, const char *name, uint16_t first,
                       uint16_t last);
+/* The frames over a BAR. An irq of kind PLAN_IRQ_MESSAGE names its device by this handle. */
+uint32_t builder_device(struct builder *builder, struct plan_device device, const char *name);
 /* As many copies as the source has capabilities. */
 uint32_t builder_copy(struct builder *builder, uint32_t source, uint64_t rights, uint64_t badge);
 /* How many capabilities a handle stands for. */
@@ -66,6 +68,10 @@ void builder_map(struct builder *builder, uint32_t space, uint32_t frames, uint6
 /* These bytes at the beginning of the frames. */
 void builder_fill(struct builder *builder, uint32_t frames, const void *bytes, uint64_t length);
 void builder_fill_tsc_mhz(struct builder *builder, uint32_t frame, uint64_t offset);
+/* The physical addresses of all frames of a handle; what became of a device. */
+void builder_fill_addresses(struct builder *builder, uint32_t into, uint64_t offset,
+                            uint32_t frames);
+void builder_fill_device(struct builder *builder, uint32_t frame, uint64_t offset, uint32_t device);
 void builder_bind(struct builder *builder, uint32_t irq, uint32_t notification);
 void builder_context(struct builder *builder, struct plan_context context);
 void builder_thread(struct builder *builder, struct plan_thread thread);

@@ -84,13 +84,24 @@ static void print_devices(const struct plan *plan, uint32_t owner, FILE *to)
     for (uint32_t i = 0; i < plan->nr_irqs; i++) {
         if (plan->irqs[i].owner == owner) {
             print_node(to, 'i', i, "cds", plan_name(plan, plan->irqs[i].name));
-            fprintf(to, "I/O APIC pin %u\"];\n", plan->irqs[i].pin);
+            if (plan->irqs[i].kind == PLAN_IRQ_PIN) {
+                fprintf(to, "I/O APIC pin %u\"];\n", plan->irqs[i].pin);
+            } else {
+                fputs("messages\"];\n", to);
+            }
         }
     }
     for (uint32_t i = 0; i < plan->nr_ports; i++) {
         if (plan->ports[i].owner == owner) {
             print_node(to, 'p', i, "cds", plan_name(plan, plan->ports[i].name));
             fprintf(to, "ports 0x%x-0x%x\"];\n", plan->ports[i].first, plan->ports[i].last);
+        }
+    }
+    for (uint32_t i = 0; i < plan->nr_devices; i++) {
+        if (plan->devices[i].owner == owner) {
+            print_node(to, 'd', i, "cds", plan_name(plan, plan->devices[i].name));
+            fprintf(to, "PCI class %06x number %u\"];\n", plan->devices[i].class_code,
+                    plan->devices[i].number);
         }
     }
 }
@@ -125,6 +136,8 @@ static char source_letter(enum plan_source source)
         return 'i';
     case PLAN_SOURCE_PORT:
         return 'p';
+    case PLAN_SOURCE_DEVICE:
+        return 'd';
     }
     return '?';
 }

@@ -10,7 +10,14 @@
 #include <sel4/sel4.h>
 
 #include "user/init/memory.h"
+#include "user/init/pci.h"
 #include "user/init/plan.h"
+
+struct boot_device {
+    uint32_t state; /* enum plan_device_state */
+    uint32_t frames;
+    struct pci_function function;
+};
 
 struct boot {
     const seL4_BootInfo *bootinfo;
@@ -19,6 +26,7 @@ struct boot {
     seL4_CPtr plan_frames; /* capability of the image frame where the plan begins */
     seL4_Word extensions;  /* enum bulkhead_extension */
     uint32_t tsc_mhz;
+    struct boot_device devices[PLAN_MAX_DEVICES];
 };
 
 /* The capability that a plan slot names. */
@@ -30,10 +38,27 @@ static inline seL4_CPtr boot_cap(const struct boot *boot, uint32_t slot)
     return slot == PLAN_NO_SLOT ? seL4_CapNull : boot->bootinfo->empty.start + slot;
 }
 
+/* Capability n of those found is there: not so what belongs to a device that the machine lacks. */
+static inline bool boot_has(const struct boot *boot, const struct plan_slot *found, uint32_t n)
+{
+    if (found->source == PLAN_SOURCE_DEVICE) {
+        return found->first + n < boot->devices[found->row].frames;
+    }
+    if (found->source == PLAN_SOURCE_IRQ) {
+        const struct plan_irq *irq = &boot->plan.irqs[found->row];
+
+        return irq->kind != PLAN_IRQ_MESSAGE ||
+               boot->devices[irq->device].state == PLAN_DEVICE_FOUND;
+    }
+    return true;
+}
+
 /* create.c */
 void create_objects(struct boot *boot);
 void create_images(const struct boot *boot);
-void create_devices(const struct boot *boot);
+
+/* devices.c */
+void create_devices(struct boot *boot);
 
 /* spaces.c */
 void spaces_make_paging(const struct boot *boot);

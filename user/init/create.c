@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything that a plan slot can hold first-hand: retyped objects, copies of image frames,
- * interrupt handlers, I/O ports.
+ * What a plan slot can hold first-hand: retyped objects and copies of image frames. devices.c has
+ * the rest.
  */
 #include "user/init/boot.h"
 #include "user/init/failure.h"
@@ -63,25 +63,5 @@ void create_images(const struct boot *boot)
                                     seL4_WordBits, seL4_CanRead),
                     "copy image frames of", plan_name(&boot->plan, image->name), page);
         }
-    }
-}
-
-void create_devices(const struct boot *boot)
-{
-    for (uint32_t i = 0; i < boot->plan.nr_irqs; i++) {
-        const struct plan_irq *irq = &boot->plan.irqs[i];
-
-        require(seL4_IRQControl_GetIOAPIC(seL4_CapIRQControl, seL4_CapInitThreadCNode,
-                                          boot_cap(boot, irq->slot), seL4_WordBits, irq->ioapic,
-                                          irq->pin, irq->level, irq->polarity, irq->vector),
-                "get the interrupt", plan_name(&boot->plan, irq->name), 0);
-    }
-    for (uint32_t i = 0; i < boot->plan.nr_ports; i++) {
-        const struct plan_port *port = &boot->plan.ports[i];
-
-        require(seL4_X86_IOPortControl_Issue(seL4_CapIOPortControl, port->first, port->last,
-                                             seL4_CapInitThreadCNode, boot_cap(boot, port->slot),
-                                             seL4_WordBits),
-                "get the ports", plan_name(&boot->plan, port->name), 0);
     }
 }

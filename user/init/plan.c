@@ -10,6 +10,7 @@ static const struct {
     [PLAN_TABLE_IMAGES] = { "image", sizeof(struct plan_image) },
     [PLAN_TABLE_IRQS] = { "IRQ", sizeof(struct plan_irq) },
     [PLAN_TABLE_PORTS] = { "port", sizeof(struct plan_port) },
+    [PLAN_TABLE_DEVICES] = { "device", sizeof(struct plan_device) },
     [PLAN_TABLE_PAGING] = { "paging", sizeof(struct plan_paging) },
     [PLAN_TABLE_FILLS] = { "fill", sizeof(struct plan_fill) },
     [PLAN_TABLE_CAPS] = { "capability", sizeof(struct plan_cap) },
@@ -91,6 +92,7 @@ static void plan_find_tables(struct plan *plan, const struct plan_header *header
     plan->images = rows(header, PLAN_TABLE_IMAGES, &plan->nr_images);
     plan->irqs = rows(header, PLAN_TABLE_IRQS, &plan->nr_irqs);
     plan->ports = rows(header, PLAN_TABLE_PORTS, &plan->nr_ports);
+    plan->devices = rows(header, PLAN_TABLE_DEVICES, &plan->nr_devices);
     plan->paging = rows(header, PLAN_TABLE_PAGING, &plan->nr_paging);
     plan->fills = rows(header, PLAN_TABLE_FILLS, &plan->nr_fills);
     plan->caps = rows(header, PLAN_TABLE_CAPS, &plan->nr_caps);
@@ -187,7 +189,26 @@ static bool find_image(const struct plan *plan, uint32_t first, uint32_t count,
     return false;
 }
 
-static bool find_device(const struct plan *plan, uint32_t slot, struct plan_slot *found)
+static bool find_device(const struct plan *plan, uint32_t first, uint32_t count,
+                        struct plan_slot *found)
+{
+    for (uint32_t i = 0; i < plan->nr_devices; i++) {
+        const struct plan_device *device = &plan->devices[i];
+
+        if (range_within(first, count, device->slot, device->count)) {
+            found->source = PLAN_SOURCE_DEVICE;
+            found->row = i;
+            found->first = first - device->slot;
+            found->type = seL4_X86_4K;
+            found->size_bits = seL4_PageBits;
+            found->owner = device->owner;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_single(const struct plan *plan, uint32_t slot, struct plan_slot *found)
 {
     for (uint32_t i = 0; i < plan->nr_irqs; i++) {
         if (plan->irqs[i].slot == slot) {
@@ -242,7 +263,8 @@ bool plan_slots_find(const struct plan *plan, uint32_t first, uint32_t count,
         found->is_copy = true;
     }
     if (!find_object(plan, first, count, found) && !find_image(plan, first, count, found) &&
-        !(count == 1 && find_device(plan, first, found))) {
+        !find_device(plan, first, count, found) &&
+        !(count == 1 && find_single(plan, first, found))) {
         return false;
     }
     found->rights &= rights;
@@ -268,6 +290,8 @@ const char *plan_slot_name(const struct plan *plan, uint32_t slot)
         return plan_name(plan, plan->irqs[found.row].name);
     case PLAN_SOURCE_PORT:
         return plan_name(plan, plan->ports[found.row].name);
+    case PLAN_SOURCE_DEVICE:
+        return plan_name(plan, plan->devices[found.row].name);
     }
     return "?";
 }

@@ -35,6 +35,7 @@ struct plan {
     const struct plan_image *images;
     const struct plan_irq *irqs;
     const struct plan_port *ports;
+    const struct plan_device *devices;
     const struct plan_paging *paging;
     const struct plan_fill *fills;
     const struct plan_cap *caps;
@@ -43,8 +44,8 @@ struct plan {
     const struct plan_context *contexts;
     const struct plan_thread *threads;
     const struct plan_channel *channels;
-    uint32_t nr_components, nr_objects, nr_images, nr_irqs, nr_ports, nr_paging, nr_fills, nr_caps,
-        nr_mappings, nr_bindings, nr_contexts, nr_threads, nr_channels;
+    uint32_t nr_components, nr_objects, nr_images, nr_irqs, nr_ports, nr_devices, nr_paging,
+        nr_fills, nr_caps, nr_mappings, nr_bindings, nr_contexts, nr_threads, nr_channels;
 };
 
 /* What kind of capability a slot holds, and where it came from. */
@@ -53,13 +54,15 @@ enum plan_source {
     PLAN_SOURCE_IMAGE,
     PLAN_SOURCE_IRQ,
     PLAN_SOURCE_PORT,
+    PLAN_SOURCE_DEVICE,
 };
 
 struct plan_slot {
     enum plan_source source;
     uint32_t row;   /* in the table of that source */
     uint32_t first; /* the capability is number `first` of that row */
-    uint8_t type;   /* object type; seL4_X86_4K for images; of no meaning for IRQs and ports */
+    uint8_t
+        type; /* object type; seL4_X86_4K for images and devices; of no meaning for IRQs, ports */
     uint8_t size_bits;
     uint32_t owner;
     uint64_t rights; /* what the copies on the way have left */

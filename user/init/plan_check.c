@@ -28,8 +28,13 @@ static bool is_object(const struct plan_slot *slot, uint8_t type)
 
 static bool is_frame(const struct plan_slot *slot)
 {
-    return slot->source == PLAN_SOURCE_IMAGE ||
+    return slot->source == PLAN_SOURCE_IMAGE || slot->source == PLAN_SOURCE_DEVICE ||
            (slot->source == PLAN_SOURCE_OBJECT && plan_frame_bits(slot->type) != 0);
+}
+
+static bool is_component(const struct plan *plan, uint32_t owner)
+{
+    return owner != PLAN_OWNER_INIT && owner <= plan->nr_components;
 }
 
 static const char *check_component(const struct plan *plan, uint32_t row)
@@ -113,6 +118,21 @@ static const char *check_image(const struct plan *plan, uint32_t row)
     return NULL;
 }
 
+static const char *check_message(const struct plan *plan, uint32_t row)
+{
+    const struct plan_irq *irq = &plan->irqs[row];
+
+    if (irq->device >= plan->nr_devices || plan->devices[irq->device].owner != irq->owner) {
+        return "its device is not there, or somebody else's";
+    }
+    for (uint32_t i = 0; i < row; i++) {
+        if (plan->irqs[i].kind == PLAN_IRQ_MESSAGE && plan->irqs[i].device == irq->device) {
+            return "its device has an interrupt already";
+        }
+    }
+    return NULL;
+}
+
 static const char *check_irq(const struct plan *plan, uint32_t row)
 {
     const struct plan_irq *irq = &plan->irqs[row];
@@ -123,7 +143,10 @@ static const char *check_irq(const struct plan *plan, uint32_t row)
     if (irq->vector > VECTOR_MAX || irq->level > 1 || irq->polarity > 1) {
         return "no such vector, level or polarity";
     }
-    return NULL;
+    if (irq->kind == PLAN_IRQ_MESSAGE) {
+        return check_message(plan, row);
+    }
+    return irq->kind == PLAN_IRQ_PIN ? NULL : "unknown kind";
 }
 
 static const char *check_port(const struct plan *plan, uint32_t row)
@@ -136,14 +159,33 @@ static const char *check_port(const struct plan *plan, uint32_t row)
     return port->first <= port->last ? NULL : "its last port is before its first";
 }
 
-static bool is_component(const struct plan *plan, uint32_t owner)
-{
-    return owner != PLAN_OWNER_INIT && owner <= plan->nr_components;
-}
-
 static bool is_vm(const struct plan *plan, uint32_t owner)
 {
     return is_component(plan, owner) && plan->components[owner - 1].kind == PLAN_COMPONENT_VM;
+}
+
+#define CLASS_CODE_MAX 0xffffffu
+#define BAR_MAX        5u
+#define BAR_PAGES_MAX  4096u
+
+static const char *check_device(const struct plan *plan, uint32_t row)
+{
+    const struct plan_device *device = &plan->devices[row];
+
+    if (!name_is_sane(plan, device->name) || !is_component(plan, device->owner)) {
+        return "its name does not exist, or its owner is no component";
+    }
+    if (device->class_code > CLASS_CODE_MAX || device->bar > BAR_MAX ||
+        device->count > BAR_PAGES_MAX) {
+        return "no such class, BAR or number of frames";
+    }
+    for (uint32_t i = 0; i < row; i++) {
+        if (plan->devices[i].class_code == device->class_code &&
+            plan->devices[i].number == device->number) {
+            return "the device is given twice";
+        }
+    }
+    return NULL;
 }
 
 /* --- P1 ----------------------------------------------------------------------------------------
@@ -210,6 +252,11 @@ static bool check_slots(const struct plan *plan, struct plan_problem *problem)
     }
     for (uint32_t i = 0; i < plan->nr_ports; i++) {
         if (!walk(&at, PLAN_TABLE_PORTS, i, plan->ports[i].slot, 1)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < plan->nr_devices; i++) {
+        if (!walk(&at, PLAN_TABLE_DEVICES, i, plan->devices[i].slot, plan->devices[i].count)) {
             return false;
         }
     }
@@ -447,6 +494,10 @@ static const char *check_mapping(const struct plan *plan, uint32_t row)
         (space.nested || (mapping->attributes & PLAN_ATTRIBUTE_EXECUTE_NEVER) == 0)) {
         return "a channel's frames would be executable, or a guest's memory";
     }
+    if (frames.source == PLAN_SOURCE_DEVICE &&
+        (space.nested || (mapping->attributes & PLAN_ATTRIBUTE_EXECUTE_NEVER) == 0)) {
+        return "a device's registers would be executable, or a guest's memory";
+    }
     if (row > 0 && (mapping->space < mapping[-1].space ||
                     (mapping->space == mapping[-1].space &&
                      mapping->address < mapping_end(plan, &mapping[-1])))) {
@@ -455,16 +506,113 @@ static const char *check_mapping(const struct plan *plan, uint32_t row)
     return check_pages(mapping, &frames, &space);
 }
 
+static bool have_channel(const struct plan *plan, uint32_t one, uint32_t other)
+{
+    for (uint32_t i = 0; i < plan->nr_channels; i++) {
+        if (is_end(&plan->channels[i], one) && is_end(&plan->channels[i], other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_device(const struct plan *plan, uint32_t owner)
+{
+    for (uint32_t i = 0; i < plan->nr_devices; i++) {
+        if (plan->devices[i].owner == owner) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_know_memory(const struct plan *plan, uint32_t who, uint32_t owner)
+{
+    return who == owner || (is_vm(plan, owner) && !is_vm(plan, who) && has_device(plan, who) &&
+                            have_channel(plan, who, owner));
+}
+
+static bool finds_addressed(const struct plan *plan, const struct plan_fill *fill,
+                            struct plan_slot *frames)
+{
+    return plan_slots_find(plan, fill->source < UINT32_MAX ? (uint32_t)fill->source : 0,
+                           (uint32_t)(fill->length / sizeof(uint64_t)), frames) &&
+           frames->source == PLAN_SOURCE_OBJECT && !frames->is_copy && is_frame(frames);
+}
+
+/* P10. into: the frame that the addresses are written to, where this fill begins. */
+static const char *check_addresses(const struct plan *plan, uint32_t row,
+                                   const struct plan_slot *into)
+{
+    const struct plan_fill *fill = &plan->fills[row];
+    struct plan_slot frames, earlier_into, earlier;
+
+    if (fill->offset % sizeof(uint64_t) != 0 || fill->length % sizeof(uint64_t) != 0 ||
+        fill->length / sizeof(uint64_t) > UINT32_MAX || !finds_addressed(plan, fill, &frames)) {
+        return "its source is not frames";
+    }
+    if (!may_know_memory(plan, into->owner, frames.owner)) {
+        return "it tells where the memory of a stranger is";
+    }
+    for (uint32_t i = 0; i < row; i++) {
+        const struct plan_fill *other = &plan->fills[i];
+
+        if (other->kind == PLAN_FILL_ADDRESSES &&
+            plan_slots_find(plan, other->frame, 1, &earlier_into) &&
+            earlier_into.row == into->row && finds_addressed(plan, other, &earlier) &&
+            earlier.owner != frames.owner) {
+            return "it mixes the memory of two components";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_fill_source(const struct plan *plan, uint32_t row,
+                                     const struct plan_slot *frame)
+{
+    const struct plan_fill *fill = &plan->fills[row];
+    uint64_t image_bytes = plan->header->image_bytes;
+
+    switch (fill->kind) {
+    case PLAN_FILL_BYTES:
+        return fill->source > image_bytes || fill->length > image_bytes - fill->source
+                   ? "its bytes lie outside the image"
+                   : NULL;
+    case PLAN_FILL_ADDRESSES:
+        return check_addresses(plan, row, frame);
+    case PLAN_FILL_DEVICE:
+        return fill->source >= plan->nr_devices || plan->devices[fill->source].owner != frame->owner
+                   ? "its device is not there, or somebody else's"
+                   : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* Bytes that it writes; 0 if there is no such kind. */
+static uint64_t fill_length(const struct plan_fill *fill)
+{
+    switch (fill->kind) {
+    case PLAN_FILL_BYTES:
+    case PLAN_FILL_ADDRESSES:
+        return fill->length;
+    case PLAN_FILL_TSC_MHZ:
+        return sizeof(uint32_t);
+    case PLAN_FILL_DEVICE:
+        return 2 * sizeof(uint32_t);
+    default:
+        return 0;
+    }
+}
+
 static const char *check_fill(const struct plan *plan, uint32_t row)
 {
     const struct plan_fill *fill = &plan->fills[row];
-    uint64_t length = fill->kind == PLAN_FILL_TSC_MHZ ? sizeof(uint32_t) : fill->length;
-    uint64_t image_bytes = plan->header->image_bytes;
+    uint64_t length = fill_length(fill), room;
     struct plan_slot frame;
-    uint64_t room;
 
-    if (fill->kind != PLAN_FILL_BYTES && fill->kind != PLAN_FILL_TSC_MHZ) {
-        return "unknown kind";
+    if (length == 0) {
+        return "unknown kind, or empty";
     }
     if (!plan_slots_find(plan, fill->frame, 1, &frame) || frame.is_copy ||
         !is_object(&frame, seL4_X86_4K)) {
@@ -477,11 +625,7 @@ static const char *check_fill(const struct plan *plan, uint32_t row)
     if (fill->kind == PLAN_FILL_TSC_MHZ && fill->offset % PLAN_PAGE_BYTES > PLAN_PAGE_BYTES - 4) {
         return "its word crosses a page";
     }
-    if (fill->kind == PLAN_FILL_BYTES &&
-        (fill->source > image_bytes || length > image_bytes - fill->source)) {
-        return "its bytes lie outside the image";
-    }
-    return NULL;
+    return check_fill_source(plan, row, &frame);
 }
 
 /* --- Capabilities: P4, P6 ----------------------------------------------------------------------
@@ -745,8 +889,8 @@ static const char *check_header(const struct plan *plan)
     if (header->scratch_address % PLAN_PAGE_BYTES != 0 || header->scratch_address >= seL4_UserTop) {
         return "the scratch page is not a good address";
     }
-    if (plan->nr_components > MAX_COMPONENTS) {
-        return "too many components";
+    if (plan->nr_components > MAX_COMPONENTS || plan->nr_devices > PLAN_MAX_DEVICES) {
+        return "too many components or devices";
     }
     return NULL;
 }
@@ -785,6 +929,7 @@ bool plan_check(const struct plan *plan, struct plan_problem *problem)
            check_rows(plan, PLAN_TABLE_COMPONENTS, check_component, problem) &&
            check_rows(plan, PLAN_TABLE_OBJECTS, check_object, problem) &&
            check_rows(plan, PLAN_TABLE_IMAGES, check_image, problem) &&
+           check_rows(plan, PLAN_TABLE_DEVICES, check_device, problem) &&
            check_rows(plan, PLAN_TABLE_IRQS, check_irq, problem) &&
            check_rows(plan, PLAN_TABLE_PORTS, check_port, problem) &&
            check_rows(plan, PLAN_TABLE_CHANNELS, check_channel, problem) &&

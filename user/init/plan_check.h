@@ -23,6 +23,10 @@
  *                and no guest's memory; the badges that one notification is signalled with share no
  *                bit.
  *            P9  only VMs have VCPUs and guest memory
+ *            P10 physical addresses of frames are told to their owner, or, of a VM's, to a server
+ *                that has a device, and a channel to that VM; one row of frames holds the addresses
+ * of one component only P11 a device has one owner, a component, which alone maps its registers
+ * (never executable, never as a guest's memory) and takes its interrupts
  *
  * Errors     the first broken rule: which table, which row, what is wrong with it
  */

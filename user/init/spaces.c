@@ -71,9 +71,10 @@ static void fill_page(const struct boot *boot, uint32_t frame, uint64_t offset, 
     require(seL4_X86_Page_Unmap(boot_cap(boot, frame)), "unmap after filling", name, frame);
 }
 
-static void fill_frames(const struct boot *boot, const struct plan_fill *fill, const uint8_t *from,
+static void fill_frames(const struct boot *boot, const struct plan_fill *fill, const void *contents,
                         uint64_t length)
 {
+    const uint8_t *from = contents;
     uint64_t done = 0;
 
     while (done < length) {
@@ -87,6 +88,40 @@ static void fill_frames(const struct boot *boot, const struct plan_fill *fill, c
     }
 }
 
+/* As many at a time as there is room for. */
+#define ADDRESSES 512u
+
+static void fill_addresses(const struct boot *boot, const struct plan_fill *fill)
+{
+    static seL4_Word addresses[ADDRESSES];
+    uint64_t count = fill->length / sizeof(addresses[0]), done = 0;
+
+    while (done < count) {
+        uint64_t batch = count - done < ADDRESSES ? count - done : ADDRESSES;
+        struct plan_fill part = *fill;
+
+        for (uint64_t i = 0; i < batch; i++) {
+            uint32_t slot = (uint32_t)(fill->source + done + i);
+            seL4_X86_Page_GetAddress_t result = seL4_X86_Page_GetAddress(boot_cap(boot, slot));
+
+            require((seL4_Error)result.error, "ask the address of",
+                    plan_slot_name(&boot->plan, slot), done + i);
+            addresses[i] = result.paddr;
+        }
+        part.offset += done * sizeof(addresses[0]);
+        fill_frames(boot, &part, addresses, batch * sizeof(addresses[0]));
+        done += batch;
+    }
+}
+
+static void fill_device(const struct boot *boot, const struct plan_fill *fill)
+{
+    const struct boot_device *device = &boot->devices[fill->source];
+    const uint32_t words[] = { device->state, device->frames };
+
+    fill_frames(boot, fill, words, sizeof(words));
+}
+
 void spaces_fill_frames(const struct boot *boot)
 {
     const struct plan *plan = &boot->plan;
@@ -94,9 +129,17 @@ void spaces_fill_frames(const struct boot *boot)
     for (uint32_t i = 0; i < plan->nr_fills; i++) {
         const struct plan_fill *fill = &plan->fills[i];
 
-        if (fill->kind == PLAN_FILL_TSC_MHZ) {
-            fill_frames(boot, fill, (const uint8_t *)&boot->tsc_mhz, sizeof(boot->tsc_mhz));
-        } else {
+        switch (fill->kind) {
+        case PLAN_FILL_TSC_MHZ:
+            fill_frames(boot, fill, &boot->tsc_mhz, sizeof(boot->tsc_mhz));
+            break;
+        case PLAN_FILL_ADDRESSES:
+            fill_addresses(boot, fill);
+            break;
+        case PLAN_FILL_DEVICE:
+            fill_device(boot, fill);
+            break;
+        default:
             fill_frames(boot, fill, plan->bytes + fill->source, fill->length);
         }
     }
@@ -121,8 +164,11 @@ static void copy_caps(const struct boot *boot, const struct plan_cap *cap)
     seL4_CPtr cnode = seL4_CapInitThreadCNode;
     seL4_Word index = boot_cap(boot, cap->index);
     seL4_Uint8 depth = seL4_WordBits;
-    struct plan_slot slot;
+    struct plan_slot slot, source;
 
+    if (!plan_slots_find(&boot->plan, cap->source, cap->count, &source)) {
+        stop("the plan changed while it was carried out");
+    }
     if (cap->cnode != PLAN_NO_SLOT) {
         if (!plan_slots_find(&boot->plan, cap->cnode, 1, &slot)) {
             stop("the plan changed while it was carried out");
@@ -131,7 +177,7 @@ static void copy_caps(const struct boot *boot, const struct plan_cap *cap)
         index = cap->index;
         depth = (seL4_Uint8)(slot.size_bits - seL4_SlotBits);
     }
-    for (uint32_t n = 0; n < cap->count; n++) {
+    for (uint32_t n = 0; n < cap->count && boot_has(boot, &source, n); n++) {
         require(copy_cap(cnode, index + n, depth, boot_cap(boot, cap->source + n), cap), "copy",
                 plan_slot_name(&boot->plan, cap->source), n);
     }
@@ -145,12 +191,13 @@ void spaces_copy_caps(const struct boot *boot)
 }
 
 static void map_frames(const struct boot *boot, const struct plan_mapping *mapping,
-                       unsigned page_bits, bool nested)
+                       const struct plan_slot *frames, bool nested)
 {
+    unsigned page_bits = plan_frame_bits(frames->type);
     seL4_CPtr space = boot_cap(boot, mapping->space);
     seL4_CapRights_t rights = { { mapping->rights } };
 
-    for (uint32_t n = 0; n < mapping->count; n++) {
+    for (uint32_t n = 0; n < mapping->count && boot_has(boot, frames, n); n++) {
         seL4_CPtr frame = boot_cap(boot, mapping->frame + n);
         seL4_Word address = mapping->address + ((seL4_Word)n << page_bits);
         seL4_Error error =
@@ -174,7 +221,6 @@ void spaces_map_frames(const struct boot *boot)
             !plan_slots_find(&boot->plan, mapping->space, 1, &space)) {
             stop("the plan changed while it was carried out");
         }
-        map_frames(boot, mapping, plan_frame_bits(frame.type),
-                   space.type == seL4_X86_EPTPML4Object);
+        map_frames(boot, mapping, &frame, space.type == seL4_X86_EPTPML4Object);
     }
 }

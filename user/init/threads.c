@@ -10,7 +10,14 @@ void threads_bind_interrupts(const struct boot *boot)
 {
     for (uint32_t i = 0; i < boot->plan.nr_bindings; i++) {
         const struct plan_binding *binding = &boot->plan.bindings[i];
+        struct plan_slot irq;
 
+        if (!plan_slots_find(&boot->plan, binding->irq, 1, &irq)) {
+            stop("the plan changed while it was carried out");
+        }
+        if (!boot_has(boot, &irq, 0)) {
+            continue;
+        }
         require(seL4_IRQHandler_SetNotification(boot_cap(boot, binding->irq),
                                                 boot_cap(boot, binding->notification)),
                 "bind the interrupt", plan_slot_name(&boot->plan, binding->irq), 0);

@@ -22,6 +22,15 @@ static const char text[] = "system: test\nat-end: exit\nvms:\n  - name: linux\n 
                            "    kernel: k\n    initrd: i\n"
                            "  - name: other\n    memory: 64M\n    kernel: k\n";
 
+/* The same with disks. */
+static const char disks_text[] =
+    "system: test\nvms:\n  - name: linux\n    memory: 64M\n    kernel: k\n"
+    "    disks:\n      - partlabel: a\n      - partlabel: b\n"
+    "  - name: other\n    memory: 4G\n    kernel: k\n    disks:\n      - serial: s\n"
+    "  - name: third\n    memory: 64M\n    kernel: k\n";
+
+static const char *description = text;
+
 /* The plan under test, in memory of exactly its size, writable. */
 struct subject {
     struct world world;
@@ -33,7 +42,7 @@ struct subject {
 
 static void subject_make(struct subject *subject)
 {
-    assert_true(world_compile(&subject->world, text, sizeof(text) - 1));
+    assert_true(world_compile(&subject->world, description, strlen(description)));
     subject->length = subject->world.plan.header->image_bytes;
     subject->bytes = calloc(1, subject->length);
     assert_non_null(subject->bytes);
@@ -138,9 +147,12 @@ static void test_good(void **state)
     struct subject subject;
 
     (void)state;
-    subject_make(&subject);
-    assert_true(plan_check(&subject.plan, &subject.problem));
-    subject_free(&subject);
+    for (unsigned i = 0; i < 2; i++) {
+        description = i == 0 ? disks_text : text;
+        subject_make(&subject);
+        assert_true(plan_check(&subject.plan, &subject.problem));
+        subject_free(&subject);
+    }
 }
 
 static void test_header(void **state)
@@ -253,7 +265,7 @@ static void test_paging(void **state)
 static void test_fills(void **state)
 {
     (void)state;
-    REFUSED("fill", "unknown kind", EDIT(s, plan_fill, fills, 0).kind = 7);
+    REFUSED("fill", "unknown kind, or empty", EDIT(s, plan_fill, fills, 0).kind = 7);
     REFUSED("fill", "its slot holds no 4 KiB frame",
             EDIT(s, plan_fill, fills, 0).frame = slot_of(s, "linux.ram"));
     REFUSED("fill", "its slot holds no 4 KiB frame",
@@ -271,6 +283,104 @@ static void test_fills(void **state)
                                     .kind = PLAN_FILL_TSC_MHZ,
                                     .offset = 4094 };
     });
+}
+
+static struct plan_fill *fill_of(struct subject *s, uint32_t kind, const char *source)
+{
+    for (uint32_t i = 0; i < s->plan.nr_fills; i++) {
+        const struct plan_fill *fill = &s->plan.fills[i];
+
+        if (fill->kind == kind &&
+            (source == NULL ||
+             strcmp(plan_slot_name(&s->plan, (uint32_t)fill->source), source) == 0)) {
+            return &EDIT(s, plan_fill, fills, i);
+        }
+    }
+    fail_msg("no such fill");
+    return NULL;
+}
+
+/* P10: a server may know where its clients' memory is, and nobody else's. */
+static void test_addresses(void **state)
+{
+    static const char none[] = "its source is not frames";
+    static const char stranger[] = "it tells where the memory of a stranger is";
+    static const char mixed[] = "it mixes the memory of two components";
+
+    (void)state;
+    description = disks_text;
+#define ADDRESSES(source) fill_of(s, PLAN_FILL_ADDRESSES, source)
+    REFUSED("fill", none, ADDRESSES("linux.ram")->source = slot_of(s, "linux.cnode"));
+    REFUSED("fill", none, ADDRESSES("linux.ram")->source = copy_of(s, "linux.ram")->index);
+    REFUSED("fill", none, ADDRESSES("linux.ram")->source = s->plan.images[0].slot);
+    REFUSED("fill", none, ADDRESSES("linux.ram")->source |= 1ull << 32);
+    REFUSED("fill", none, ADDRESSES("linux.ram")->length += 8);
+    REFUSED("fill", none, ADDRESSES("linux.ram")->length += 1);
+    REFUSED("fill", none, ADDRESSES("linux.ram")->offset += 4);
+    REFUSED("fill", "unknown kind, or empty", ADDRESSES("linux.ram")->length = 0);
+    REFUSED("fill", "it does not fit into the frames", ADDRESSES("linux.ram")->offset += 4096);
+    REFUSED("fill", stranger, ADDRESSES("linux.ram")->source = slot_of(s, "third.ram"));
+    REFUSED("fill", stranger, ADDRESSES("linux.ram")->frame = slot_of(s, "other.config"));
+    REFUSED("fill", stranger, ADDRESSES("linux.ram")->frame = slot_of(s, "console.config"));
+    REFUSED("fill", stranger, ADDRESSES("sataserver.dma")->frame = slot_of(s, "linux.config"));
+    REFUSED("fill", mixed,
+            { ADDRESSES("linux.ram")->frame = slot_of(s, "sataserver.addresses-other"); });
+    REFUSED("fill", mixed, {
+        struct plan_fill *high = ADDRESSES("other.ram-high");
+
+        high->source = slot_of(s, "linux.ram");
+        high->length = 8;
+    });
+    REFUSED("fill", mixed, {
+        struct plan_fill *own = ADDRESSES("sataserver.dma");
+
+        own->frame = slot_of(s, "sataserver.addresses-linux");
+        own->offset = 32 * 8;
+    });
+#undef ADDRESSES
+    description = text;
+}
+
+/* P11 */
+static void test_devices(void **state)
+{
+    static const char not_there[] = "its device is not there, or somebody else's";
+    static const char none[] = "no such class, BAR or number of frames";
+
+    (void)state;
+    description = disks_text;
+#define DEVICE(s)  (&EDIT(s, plan_device, devices, 0))
+#define MESSAGE(s) (&EDIT(s, plan_irq, irqs, 0))
+    REFUSED("device", none, DEVICE(s)->class_code = 1u << 24);
+    REFUSED("device", none, DEVICE(s)->bar = 6);
+    REFUSED("device", "its slots do not follow those before it", DEVICE(s)->count = 0);
+    REFUSED("device", "its name does not exist, or its owner is no component",
+            DEVICE(s)->owner = PLAN_OWNER_INIT);
+    REFUSED("device", "its name does not exist, or its owner is no component",
+            DEVICE(s)->name = UINT32_MAX);
+    REFUSED("header", "too many components or devices",
+            HEADER(s)->tables[PLAN_TABLE_DEVICES].count = PLAN_MAX_DEVICES + 1);
+    REFUSED("IRQ", not_there, MESSAGE(s)->device = 1);
+    REFUSED("IRQ", not_there, DEVICE(s)->owner = 1);
+    REFUSED("IRQ", "unknown kind", MESSAGE(s)->kind = 2);
+    REFUSED("IRQ", "its device has an interrupt already", {
+        struct plan_irq *serial = &EDIT(s, plan_irq, irqs, 1);
+
+        serial->kind = PLAN_IRQ_MESSAGE;
+        serial->owner = MESSAGE(s)->owner;
+    });
+    REFUSED("fill", not_there, fill_of(s, PLAN_FILL_DEVICE, NULL)->source = 1);
+    REFUSED("fill", not_there,
+            fill_of(s, PLAN_FILL_DEVICE, NULL)->frame = slot_of(s, "linux.config"));
+    REFUSED("mapping", "the frames belong to somebody else",
+            map_of(s, "ahci")->space = slot_of(s, "console.vspace"));
+    REFUSED("mapping", "a device's registers would be executable, or a guest's memory",
+            map_of(s, "ahci")->attributes = 0);
+    REFUSED("capability", "the component would hold what is not its own",
+            cap_in(s, "console.cnode", CONSOLE_SLOT_IRQ)->source = DEVICE(s)->slot);
+#undef DEVICE
+#undef MESSAGE
+    description = text;
 }
 
 /* P4: a component holds, maps and uses only what is its own. */
@@ -535,6 +645,7 @@ static void test_damage(void **state)
     unsigned accepted = 0;
 
     (void)state;
+    description = disks_text; /* it has rows in every table */
     subject_make(&subject);
     used = HEADER(&subject)->plan_bytes;
     original = malloc(used);
@@ -555,6 +666,7 @@ static void test_damage(void **state)
     }
     /* Names, padding and the like may change freely. */
     assert_true(accepted > 0);
+    description = text;
     free(original);
     subject_free(&subject);
 }
@@ -569,6 +681,8 @@ int main(void)
         cmocka_unit_test(test_devices_and_images),
         cmocka_unit_test(test_paging),
         cmocka_unit_test(test_fills),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_devices),
         cmocka_unit_test(test_isolation),
         cmocka_unit_test(test_channels),
         cmocka_unit_test(test_beside_channels),
