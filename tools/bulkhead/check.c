@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/bulkhead/check.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "tools/bulkhead/console.h"
+#include "tools/bulkhead/sata.h"
+#include "user/libserver/disk.h"
+#include "user/libserver/sata.h"
 #include "user/libserver/server.h"
 #include "user/vmm/config.h"
 
@@ -12,6 +16,7 @@
 #define MAX_PRIORITY  253u /* servers run above */
 #define MIN_BUDGET_US 20u
 #define MAX_PERIOD_US (3600ull * 1000000)
+#define MAX_PARTITION 1000u /* more than a table has */
 #define MEBIBYTE      (1ull << 20)
 
 #define BZIMAGE_MAGIC_OFFSET 0x202u
@@ -33,6 +38,10 @@ static void rule_name_is_free(struct report *report, const struct model_vm *vm)
     if (vm->name.text != NULL && strcmp(vm->name.text, CONSOLE_NAME) == 0) {
         report_error(report, vm->name.at, "'%s' is the console server; expected another name",
                      CONSOLE_NAME);
+    }
+    if (vm->name.text != NULL && strcmp(vm->name.text, SATA_NAME) == 0) {
+        report_error(report, vm->name.at, "'%s' is the disk server; expected another name",
+                     SATA_NAME);
     }
 }
 
@@ -156,15 +165,124 @@ static void rule_images_fit(struct report *report, const struct model_vm *vm)
     }
 }
 
+static void rule_number_of_disks(struct report *report, const struct model_vm *vm)
+{
+    if (vm->nr_disks > VMM_MAX_DISKS) {
+        report_error(report, vm->disks[VMM_MAX_DISKS].at,
+                     "too many disks of one VM; expected at most %u", VMM_MAX_DISKS);
+    }
+}
+
+/* As GPT has them, or what Linux makes of an MBR's partitions: 1234abcd-01. */
+static bool is_uuid(const char *text)
+{
+    static const char *const shapes[] = { "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "xxxxxxxx-xx" };
+
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        const char *shape = shapes[i], *at = text;
+
+        while (*shape != '\0' && (*shape == 'x' ? isxdigit((unsigned char)*at) : *at == '-')) {
+            shape++;
+            at++;
+        }
+        if (*shape == '\0' && *at == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void rule_disk_name(struct report *report, const struct model_disk *disk)
+{
+    unsigned given = (disk->partuuid.text != NULL) + (disk->partlabel.text != NULL) +
+                     (disk->serial.text != NULL);
+
+    if (given != 1) {
+        report_error(report, disk->at,
+                     "%s says which disk it is; expected one of 'partuuid', 'partlabel' and "
+                     "'serial'",
+                     given == 0 ? "nothing" : "more than one key");
+    }
+    if (disk->partuuid.text != NULL && !is_uuid(disk->partuuid.text)) {
+        report_error(report, disk->partuuid.at,
+                     "'%s' is no UUID of a partition; expected one such as "
+                     "01234567-89ab-cdef-0123-456789abcdef, or 01234567-01 of an MBR",
+                     disk->partuuid.text);
+    }
+}
+
+static void rule_disk_text(struct report *report, const struct model_text *text, size_t most)
+{
+    if (text->text != NULL && (*text->text == '\0' || strlen(text->text) > most)) {
+        report_error(report, text->at, "expected 1 to %zu characters, found %zu", most,
+                     strlen(text->text));
+    }
+}
+
+static void rule_disk_number(struct report *report, const struct model_disk *disk)
+{
+    if (!disk->number.given) {
+        return;
+    }
+    if (disk->serial.text == NULL) {
+        report_error(report, disk->number.at, "a number needs the 'serial' of the disk it is on");
+    } else if (disk->number.value < 1 || disk->number.value > MAX_PARTITION) {
+        report_error(report, disk->number.at, "expected a partition from 1 to %u", MAX_PARTITION);
+    }
+}
+
+static void rule_disks(struct report *report, const struct model_vm *vm)
+{
+    for (size_t i = 0; i < vm->nr_disks; i++) {
+        const struct model_disk *disk = &vm->disks[i];
+
+        rule_disk_name(report, disk);
+        rule_disk_text(report, &disk->partlabel, SATA_TEXT_BYTES - 1);
+        rule_disk_text(report, &disk->serial, DISK_SERIAL_BYTES);
+        rule_disk_number(report, disk);
+    }
+}
+
 static const vm_rule vm_rules[] = {
-    rule_name_length, rule_name_is_free, rule_memory, rule_vcpus,  rule_cores,      rule_priority,
-    rule_time,        rule_command_line, rule_kernel, rule_initrd, rule_images_fit,
+    rule_name_length, rule_name_is_free, rule_memory,          rule_vcpus,  rule_cores,
+    rule_priority,    rule_time,         rule_command_line,    rule_kernel, rule_initrd,
+    rule_images_fit,  rule_disks,        rule_number_of_disks,
 };
+
+/* All disks of all VMs. */
+static size_t count_disks(const struct model *model)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        count += model->vms[i].nr_disks;
+    }
+    return count;
+}
+
+static void rule_disk_server(struct report *report, const struct model *model)
+{
+    size_t before = 0;
+
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        const struct model_vm *vm = &model->vms[i];
+
+        if (before <= SERVER_MAX_CLIENTS && before + vm->nr_disks > SERVER_MAX_CLIENTS) {
+            report_error(report, vm->disks[SERVER_MAX_CLIENTS - before].at,
+                         "too many disks; expected at most %u in all VMs together",
+                         SERVER_MAX_CLIENTS);
+        }
+        before += vm->nr_disks;
+    }
+}
 
 static void rule_number_of_vms(struct report *report, const struct model *model)
 {
-    if (model->nr_vms > MAX_VMS) {
-        report_error(report, model->vms[MAX_VMS].at, "too many VMs; expected at most %u", MAX_VMS);
+    /* The disk server uses the console, too. */
+    size_t most = count_disks(model) == 0 ? MAX_VMS : MAX_VMS - 1;
+
+    if (model->nr_vms > most) {
+        report_error(report, model->vms[most].at, "too many VMs; expected at most %zu", most);
     }
 }
 
@@ -230,6 +348,7 @@ static void rule_cores_are_enough(struct report *report, const struct model *mod
 void check_model(struct report *report, const struct model *model)
 {
     rule_number_of_vms(report, model);
+    rule_disk_server(report, model);
     rule_names_differ(report, model);
     rule_cores_are_enough(report, model);
     for (size_t i = 0; i < model->nr_vms; i++) {

@@ -5,9 +5,11 @@
 
 #include "abi/bootinfo.h"
 #include "tools/bulkhead/console.h"
+#include "tools/bulkhead/sata.h"
 #include "tools/bulkhead/server.h"
 #include "user/init/plan_check.h"
 #include "user/libserver/console.h"
+#include "user/libserver/disk.h"
 #include "user/vmm/config.h"
 
 /* Where init fills frames: in a PML4 entry of its own, far from the image and what follows it. */
@@ -136,6 +138,7 @@ static void vm_write_config(struct vm_build *build)
         .kernel_bytes = vm->kernel.length,
         .initrd_bytes = vm->initrd.length,
         .flags = vm->statistics.value != 0 ? VMM_FLAG_STATISTICS : 0,
+        .nr_disks = (uint32_t)vm->nr_disks,
     };
 
     /* The checks have seen to it that both fit. */
@@ -186,6 +189,7 @@ static void vm_make_paging(struct vm_build *build, const struct program *program
         { program->segments[0].address, program_end(program), seL4_PageBits },
         { VMM_CONFIG_VADDR, buffer_address(build->nr_vcpus), seL4_PageBits },
         { VMM_CONSOLE_VADDR, VMM_CONSOLE_VADDR + sizeof(struct console_channel), seL4_PageBits },
+        { VMM_DISK_VADDR, VMM_DISK_VADDR + vm->nr_disks * VMM_DISK_SPAN, seL4_PageBits },
         { VMM_KERNEL_VADDR, VMM_KERNEL_VADDR + vm->kernel.length, seL4_PageBits },
         { VMM_INITRD_VADDR, VMM_INITRD_VADDR + vm->initrd.length, seL4_PageBits },
         { VMM_RAM_VADDR, VMM_RAM_VADDR + low, seL4_LargePageBits },
@@ -280,8 +284,29 @@ static struct server_client vm_as_console_client(const struct vm_build *build)
     };
 }
 
-static struct server_client compile_vm(struct builder *builder, const struct model_vm *vm,
-                                       uint32_t supervisor, const struct program *program)
+/* Its end of the channel of its first disk, and its RAM. */
+static struct sata_vm vm_as_sata_client(const struct vm_build *build)
+{
+    return (struct sata_vm){
+        .vm = build->vm,
+        .ram_low = build->ram_low,
+        .ram_high = build->ram_high,
+        .high_address = VMM_RAM_HIGH_BASE,
+        .end = {
+            .name = build->vm->name.text,
+            .owner = build->owner,
+            .vspace = build->vspace,
+            .cnode = build->cnode,
+            .notification = build->vcpus[0].notification,
+            .address = VMM_DISK_VADDR,
+            .slot = VMM_SLOT_DISK,
+            .badge = VMM_BADGE_DISK(0),
+        },
+    };
+}
+
+static struct vm_build compile_vm(struct builder *builder, const struct model_vm *vm,
+                                  uint32_t supervisor, const struct program *program)
 {
     struct vm_build build = {
         .builder = builder,
@@ -302,7 +327,7 @@ static struct server_client compile_vm(struct builder *builder, const struct mod
     for (unsigned i = 0; i < build.nr_vcpus; i++) {
         vm_make_thread(&build, program, i);
     }
-    return vm_as_console_client(&build);
+    return build;
 }
 
 /* --- init's own part ---------------------------------------------------------------------------
@@ -393,16 +418,28 @@ static bool check_own_plan(struct report *report, const struct buffer *bytes)
 bool compile_system(struct report *report, const struct model *model,
                     const struct components *components, struct compiled *compiled)
 {
-    struct server_client *clients = arena_take(report->arena, model->nr_vms * sizeof(*clients));
+    struct server_client *clients =
+        arena_take(report->arena, (model->nr_vms + 1) * sizeof(*clients));
+    struct sata_vm *with_disks = arena_take(report->arena, model->nr_vms * sizeof(*with_disks));
+    size_t nr_clients = 0, nr_with_disks = 0;
     struct builder builder;
     uint32_t supervisor;
 
     builder_init(&builder, report->arena);
     supervisor = compile_init(&builder, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
-        clients[i] = compile_vm(&builder, &model->vms[i], supervisor, &components->vmm);
+        struct vm_build build = compile_vm(&builder, &model->vms[i], supervisor, &components->vmm);
+
+        clients[nr_clients++] = vm_as_console_client(&build);
+        if (model->vms[i].nr_disks != 0) {
+            with_disks[nr_with_disks++] = vm_as_sata_client(&build);
+        }
     }
-    compile_console(&builder, supervisor, &components->console, clients, model->nr_vms);
+    if (nr_with_disks != 0) {
+        clients[nr_clients++] =
+            compile_sata(&builder, supervisor, &components->sataserver, with_disks, nr_with_disks);
+    }
+    compile_console(&builder, supervisor, &components->console, clients, nr_clients);
     compiled->plan = builder_finish(&builder);
     compiled->files = builder.files;
     return check_slot_limit(report, model, (const struct plan_header *)compiled->plan.bytes,

@@ -18,6 +18,7 @@ struct components {
     struct program init;
     struct program vmm;
     struct program console;
+    struct program sataserver;
 };
 
 /* A plan and the files of its image (struct image_file). */

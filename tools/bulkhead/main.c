@@ -68,8 +68,8 @@ static const char usage[] =
     "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
     "      --artifacts DIR   look here for files that are not beside FILE; may be repeated\n"
     "                        (default: guest/ in the build tree that bulkhead is in)\n"
-    "      --components DIR  init.elf, vmm.elf and console.elf (default: user/ in that build "
-    "tree)\n"
+    "      --components DIR  init.elf, vmm.elf, console.elf and sataserver.elf (default: user/\n"
+    "                        in that build tree)\n"
     "      --kernel FILE     for --iso (default: kernel/bulkhead.elf in that build tree)\n"
     "  -h, --help            this text\n"
     "\n"
@@ -214,6 +214,9 @@ static enum exit_code compile(struct run *run)
     if (code == EXIT_GOOD) {
         code = read_component(run, "console.elf", &run->components.console);
     }
+    if (code == EXIT_GOOD) {
+        code = read_component(run, "sataserver.elf", &run->components.sataserver);
+    }
     if (code != EXIT_GOOD) {
         return code;
     }
@@ -222,6 +225,10 @@ static enum exit_code compile(struct run *run)
     }
     if (program_end(&run->components.console) > SERVER_CONFIG_VADDR) {
         return complain(EXIT_ENVIRONMENT, "console.elf",
+                        "it reaches into the addresses of its data");
+    }
+    if (program_end(&run->components.sataserver) > SERVER_CONFIG_VADDR) {
+        return complain(EXIT_ENVIRONMENT, "sataserver.elf",
                         "it reaches into the addresses of its data");
     }
     return compile_system(&run->report, &run->model, &run->components, &run->compiled)

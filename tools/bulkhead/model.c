@@ -161,10 +161,22 @@ static void read_end_action(struct report *report, const struct tree *value, voi
     read_number_as(report, value, member, parse_end_action, "'halt' or 'exit'");
 }
 
+static bool parse_access(const char *text, uint64_t *number)
+{
+    *number = strcmp(text, "read-only") == 0 ? MODEL_READ_ONLY : MODEL_READ_WRITE;
+    return *number == MODEL_READ_ONLY || strcmp(text, "read-write") == 0;
+}
+
+static void read_access(struct report *report, const struct tree *value, void *member)
+{
+    read_number_as(report, value, member, parse_access, "'read-write' or 'read-only'");
+}
+
 /* --- The language ------------------------------------------------------------------------------
  */
 
 static void read_vms(struct report *report, const struct tree *value, void *member);
+static void read_disks(struct report *report, const struct tree *value, void *member);
 
 static const struct key system_keys[] = {
     { "system", offsetof(struct model, name), read_name, true },
@@ -184,6 +196,15 @@ static const struct key vm_keys[] = {
     { "budget", offsetof(struct model_vm, budget), read_time, false },
     { "period", offsetof(struct model_vm, period), read_time, false },
     { "statistics", offsetof(struct model_vm, statistics), read_flag, false },
+    { "disks", 0, read_disks, false }, /* its member is the whole VM */
+};
+
+static const struct key disk_keys[] = {
+    { "partuuid", offsetof(struct model_disk, partuuid), read_text, false },
+    { "partlabel", offsetof(struct model_disk, partlabel), read_text, false },
+    { "serial", offsetof(struct model_disk, serial), read_text, false },
+    { "number", offsetof(struct model_disk, number), read_number, false },
+    { "access", offsetof(struct model_disk, access), read_access, false },
 };
 
 #define LANGUAGE(what, keys)                                                                       \
@@ -192,6 +213,7 @@ static const struct key vm_keys[] = {
     }
 static const struct language system_language = LANGUAGE("a system", system_keys);
 static const struct language vm_language = LANGUAGE("a VM", vm_keys);
+static const struct language disk_language = LANGUAGE("a disk", disk_keys);
 
 static const struct key *language_find(const struct language *language, const char *name)
 {
@@ -310,6 +332,26 @@ static void vm_complete(struct model_vm *vm)
     set_default(&vm->budget, vm->period.value);
     if (vm->command_line.text == NULL) {
         vm->command_line.text = "";
+    }
+}
+
+static void read_disks(struct report *report, const struct tree *value, void *member)
+{
+    struct model_vm *vm = member;
+
+    if (value->kind != TREE_LIST || value->count == 0) {
+        report_error(report, value->at, "expected a list of disks, found %s",
+                     value->kind == TREE_LIST ? "an empty one" : tree_kind_name(value));
+        return;
+    }
+    vm->disks = arena_take(report->arena, value->count * sizeof(*vm->disks));
+    vm->nr_disks = value->count;
+    for (size_t i = 0; i < value->count; i++) {
+        struct model_disk *disk = &vm->disks[i];
+
+        disk->at = disk->partuuid.at = disk->partlabel.at = value->items[i]->at;
+        disk->serial.at = disk->number.at = disk->access.at = value->items[i]->at;
+        read_map(report, &disk_language, value->items[i], disk);
     }
 }
 

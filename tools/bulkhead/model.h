@@ -41,6 +41,21 @@ struct model_file {
     uint64_t length;
 };
 
+/* One of partuuid, partlabel and serial says which. */
+struct model_disk {
+    struct position at;
+    struct model_text partuuid;
+    struct model_text partlabel;
+    struct model_text serial;
+    struct model_number number; /* of the partition on the disk with that serial number */
+    struct model_number access; /* enum model_access */
+};
+
+enum model_access {
+    MODEL_READ_WRITE = 0,
+    MODEL_READ_ONLY = 1,
+};
+
 struct model_vm {
     struct position at;
     struct model_text name;
@@ -54,6 +69,8 @@ struct model_vm {
     struct model_text command_line;
     struct model_file kernel;
     struct model_file initrd;
+    struct model_disk *disks;
+    size_t nr_disks;
 };
 
 struct model {

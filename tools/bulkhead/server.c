@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/bulkhead/server.h"
 
+#include <string.h>
+
 #include "user/libserver/server.h"
 
 static const char *part_name(const struct server *server, const char *part)
@@ -64,32 +66,53 @@ void server_add_client(struct server *server, const struct server_client *client
     server->channels_end = address + pages * PLAN_PAGE_BYTES;
 }
 
+void server_add_range(struct server *server, uint64_t start, uint64_t end, unsigned page_bits)
+{
+    server->ranges[server->nr_ranges++] = (struct builder_range){ start, end, page_bits };
+}
+
+static uint64_t buffer_address(unsigned number)
+{
+    return SERVER_IPC_BUFFER_VADDR + (uint64_t)number * PLAN_PAGE_BYTES;
+}
+
 static void server_make_space(const struct server *server, const struct program *program)
 {
     struct builder *builder = server->builder;
-    const struct builder_range ranges[] = {
+    struct builder_range ranges[SERVER_MAX_RANGES + 3] = {
         { program->segments[0].address, program_end(program), seL4_PageBits },
-        { SERVER_CONFIG_VADDR, SERVER_IPC_BUFFER_VADDR + PLAN_PAGE_BYTES, seL4_PageBits },
-        { SERVER_CHANNEL_VADDR, server->channels_end, seL4_PageBits },
+        { SERVER_CONFIG_VADDR, buffer_address(1), seL4_PageBits },
     };
 
+    memcpy(&ranges[2], server->ranges, server->nr_ranges * sizeof(ranges[0]));
+    ranges[2 + server->nr_ranges] =
+        (struct builder_range){ SERVER_CHANNEL_VADDR, server->channels_end, seL4_PageBits };
     load_program(builder, server->owner, server->vspace, server->name, program);
     builder_map(builder, server->vspace, server->config_frame, SERVER_CONFIG_VADDR, RIGHT_READ,
                 page_attributes(false));
-    builder_map(builder, server->vspace, server->buffer_frame, SERVER_IPC_BUFFER_VADDR,
-                RIGHT_READ | RIGHT_WRITE, page_attributes(false));
     builder_paging(builder, server->owner, part_name(server, "vspace.paging"), server->vspace,
-                   false, ranges, sizeof(ranges) / sizeof(ranges[0]));
+                   false, ranges, server->nr_ranges + 3);
 }
 
-void server_finish(struct server *server, uint32_t supervisor, const struct program *program,
-                   const struct server_time *time)
+/* What a thread is made of. */
+struct server_thread {
+    const char *name;
+    unsigned number;
+    uint32_t tcb;
+    uint32_t context;
+    uint32_t buffer_frame;
+};
+
+static void make_thread(const struct server *server, uint32_t supervisor,
+                        const struct program *program, const struct server_thread *thread,
+                        const struct server_time *time)
 {
     struct builder *builder = server->builder;
 
-    server_make_space(server, program);
+    builder_map(builder, server->vspace, thread->buffer_frame, buffer_address(thread->number),
+                RIGHT_READ | RIGHT_WRITE, page_attributes(false));
     builder_context(builder, (struct plan_context){
-                                 .slot = server->context,
+                                 .slot = thread->context,
                                  .core = time->core,
                                  .budget_us = time->budget_us,
                                  .period_us = time->period_us,
@@ -97,22 +120,58 @@ void server_finish(struct server *server, uint32_t supervisor, const struct prog
                                  .badge = server->owner,
                              });
     builder_thread(builder, (struct plan_thread){
-                                .name = builder_string(builder, server->name),
+                                .name = builder_string(builder, thread->name),
                                 .owner = server->owner,
-                                .tcb = server->tcb,
+                                .tcb = thread->tcb,
                                 .cnode = server->cnode,
                                 .cnode_bits = SERVER_CNODE_RADIX,
                                 .vspace = server->vspace,
-                                .buffer_frame = server->buffer_frame,
-                                .buffer_address = SERVER_IPC_BUFFER_VADDR,
+                                .buffer_frame = thread->buffer_frame,
+                                .buffer_address = buffer_address(thread->number),
                                 .fault_endpoint = builder_copy(builder, supervisor,
                                                                RIGHT_WRITE | RIGHT_GRANT_REPLY,
                                                                server->owner | PLAN_BADGE_FAULT),
-                                .context = server->context,
+                                .context = thread->context,
                                 .rip = program->entry,
+                                .rdi = thread->number,
                                 .priority = time->priority,
                                 .max_priority = time->priority,
                             });
+}
+
+static const char *numbered(const struct server *server, const char *part, unsigned number)
+{
+    return arena_format(server->builder->arena, "%s-%u", part, number);
+}
+
+void server_add_thread(struct server *server, uint32_t supervisor, const struct program *program,
+                       unsigned number, const struct server_time *time)
+{
+    const struct server_thread thread = {
+        .name = numbered(server, server->name, number),
+        .number = number,
+        .tcb = server_object(server, numbered(server, "tcb", number), seL4_TCBObject, 0, 1),
+        .context = server_object(server, numbered(server, "sched-context", number),
+                                 seL4_SchedContextObject, CONTEXT_BITS, 1),
+        .buffer_frame =
+            server_object(server, numbered(server, "ipc-buffer", number), seL4_X86_4K, 0, 1),
+    };
+
+    make_thread(server, supervisor, program, &thread, time);
+}
+
+void server_finish(struct server *server, uint32_t supervisor, const struct program *program,
+                   const struct server_time *time)
+{
+    const struct server_thread thread = {
+        .name = server->name,
+        .tcb = server->tcb,
+        .context = server->context,
+        .buffer_frame = server->buffer_frame,
+    };
+
+    server_make_space(server, program);
+    make_thread(server, supervisor, program, &thread, time);
 }
 
 static const char *segment_kind(const struct program_segment *segment)

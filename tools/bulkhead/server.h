@@ -19,6 +19,8 @@
 #define CONTEXT_BITS  8u
 #define EXTRA_REFILLS 8u
 
+#define SERVER_MAX_RANGES 24u
+
 struct server {
     struct builder *builder;
     const char *name;
@@ -32,6 +34,8 @@ struct server {
     uint32_t buffer_frame;
     uint64_t channels_end; /* first address behind the channels */
     unsigned nr_clients;
+    struct builder_range ranges[SERVER_MAX_RANGES]; /* what its kind maps below the channels */
+    unsigned nr_ranges;
 };
 
 /* A component as the other end of a channel. */
@@ -60,6 +64,14 @@ uint32_t server_object(const struct server *server, const char *part, uint8_t ty
                        uint8_t size_bits, uint64_t count);
 /* `pages` shared frames and a signal each way; the client becomes number nr_clients. */
 void server_add_client(struct server *server, const struct server_client *client, uint64_t pages);
+/*
+ * Paging structures will be there for these addresses, which lie behind those of the call before
+ * and between the IPC buffer and the channels.
+ */
+void server_add_range(struct server *server, uint64_t start, uint64_t end, unsigned page_bits);
+/* A further thread, number 1, 2, ...: its buffer follows that of the thread before it. */
+void server_add_thread(struct server *server, uint32_t supervisor, const struct program *program,
+                       unsigned number, const struct server_time *time);
 /* supervisor: init's endpoint */
 void server_finish(struct server *server, uint32_t supervisor, const struct program *program,
                    const struct server_time *time);

@@ -6,6 +6,6 @@ set(BULKHEAD_TOOL_SOURCES
     tools/bulkhead/arena.c tools/bulkhead/report.c tools/bulkhead/tree.c tools/bulkhead/value.c
     tools/bulkhead/model.c tools/bulkhead/file.c tools/bulkhead/check.c tools/bulkhead/program.c
     tools/bulkhead/builder.c tools/bulkhead/compile.c
-    tools/bulkhead/server.c tools/bulkhead/console.c
+    tools/bulkhead/server.c tools/bulkhead/console.c tools/bulkhead/sata.c
     tools/bulkhead/emit.c tools/bulkhead/graph.c
     user/init/plan.c user/init/plan_check.c)

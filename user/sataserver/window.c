@@ -10,6 +10,22 @@ static bool ends_by(uint64_t start, uint64_t bytes)
     return !__builtin_add_overflow(start, bytes, &end);
 }
 
+bool windows_add(struct window *rows, uint32_t *count, uint32_t room, struct window window)
+{
+    struct window *last = *count == 0 ? NULL : &rows[*count - 1];
+
+    if (last != NULL && last->client + last->bytes == window.client &&
+        last->bus + last->bytes == window.bus) {
+        last->bytes += window.bytes;
+        return true;
+    }
+    if (*count == room) {
+        return false;
+    }
+    rows[(*count)++] = window;
+    return true;
+}
+
 bool windows_valid(const struct windows *windows)
 {
     uint64_t free_from = 0;

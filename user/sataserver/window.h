@@ -31,6 +31,12 @@ struct windows {
     uint32_t count;
 };
 
+/*
+ * Adds a window behind those there are, or makes the last one longer if this one continues it on
+ * both sides. False if there is no room: rows[0 .. room).
+ */
+bool windows_add(struct window *rows, uint32_t *count, uint32_t room, struct window window);
+
 /* W1 */
 bool windows_valid(const struct windows *windows);
 

@@ -110,6 +110,27 @@ static void test_room(void **state)
     assert_true(append(rows, 1, (TRANSFER_MAX_SEGMENTS - 1) * 4 + 2, 2)); /* joins the last */
 }
 
+/* Frames one after the other: windows are as long as they can be. */
+static void test_adding(void **state)
+{
+    static const struct window frames[] = {
+        { 0, 0x1000, 0x1000 },      { 0x1000, 0x2000, 0x1000 }, { 0x2000, 0x8000, 0x1000 },
+        { 0x4000, 0x9000, 0x1000 }, { 0x5000, 0xa000, 0x1000 }, { 0x6000, 0x1000, 0x1000 },
+    };
+    struct window rows[3];
+    uint32_t count = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(windows_add(rows, &count, 3, frames[i]));
+    }
+    assert_false(windows_add(rows, &count, 3, frames[5]));
+    assert_int_equal(count, 3);
+    assert_memory_equal(&rows[0], &((struct window){ 0, 0x1000, 0x2000 }), sizeof rows[0]);
+    assert_memory_equal(&rows[1], &((struct window){ 0x2000, 0x8000, 0x1000 }), sizeof rows[0]);
+    assert_memory_equal(&rows[2], &((struct window){ 0x4000, 0x9000, 0x2000 }), sizeof rows[0]);
+}
+
 #define SPACE 256u
 
 /* Random windows in a small space, where a map of bytes says what each address means. */
@@ -161,8 +182,8 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid), cmocka_unit_test(test_edges),  cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_room),  cmocka_unit_test(test_random),
+        cmocka_unit_test(test_adding),  cmocka_unit_test(test_valid), cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_lengths), cmocka_unit_test(test_room),  cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "user/sataserver/service.h"
+
+#include <stdarg.h>
+
+#include "lib/format.h"
+#include "user/sataserver/service_priv.h"
+
+/* Requests of one drive in one round. */
+#define ROUND 64u
+
+void service_say(const struct service *service, const char *format, ...)
+{
+    char line[SERVICE_LINE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    format_text_v(line, sizeof line, format, arguments);
+    va_end(arguments);
+    service->say(line);
+}
+
+/* --- start: partition tables --- */
+
+static bool has_drive(const struct service *service, const struct port *port)
+{
+    for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
+        if (service->drives[i].port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_drive(struct service *service, struct port *port)
+{
+    for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
+        struct drive *drive = &service->drives[i];
+        uint64_t at = (uint64_t)i * TABLE_MEMORY_BYTES;
+
+        if (drive->port == NULL && at + TABLE_MEMORY_BYTES <= service->tables.bytes) {
+            drive->port = port;
+            table_begin(&drive->reader, port, service->tables.base + at,
+                        service->tables.address + at);
+            return;
+        }
+    }
+}
+
+static void add_drives(struct service *service)
+{
+    for (unsigned i = 0; i < AHCI_NR_PORTS; i++) {
+        struct port *port = &service->hba->ports[i];
+
+        if (port->state == PORT_READY && !has_drive(service, port)) {
+            add_drive(service, port);
+        }
+    }
+}
+
+/* Whether there is nothing more to wait for. */
+static bool read_tables(struct service *service)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
+        struct drive *drive = &service->drives[i];
+
+        if (drive->port != NULL && !drive->table_read) {
+            drive->table_read = table_step(&drive->reader, &drive->table);
+            all &= drive->table_read;
+        }
+    }
+    return all;
+}
+
+static void refuse_all(struct service *service, const char *reason)
+{
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        assign_refuse(&service->clients[i], "%s", reason);
+    }
+    service->decided = true;
+}
+
+static void look_for_disks(struct service *service)
+{
+    bool settled = hba_is_settled(service->hba);
+
+    if (service->hba->failure != NULL) {
+        refuse_all(service, service->hba->failure);
+        return;
+    }
+    add_drives(service);
+    if (read_tables(service) && settled) {
+        assign_disks(service);
+        service->decided = true;
+    }
+}
+
+void service_start(struct service *service, const char *failure)
+{
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        client_start(&service->clients[i], service);
+    }
+    if (failure != NULL) {
+        refuse_all(service, failure);
+    }
+}
+
+/* --- requests --- */
+
+static uint64_t waiting(void *context, uint32_t index)
+{
+    const struct drive *drive = context;
+
+    return client_waiting(drive->clients[index]);
+}
+
+static void end_clients(struct service *service, struct drive *drive)
+{
+    for (uint32_t i = 0; i < drive->nr_clients; i++) {
+        struct client *client = drive->clients[i];
+
+        if (client->state == CLIENT_READY) {
+            service_say(service, "%s: its disk is gone: %s", client->config->name,
+                        drive->port->failure != NULL ? drive->port->failure : "it failed");
+            client_end(client);
+        }
+    }
+}
+
+/* True if there may be more. */
+static bool run_drive(struct service *service, struct drive *drive)
+{
+    if (drive->port->state == PORT_FAILED) {
+        end_clients(service, drive);
+        return false;
+    }
+    for (unsigned i = 0; i < ROUND; i++) {
+        uint32_t index = fair_next(&drive->fair, waiting, drive);
+
+        if (index == FAIR_NOBODY) {
+            return false;
+        }
+        client_submit(drive->clients[index]);
+    }
+    return true;
+}
+
+bool service_run(struct service *service)
+{
+    bool more = false;
+
+    if (!service->decided) {
+        look_for_disks(service);
+    }
+    for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
+        if (service->drives[i].nr_clients != 0) {
+            more |= run_drive(service, &service->drives[i]);
+        }
+    }
+    return more;
+}
+
+/* --- signals --- */
+
+static bool wants_signal(struct client *client)
+{
+    bool wants = client->changed;
+
+    client->changed = false;
+    wants |= ring_must_signal(&client->requests);
+    wants |= ring_must_signal(&client->segments);
+    wants |= ring_must_signal(&client->completions);
+    return wants;
+}
+
+uint32_t service_take_signals(struct service *service)
+{
+    uint32_t signals = 0;
+
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        signals |= (uint32_t)wants_signal(&service->clients[i]) << i;
+    }
+    return signals;
+}
+
+/* What waits for a slot is served when one is given back: no signal is needed for that. */
+static bool is_held_up(const struct client *client)
+{
+    const struct fair *fair = &client->drive->fair;
+
+    return client->has_first || fair->outstanding >= fair->slots ||
+           fair->clients[client->index].outstanding >= fair_limit(fair);
+}
+
+bool service_may_sleep(struct service *service)
+{
+    bool may = true;
+
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        struct client *client = &service->clients[i];
+
+        if (client->state == CLIENT_READY && !is_held_up(client)) {
+            may &= ring_may_sleep(&client->requests, 1) && !ring_is_broken(&client->requests);
+        }
+    }
+    return may;
+}

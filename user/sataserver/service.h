@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Clients' disks: which part of which drive is whose, and the way of a request from a client's ring
+ * to the drive and back. Pure: all that it speaks to is the driver (hba.h) and the rings.
+ *
+ * Start       Once all ports have got as far as they can and all partition tables are read, each
+ *             client gets its disk, or a reason. A client that is refused costs the others nothing:
+ *             they are decided one after the other, in the order of the configuration.
+ * A request   is copied out of the ring once and checked; its sectors go through
+ *             extent_translate(), its memory through window_append(); then the drive gets it. There
+ * is one at a time outside of the ring that has no slot yet: the client's first. Long ones zeroing
+ * and discarding go to the drive in pieces, one after the other; a client has at most one of them
+ * at the drive. Trust       A client that breaks the rules of disk.h is not listened to any more;
+ * its disk is gone once its outstanding requests have ended. Invariants  S1  two clients whose
+ * extents overlap both only read S2  a client whose state is not READY has no request at the drive,
+ * or is ending S3  each request that was taken from a ring is completed exactly once, unless its
+ *                 client ends before it has gone to the drive
+ * Locking     none: one thread
+ */
+#ifndef USER_SATASERVER_SERVICE_H
+#define USER_SATASERVER_SERVICE_H
+
+#include "lib/extent.h"
+#include "user/libserver/disk.h"
+#include "user/libserver/sata.h"
+#include "user/sataserver/fair.h"
+#include "user/sataserver/hba.h"
+#include "user/sataserver/table.h"
+#include "user/sataserver/window.h"
+
+#define SERVICE_MAX_DRIVES    8u
+#define SERVICE_MAX_CLIENTS   SERVER_MAX_CLIENTS
+#define SERVICE_REQUEST_BYTES (4u << 20) /* of one read or write */
+#define SERVICE_ZERO_BYTES    (32u << 10)
+#define SERVICE_LINE_BYTES    256u
+
+/*
+ * The longest request always fits: with windows of at least 2 MiB, a client's segment lies in one
+ * more region than it crosses borders, and no request crosses more than two beyond one each.
+ */
+_Static_assert(TRANSFER_MAX_SEGMENTS >= 2 * DISK_MAX_SEGMENTS + 3, "pieces of segments");
+
+struct service;
+struct drive;
+
+enum client_state {
+    CLIENT_STARTING,
+    CLIENT_READY,
+    CLIENT_ENDING, /* not listened to; requests are outstanding */
+    CLIENT_ENDED,  /* refused, or gone */
+};
+
+struct client_counters {
+    uint64_t reads, writes, flushes, others;
+    uint64_t bytes_read, bytes_written;
+    uint64_t refused, errors;
+    uint32_t most_outstanding;
+};
+
+struct client {
+    /* Set before service_start(). */
+    const struct sata_client_config *config;
+    struct disk_channel *channel;
+    struct windows windows;
+    const char *impossible; /* why it cannot be served, whatever drives there are; or null */
+    /* The service's: */
+    struct service *service;
+    enum client_state state;
+    struct ring requests, segments, completions;
+    struct drive *drive;
+    uint32_t index; /* among the drive's clients */
+    struct extent extent;
+    bool read_only;
+    struct disk_request first; /* taken, has no slot yet */
+    bool has_first;
+    uint64_t tags; /* of requests that were taken and are not completed */
+    uint32_t outstanding;
+    bool in_pieces; /* a long request is at the drive */
+    bool changed;   /* it is to be told of its state */
+    struct client_counters counters;
+};
+
+/* At the drive. */
+struct request {
+    struct transfer transfer; /* first: the driver gives it back */
+    struct client *client;
+    struct request *next; /* free */
+    uint32_t tag, kind;
+    bool flush_after;      /* FUA of a drive that has none */
+    uint64_t sector, left; /* of the drive: what a long one still has before it */
+    struct segment_list list;
+};
+
+struct drive {
+    struct port *port; /* null: this row is free */
+    struct table_reader reader;
+    bool table_read;
+    struct partition_table table;
+    struct fair fair;
+    struct client *clients[SERVICE_MAX_CLIENTS];
+    uint32_t nr_clients;
+    struct request requests[AHCI_NR_SLOTS];
+    struct request *free;
+};
+
+struct service {
+    /* Set by the caller; the rest is zero. */
+    struct hba *hba;
+    struct client clients[SERVICE_MAX_CLIENTS];
+    uint32_t nr_clients;
+    struct dma_memory tables;      /* TABLE_MEMORY_BYTES for each drive; fewer drives without */
+    uint64_t zeros;                /* bus address of SERVICE_ZERO_BYTES that are and stay zero */
+    void (*say)(const char *line); /* for people */
+    /* The service's: */
+    struct drive drives[SERVICE_MAX_DRIVES];
+    bool decided; /* each client has its disk or a reason */
+};
+
+/* Rings and facts. The controller has been started, or failure says why there is none. */
+void service_start(struct service *service, const char *failure);
+/*
+ * Whatever can be done now. True: there may be more at once (a client that asks without end does
+ * not keep the caller from looking at interrupts).
+ */
+bool service_run(struct service *service);
+/* The clients that wait for a signal, as bits; asked after each round. */
+uint32_t service_take_signals(struct service *service);
+/* Asks all clients for signals. False: one of them has put something in meanwhile. */
+bool service_may_sleep(struct service *service);
+
+#endif

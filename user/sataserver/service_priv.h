@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What service.c, assign.c and client.c share. */
+#ifndef USER_SATASERVER_SERVICE_PRIV_H
+#define USER_SATASERVER_SERVICE_PRIV_H
+
+#include "user/sataserver/service.h"
+
+/* --- service.c --- */
+
+void service_say(const struct service *service, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* --- assign.c: all tables are read --- */
+
+void assign_disks(struct service *service);
+/* Its disk is refused, for this reason. */
+void assign_refuse(struct client *client, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* --- client.c --- */
+
+void client_start(struct client *client, struct service *service);
+/* Tells the client its facts' new state. */
+void client_tell(struct client *client, enum disk_state state);
+/* No more requests; gone when what is outstanding has ended. */
+void client_end(struct client *client);
+/* fair_next's question: bytes of the first request, or FAIR_IDLE. */
+uint64_t client_waiting(struct client *client);
+/* Its first request to the drive: it has a slot. */
+void client_submit(struct client *client);
+
+#endif
