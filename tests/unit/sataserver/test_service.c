@@ -1,0 +1,906 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The service against a model of a controller: who gets which disk, what becomes of requests, and
+ * what hostile clients and broken drives cost. The service is run only when the program would be
+ * woken, so a lost wake-up hangs a test here, too.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/crc32.h"
+#include "tests/unit/sataserver/ahci_model.h"
+#include "user/sataserver/service.h"
+
+#define STEP_US   100u
+#define LONG_TIME 400000u /* steps: 40 seconds */
+#define MIB       (1u << 20)
+
+/* The arena: the driver's, the tables', zeros, then 2 MiB for each client. */
+#define TABLES_AT  (5u * MIB)
+#define ZEROS_AT   (7u * MIB)
+#define CLIENT_AT  (8u * MIB)
+#define CLIENT_RAM (2u * MIB)
+#define NR_CLIENTS 4u
+#define HIGH       (1ull << 32) /* a client's second half is there in its own addresses */
+
+static struct hba hba;
+static struct service service;
+static struct sata_client_config configs[NR_CLIENTS];
+static struct disk_channel channels[NR_CLIENTS];
+static struct window windows[NR_CLIENTS][2];
+static uint64_t now;
+static bool awake;
+static char said[8192];
+
+/* A client's side of its channel. */
+static struct peer {
+    struct ring requests, segments, completions;
+    uint32_t wakes;
+} peers[NR_CLIENTS];
+
+/* --- the world --- */
+
+static void say(const char *line)
+{
+    size_t length = strlen(said);
+
+    snprintf(said + length, sizeof said - length, "%s\n", line);
+}
+
+static void take_signals(void)
+{
+    uint32_t signals = service_take_signals(&service);
+
+    for (unsigned i = 0; i < NR_CLIENTS; i++) {
+        peers[i].wakes += signals >> i & 1;
+    }
+}
+
+static void step(void)
+{
+    bool woken = awake;
+
+    model_step();
+    now += STEP_US;
+    if (model_has_interrupt()) {
+        hba_interrupt(&hba, now);
+        woken = true;
+    }
+    if (now % HBA_TICK_US == 0 && hba_is_busy(&hba)) {
+        hba_tick(&hba, now);
+        woken = true;
+    }
+    if (woken) {
+        bool more = service_run(&service);
+
+        take_signals();
+        awake = more || !service_may_sleep(&service);
+    }
+    if (model.violation != NULL) {
+        fail_msg("%s", model.violation);
+    }
+}
+
+static void steps(unsigned count)
+{
+    while (count-- > 0) {
+        step();
+    }
+}
+
+static enum disk_state state_of(unsigned client)
+{
+    return (enum disk_state)__atomic_load_n(&channels[client].facts.state, __ATOMIC_ACQUIRE);
+}
+
+static void run_until_decided(void)
+{
+    for (unsigned i = 0; i < 10 * LONG_TIME && !service.decided; i++) {
+        step();
+    }
+    assert_true(service.decided);
+}
+
+static void add_client(const char *name, uint32_t select, const char *text, uint32_t number,
+                       uint32_t flags)
+{
+    unsigned i = service.nr_clients++;
+    uint64_t bus = MODEL_ARENA_ADDRESS + CLIENT_AT + i * CLIENT_RAM;
+    struct client *client = &service.clients[i];
+    struct disk_channel *channel = &channels[i];
+
+    configs[i] = (struct sata_client_config){ .select = select, .number = number, .flags = flags };
+    snprintf(configs[i].name, sizeof configs[i].name, "%s", name);
+    snprintf(configs[i].text, sizeof configs[i].text, "%s", text);
+    windows[i][0] = (struct window){ 0, bus, CLIENT_RAM / 2 };
+    windows[i][1] = (struct window){ HIGH, bus + CLIENT_RAM / 2, CLIENT_RAM / 2 };
+    memset(channel, 0, sizeof *channel);
+    client->config = &configs[i];
+    client->channel = channel;
+    client->windows = (struct windows){ windows[i], 2 };
+    memset(&peers[i], 0, sizeof peers[i]);
+    ring_init(&peers[i].requests, RING_PRODUCER, &channel->requests, channel->request_entries,
+              sizeof(struct disk_request), DISK_MAX_REQUESTS);
+    ring_init(&peers[i].segments, RING_PRODUCER, &channel->segments, channel->segment_entries,
+              sizeof(struct disk_segment), DISK_SEGMENT_RING);
+    ring_init(&peers[i].completions, RING_CONSUMER, &channel->completions,
+              channel->completion_entries, sizeof(struct disk_completion), DISK_MAX_REQUESTS);
+}
+
+/* DMA may touch what the controller was given, and the clients' RAM. */
+static void allow_dma(void)
+{
+    model.allowed = calloc(1, MODEL_ARENA_BYTES / 4096);
+    memset(model.allowed, 1, MODEL_ARENA_BYTES / 4096);
+    for (unsigned i = service.nr_clients; i < NR_CLIENTS; i++) {
+        memset(model.allowed + (CLIENT_AT + i * CLIENT_RAM) / 4096, 0, CLIENT_RAM / 4096);
+    }
+}
+
+static void begin(uint32_t ports)
+{
+    model_init(ports);
+    memset(&hba, 0, sizeof hba);
+    memset(&service, 0, sizeof service);
+    memset(said, 0, sizeof said);
+    hba.memory = (struct dma_memory){ model.arena, MODEL_ARENA_ADDRESS, TABLES_AT };
+    hba.register_bytes = HBA_BYTES;
+    service.hba = &hba;
+    service.say = say;
+    service.tables =
+        (struct dma_memory){ model.arena + TABLES_AT, MODEL_ARENA_ADDRESS + TABLES_AT, 2 * MIB };
+    service.zeros = MODEL_ARENA_ADDRESS + ZEROS_AT;
+    now = 0;
+    awake = true;
+}
+
+static void start(void)
+{
+    allow_dma();
+    service_start(&service, NULL);
+    hba_start(&hba, now);
+    run_until_decided();
+    steps(10);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(model.allowed);
+    model.allowed = NULL;
+    model_free();
+    return 0;
+}
+
+/* --- partition tables --- */
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, 4);
+}
+
+static void put64(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, 8);
+}
+
+struct part {
+    uint64_t first, count;
+    const char *label;
+};
+
+/* The UUID of a partition is its number, again and again: partition 1 is 01010101-0101-... */
+static void put_entry(uint8_t *entry, const struct part *part, unsigned number)
+{
+    memset(entry, 0x77, 16);
+    memset(entry + 16, (int)number, 16);
+    put64(entry + 32, part->first);
+    put64(entry + 40, part->first + part->count - 1);
+    for (size_t i = 0; part->label[i] != '\0'; i++) {
+        entry[56 + 2 * i] = (uint8_t)part->label[i];
+    }
+}
+
+#define ENTRIES     128u
+#define ENTRY_BYTES 128u
+#define ARRAY_BYTES (ENTRIES * ENTRY_BYTES)
+
+static void put_header(uint8_t *medium, uint32_t bytes, uint64_t own, uint64_t alternate,
+                       uint64_t array, uint64_t last)
+{
+    uint8_t *header = medium + own * bytes;
+
+    memset(header, 0, bytes);
+    put64(header, 0x5452415020494645ull); /* "EFI PART" */
+    put32(header + 8, 0x10000);
+    put32(header + 12, 92);
+    put64(header + 24, own);
+    put64(header + 32, alternate);
+    put64(header + 40, 2 + ARRAY_BYTES / bytes);
+    put64(header + 48, last - ARRAY_BYTES / bytes - 1);
+    memset(header + 56, 0xdd, 16);
+    put64(header + 72, array);
+    put32(header + 80, ENTRIES);
+    put32(header + 84, ENTRY_BYTES);
+    put32(header + 88, crc32(0, medium + array * bytes, ARRAY_BYTES));
+    put32(header + 16, crc32(0, header, 92));
+}
+
+static void make_table(unsigned port, const struct part *parts, unsigned count)
+{
+    struct model_drive *drive = &model.ports[port].drive;
+    uint32_t bytes = drive->sector_bytes;
+    uint64_t last = MODEL_DISK_BYTES / bytes - 1, backup = last - ARRAY_BYTES / bytes;
+    uint8_t *medium = drive->medium;
+
+    memset(medium, 0, bytes);
+    medium[446 + 4] = 0xee;
+    put32(medium + 446 + 8, 1);
+    put32(medium + 446 + 12, (uint32_t)last);
+    medium[510] = 0x55;
+    medium[511] = 0xaa;
+    for (unsigned i = 0; i < count; i++) {
+        put_entry(medium + 2 * bytes + (size_t)i * ENTRY_BYTES, &parts[i], i + 1);
+    }
+    memcpy(medium + backup * bytes, medium + 2 * bytes, ARRAY_BYTES);
+    put_header(medium, bytes, 1, last, 2, last);
+    put_header(medium, bytes, last, 1, backup, last);
+    memcpy(drive->cache, medium, MODEL_DISK_BYTES);
+}
+
+static const struct part parts[] = { { 64, 1000, "one" },
+                                     { 2048, 2000, "two" },
+                                     { 4096, 8, "tiny" } };
+
+static void begin_usual(void)
+{
+    begin(1);
+    model_add_drive(0, 512, 32);
+    make_table(0, parts, 3);
+}
+
+static void start_usual(void)
+{
+    begin_usual();
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_int_equal(state_of(1), DISK_READY);
+}
+
+/* --- requests --- */
+
+static void wake_server(unsigned client)
+{
+    bool signal = ring_must_signal(&peers[client].requests);
+
+    signal |= ring_must_signal(&peers[client].segments);
+    awake |= signal;
+}
+
+static void put_raw(unsigned client, const struct disk_request *request,
+                    const struct disk_segment *segments, uint32_t count)
+{
+    assert_int_equal(ring_put(&peers[client].segments, segments, count), count);
+    assert_int_equal(ring_put(&peers[client].requests, request, 1), 1);
+    wake_server(client);
+}
+
+/* Of one segment, or none. */
+static void put(unsigned client, uint32_t tag, uint32_t kind, uint64_t sector, uint64_t count,
+                uint64_t address)
+{
+    bool data = kind == DISK_READ || kind == DISK_WRITE;
+    struct disk_segment segment = { address, count * channels[client].facts.sector_bytes };
+    struct disk_request request = {
+        .tag = tag, .kind = kind, .nr_segments = data, .sector = sector, .count = count
+    };
+
+    put_raw(client, &request, &segment, data);
+}
+
+/* The next completion; -1 if there is none within a long time. */
+static int wait_for(unsigned client, uint32_t *tag)
+{
+    struct disk_completion completion;
+
+    for (unsigned i = 0; i < LONG_TIME; i++) {
+        if (ring_get(&peers[client].completions, &completion, 1) == 1) {
+            *tag = completion.tag;
+            return (int)completion.status;
+        }
+        step();
+    }
+    return -1;
+}
+
+static int ask(unsigned client, uint32_t kind, uint64_t sector, uint64_t count, uint64_t address)
+{
+    uint32_t tag = 99;
+    int status;
+
+    put(client, 7, kind, sector, count, address);
+    status = wait_for(client, &tag);
+    assert_true(status < 0 || tag == 7);
+    return status;
+}
+
+static uint8_t *ram(unsigned client, uint64_t address)
+{
+    uint64_t at = address >= HIGH ? CLIENT_RAM / 2 + (address - HIGH) : address;
+
+    return model.arena + CLIENT_AT + client * CLIENT_RAM + at;
+}
+
+static bool all_are(const uint8_t *at, uint8_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (at[i] != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- who gets what --- */
+
+static void test_names(void **state)
+{
+    (void)state;
+    begin_usual();
+    add_client("one", SATA_SELECT_UUID, "01010101-0101-0101-0101-010101010101", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, SATA_CLIENT_READ_ONLY);
+    model.ports[0].drive.serial = 'S';
+    add_client("three", SATA_SELECT_LABEL, "none", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_int_equal(channels[0].facts.nr_sectors, 1000);
+    assert_int_equal(channels[0].facts.sector_bytes, 512);
+    assert_int_equal(channels[0].facts.max_sectors, SERVICE_REQUEST_BYTES / 512);
+    assert_memory_equal(channels[0].facts.serial, "01010101010101010101", DISK_SERIAL_BYTES);
+    assert_int_equal(channels[0].facts.flags & DISK_FACT_READ_ONLY, 0);
+    assert_int_not_equal(channels[0].facts.flags & DISK_FACT_WRITE_ZEROES, 0);
+    assert_int_equal(state_of(1), DISK_READY);
+    assert_int_equal(channels[1].facts.nr_sectors, 2000);
+    assert_int_not_equal(channels[1].facts.flags & DISK_FACT_READ_ONLY, 0);
+    assert_int_equal(state_of(2), DISK_REFUSED);
+    assert_non_null(strstr(channels[2].facts.reason, "none: there is no such partition"));
+    assert_non_null(strstr(said, "three has no disk"));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(peers[i].wakes, 1);
+    }
+}
+
+static void test_serial(void **state)
+{
+    char serial[21];
+
+    (void)state;
+    begin_usual();
+    start();
+    snprintf(serial, sizeof serial, "%s", hba.ports[0].identity.serial);
+    teardown(NULL);
+    begin_usual();
+    add_client("one", SATA_SELECT_SERIAL, serial, 2, 0);
+    add_client("two", SATA_SELECT_SERIAL, serial, 0, SATA_CLIENT_READ_ONLY);
+    add_client("three", SATA_SELECT_SERIAL, serial, 9, 0);
+    add_client("four", SATA_SELECT_SERIAL, "other", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_int_equal(channels[0].facts.nr_sectors, 2000);
+    /* All of the disk, and so what the first one writes. */
+    assert_int_equal(state_of(1), DISK_REFUSED);
+    assert_non_null(strstr(channels[1].facts.reason, "'one' has some of the same sectors"));
+    assert_int_equal(state_of(2), DISK_REFUSED);
+    assert_int_equal(state_of(3), DISK_REFUSED);
+}
+
+static void test_sharing(void **state)
+{
+    (void)state;
+    begin_usual();
+    add_client("one", SATA_SELECT_LABEL, "one", 0, SATA_CLIENT_READ_ONLY);
+    add_client("two", SATA_SELECT_UUID, "01010101-0101-0101-0101-010101010101", 0,
+               SATA_CLIENT_READ_ONLY);
+    add_client("three", SATA_SELECT_LABEL, "one", 0, 0);
+    add_client("four", SATA_SELECT_LABEL, "two", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_int_equal(state_of(1), DISK_READY);
+    assert_int_equal(state_of(2), DISK_REFUSED);
+    assert_non_null(strstr(channels[2].facts.reason, "'one'"));
+    assert_int_equal(state_of(3), DISK_READY);
+    assert_int_equal(ask(0, DISK_READ, 0, 1, 0), DISK_OK);
+    assert_int_equal(ask(1, DISK_READ, 0, 1, 0), DISK_OK);
+    assert_int_equal(ask(3, DISK_WRITE, 0, 1, 0), DISK_OK);
+}
+
+/* The same UUID on two drives is nobody's. */
+static void test_two_drives(void **state)
+{
+    static const struct part other[] = { { 64, 100, "else" } };
+
+    (void)state;
+    begin(3);
+    model_add_drive(0, 512, 32);
+    model_add_drive(1, 512, 0);
+    model.ports[1].drive.serial = 'Z';
+    make_table(0, parts, 3);
+    make_table(1, other, 1);
+    add_client("one", SATA_SELECT_UUID, "01010101-0101-0101-0101-010101010101", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, 0);
+    add_client("three", SATA_SELECT_LABEL, "else", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_REFUSED);
+    assert_non_null(strstr(channels[0].facts.reason, "several"));
+    assert_int_equal(state_of(1), DISK_READY);
+    assert_int_equal(state_of(2), DISK_READY);
+    memset(ram(2, 0), 0x33, 512);
+    assert_int_equal(ask(2, DISK_WRITE, 5, 1, 0), DISK_OK);
+    assert_true(all_are(model.ports[1].drive.cache + 69 * 512, 0x33, 512));
+}
+
+static void test_damaged_tables(void **state)
+{
+    (void)state;
+    begin_usual();
+    model.ports[0].drive.cache[512 + 60] ^= 1;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_non_null(strstr(said, "the backup is used"));
+    teardown(NULL);
+
+    begin_usual(); /* the header's own sector cannot be read; those beside it can */
+    model.ports[0].drive.bad_sector = 1;
+    model.ports[0].drive.bad_error = ATA_ERROR_UNC;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_non_null(strstr(said, "the backup is used"));
+    teardown(NULL);
+
+    begin(1); /* nothing at all */
+    model_add_drive(0, 512, 32);
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    start();
+    assert_int_equal(state_of(0), DISK_REFUSED);
+}
+
+static void test_large_sectors(void **state)
+{
+    static const struct part large[] = { { 16, 100, "one" }, { 200, 50, "two" } };
+
+    (void)state;
+    begin(1);
+    model_add_drive(0, 4096, 32);
+    make_table(0, large, 2);
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, 0);
+    start();
+    assert_int_equal(channels[0].facts.sector_bytes, 4096);
+    memset(ram(1, 8192), 0x44, 8192);
+    assert_int_equal(ask(1, DISK_WRITE, 48, 2, 8192), DISK_OK);
+    assert_true(all_are(model.ports[0].drive.cache + 248 * 4096, 0x44, 8192));
+    assert_int_equal(ask(1, DISK_WRITE, 49, 2, 8192), DISK_RANGE);
+}
+
+static void test_no_controller(void **state)
+{
+    (void)state;
+    begin(1);
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    service_start(&service, "there is no AHCI controller");
+    service_run(&service);
+    take_signals();
+    assert_int_equal(state_of(0), DISK_REFUSED);
+    assert_string_equal(channels[0].facts.reason, "there is no AHCI controller");
+    assert_int_equal(peers[0].wakes, 1);
+    assert_true(service_may_sleep(&service));
+}
+
+/* --- requests --- */
+
+static void test_data(void **state)
+{
+    (void)state;
+    start_usual();
+    memset(ram(0, 0), 0x11, 4096);
+    memset(ram(1, HIGH), 0x22, 4096);
+    assert_int_equal(ask(0, DISK_WRITE, 10, 8, 0), DISK_OK);
+    assert_int_equal(ask(1, DISK_WRITE, 10, 8, HIGH), DISK_OK);
+    assert_true(all_are(model.ports[0].drive.cache + 74 * 512, 0x11, 4096));
+    assert_true(all_are(model.ports[0].drive.cache + 2058 * 512, 0x22, 4096));
+    assert_int_equal(ask(0, DISK_READ, 10, 8, HIGH + 4096), DISK_OK);
+    assert_true(all_are(ram(0, HIGH + 4096), 0x11, 4096));
+    assert_int_equal(service.clients[0].counters.reads, 1);
+    assert_int_equal(service.clients[0].counters.bytes_written, 4096);
+}
+
+/* Each is refused with its own status, nothing happens to the disk, and the client goes on. */
+static void test_refused(void **state)
+{
+    static const struct {
+        uint32_t kind;
+        uint64_t sector, count, address;
+        int status;
+    } cases[] = {
+        { DISK_WRITE, 1000, 1, 0, DISK_RANGE },
+        { DISK_WRITE, 999, 2, 0, DISK_RANGE },
+        { DISK_WRITE, UINT64_MAX, 1, 0, DISK_RANGE },
+        { DISK_WRITE, 0, 1001, 0, DISK_RANGE },
+        { DISK_READ, 1984, 8, 0, DISK_RANGE }, /* the neighbour's */
+        { DISK_DISCARD, 0, 0, 0, DISK_RANGE },
+        { DISK_DISCARD, 999, 2, 0, DISK_RANGE },
+        { DISK_WRITE_ZEROES, 1, UINT64_MAX, 0, DISK_RANGE },
+        { DISK_WRITE, 0, 8, MIB - 2048, DISK_MEMORY },
+        { DISK_WRITE, 0, 8, HIGH - 4096, DISK_MEMORY },
+        { DISK_WRITE, 0, 8, HIGH + MIB, DISK_MEMORY },
+        { DISK_WRITE, 0, 8, 1, DISK_MEMORY },
+        { DISK_WRITE, 0, 8, UINT64_MAX - 1, DISK_MEMORY },
+        { 17, 0, 0, 0, DISK_UNSUPPORTED },
+        { 0, 0, 0, 0, DISK_UNSUPPORTED },
+    };
+    uint8_t *before = malloc(MODEL_DISK_BYTES);
+
+    (void)state;
+    start_usual();
+    memcpy(before, model.ports[0].drive.cache, MODEL_DISK_BYTES);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int status = ask(0, cases[i].kind, cases[i].sector, cases[i].count, cases[i].address);
+
+        if (status != cases[i].status) {
+            fail_msg("case %zu: %d", i, status);
+        }
+    }
+    assert_memory_equal(before, model.ports[0].drive.cache, MODEL_DISK_BYTES);
+    assert_int_equal(ask(0, DISK_WRITE, 0, 8, 0), DISK_OK);
+    free(before);
+}
+
+static void test_read_only(void **state)
+{
+    (void)state;
+    begin_usual();
+    add_client("one", SATA_SELECT_LABEL, "one", 0, SATA_CLIENT_READ_ONLY);
+    start();
+    assert_int_equal(ask(0, DISK_READ, 0, 1, 0), DISK_OK);
+    assert_int_equal(ask(0, DISK_FLUSH, 0, 0, 0), DISK_OK);
+    assert_int_equal(ask(0, DISK_WRITE, 0, 1, 0), DISK_READ_ONLY);
+    assert_int_equal(ask(0, DISK_WRITE_ZEROES, 0, 1, 0), DISK_READ_ONLY);
+    assert_int_equal(ask(0, DISK_DISCARD, 0, 1, 0), DISK_READ_ONLY);
+}
+
+static void test_many_segments(void **state)
+{
+    struct disk_segment segments[DISK_MAX_SEGMENTS];
+    struct disk_request request = {
+        .tag = 1, .kind = DISK_WRITE, .nr_segments = DISK_MAX_SEGMENTS, .count = DISK_MAX_SEGMENTS
+    };
+    uint32_t tag;
+
+    (void)state;
+    start_usual();
+    for (unsigned i = 0; i < DISK_MAX_SEGMENTS; i++) {
+        segments[i] = (struct disk_segment){ i * 1024, 512 };
+        memset(ram(0, i * 1024), (int)i, 512);
+    }
+    put_raw(0, &request, segments, DISK_MAX_SEGMENTS);
+    assert_int_equal(wait_for(0, &tag), DISK_OK);
+    for (unsigned i = 0; i < DISK_MAX_SEGMENTS; i++) {
+        assert_true(all_are(model.ports[0].drive.cache + (64 + i) * 512, (uint8_t)i, 512));
+    }
+}
+
+/* What was acknowledged after a flush, or with FUA, survives a power cut. */
+static void test_durability(void **state)
+{
+    struct disk_request request = { .tag = 1,
+                                    .kind = DISK_WRITE,
+                                    .flags = DISK_FLAG_FUA,
+                                    .nr_segments = 1,
+                                    .sector = 9,
+                                    .count = 1 };
+    struct disk_segment segment = { 0, 512 };
+    unsigned flushes;
+    uint32_t tag;
+
+    (void)state;
+    begin_usual();
+    model.ports[0].drive.write_cache = true;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    start();
+    assert_int_not_equal(channels[0].facts.flags & DISK_FACT_WRITE_CACHE, 0);
+    memset(ram(0, 0), 0x55, 512);
+    assert_int_equal(ask(0, DISK_WRITE, 8, 1, 0), DISK_OK);
+    assert_false(all_are(model.ports[0].drive.medium + 72 * 512, 0x55, 512));
+    assert_int_equal(ask(0, DISK_FLUSH, 0, 0, 0), DISK_OK);
+    assert_true(all_are(model.ports[0].drive.medium + 72 * 512, 0x55, 512));
+    flushes = model.ports[0].drive.flushes;
+    put_raw(0, &request, &segment, 1);
+    assert_int_equal(wait_for(0, &tag), DISK_OK);
+    assert_true(all_are(model.ports[0].drive.medium + 73 * 512, 0x55, 512));
+    assert_int_equal(model.ports[0].drive.flushes, flushes + 1);
+}
+
+static void test_fua(void **state)
+{
+    struct disk_request request = { .tag = 1,
+                                    .kind = DISK_WRITE,
+                                    .flags = DISK_FLAG_FUA,
+                                    .nr_segments = 1,
+                                    .sector = 9,
+                                    .count = 1 };
+    struct disk_segment segment = { 0, 512 };
+    uint32_t tag;
+
+    (void)state;
+    begin_usual();
+    model.ports[0].drive.write_cache = true;
+    model.ports[0].drive.fua = true;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    start();
+    memset(ram(0, 0), 0x55, 512);
+    put_raw(0, &request, &segment, 1);
+    assert_int_equal(wait_for(0, &tag), DISK_OK);
+    assert_true(all_are(model.ports[0].drive.medium + 73 * 512, 0x55, 512));
+    assert_int_equal(model.ports[0].drive.flushes, 0);
+    assert_int_equal(model.ports[0].drive.fua_writes, 1);
+}
+
+static void test_long_ones(void **state)
+{
+    (void)state;
+    begin_usual();
+    model.ports[0].drive.trim = true;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, 0);
+    memset(model.ports[0].drive.cache + 64 * 512, 0x66, 3000 * 512);
+    start();
+    assert_int_not_equal(channels[0].facts.flags & DISK_FACT_DISCARD, 0);
+    /* 999 sectors take two pieces; the borders stay. */
+    assert_int_equal(ask(0, DISK_WRITE_ZEROES, 1, 998, 0), DISK_OK);
+    assert_true(all_are(model.ports[0].drive.cache + 64 * 512, 0x66, 512));
+    assert_true(all_are(model.ports[0].drive.cache + 65 * 512, 0, 998 * 512));
+    assert_true(all_are(model.ports[0].drive.cache + 1063 * 512, 0x66, 512));
+    assert_int_equal(ask(1, DISK_DISCARD, 0, 2000, 0), DISK_OK);
+    assert_int_equal(model.ports[0].drive.trimmed, 2000);
+    /* Several at once, with others between them. */
+    put(0, 1, DISK_WRITE_ZEROES, 0, 1000, 0);
+    put(0, 2, DISK_DISCARD, 0, 1000, 0);
+    put(0, 3, DISK_READ, 0, 1, 0);
+    put(0, 4, DISK_WRITE_ZEROES, 0, 1000, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t tag;
+
+        assert_int_equal(wait_for(0, &tag), DISK_OK);
+    }
+}
+
+static void test_media_error(void **state)
+{
+    uint32_t tag;
+
+    (void)state;
+    start_usual();
+    model.ports[0].drive.bad_sector = 70;
+    model.ports[0].drive.bad_error = ATA_ERROR_UNC;
+    put(1, 1, DISK_READ, 0, 8, 0);
+    put(0, 2, DISK_READ, 0, 8, 0);
+    put(1, 3, DISK_READ, 8, 8, 8192);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(wait_for(1, &tag), DISK_OK);
+    }
+    assert_int_equal(wait_for(0, &tag), DISK_ERROR);
+    assert_int_equal(tag, 2);
+    assert_int_equal(ask(0, DISK_READ, 0, 4, 0), DISK_OK);
+    assert_int_equal(service.clients[0].counters.errors, 1);
+}
+
+/* --- hostile clients, broken drives --- */
+
+static void expect_gone(unsigned client)
+{
+    for (unsigned i = 0; i < LONG_TIME && state_of(client) == DISK_READY; i++) {
+        step();
+    }
+    assert_int_equal(state_of(client), DISK_GONE);
+    assert_int_equal(service.clients[client].outstanding, 0);
+    assert_non_null(strstr(said, "breaks the rules"));
+    /* The other one has noticed nothing. */
+    assert_int_equal(ask(1, DISK_READ, 0, 8, 0), DISK_OK);
+    /* And nothing is served any more. */
+    assert_int_equal(service.clients[client].state, CLIENT_ENDED);
+}
+
+static void break_with(struct disk_request request, uint32_t nr_segments)
+{
+    struct disk_segment segments[DISK_MAX_SEGMENTS + 1];
+
+    for (unsigned i = 0; i <= DISK_MAX_SEGMENTS; i++) {
+        segments[i] = (struct disk_segment){ 0, 512 };
+    }
+    start_usual();
+    put(0, 9, DISK_READ, 0, 8, 0); /* a good one that is outstanding */
+    put_raw(0, &request, segments, nr_segments);
+    expect_gone(0);
+    teardown(NULL);
+}
+
+static void test_rules(void **state)
+{
+    (void)state;
+    break_with((struct disk_request){ .tag = DISK_MAX_REQUESTS, .kind = DISK_FLUSH }, 0);
+    break_with((struct disk_request){ .tag = UINT32_MAX, .kind = DISK_FLUSH }, 0);
+    break_with((struct disk_request){ .tag = 9, .kind = DISK_FLUSH }, 0);
+    break_with((struct disk_request){ .tag = 1, .kind = DISK_FLUSH, .nr_segments = 1 }, 1);
+    break_with((struct disk_request){ .tag = 1, .kind = 99, .nr_segments = 1 }, 1);
+    break_with((struct disk_request){ .tag = 1, .kind = DISK_READ, .count = 1 }, 0);
+    break_with((struct disk_request){ .tag = 1, .kind = DISK_READ, .count = 1, .nr_segments = 1 },
+               0);
+    break_with((struct disk_request){ .tag = 1, .kind = DISK_READ, .count = 2, .nr_segments = 1 },
+               1);
+    break_with((struct disk_request){ .tag = 1,
+                                      .kind = DISK_READ,
+                                      .count = DISK_MAX_SEGMENTS + 1,
+                                      .nr_segments = DISK_MAX_SEGMENTS + 1 },
+               DISK_MAX_SEGMENTS + 1);
+    begin_usual(); /* for the teardown that follows */
+}
+
+static void test_broken_rings(void **state)
+{
+    (void)state;
+    start_usual();
+    put(0, 9, DISK_READ, 0, 8, 0);
+    __atomic_store_n(&channels[0].requests.producer.index, 5000, __ATOMIC_RELEASE);
+    awake = true;
+    expect_gone(0);
+    teardown(NULL);
+
+    start_usual(); /* completions that are not taken, and their tags used again */
+    for (unsigned i = 0; i < DISK_MAX_REQUESTS + 1; i++) {
+        put(0, i % 8, DISK_READ, 0, 1, 0);
+        steps(20);
+    }
+    expect_gone(0);
+}
+
+static void test_vanished_drive(void **state)
+{
+    uint32_t tag;
+
+    (void)state;
+    start_usual();
+    for (uint32_t i = 0; i < 40; i++) {
+        put(i % 2, i, DISK_READ, i, 1, 0);
+    }
+    steps(1);
+    model_unplug(0);
+    for (unsigned i = 0; i < 10 * LONG_TIME && state_of(0) == DISK_READY; i++) {
+        step();
+    }
+    steps(10);
+    assert_int_equal(state_of(0), DISK_GONE);
+    assert_int_equal(state_of(1), DISK_GONE);
+    assert_int_equal(service.clients[0].outstanding, 0);
+    assert_non_null(strstr(said, "its disk is gone"));
+    assert_true(wait_for(0, &tag) > 0);
+}
+
+/* One that always asks leaves the other its share. */
+static void test_fairness(void **state)
+{
+    uint32_t tag, flood = 0, served = 0;
+    struct disk_completion completion;
+
+    (void)state;
+    start_usual();
+    for (; flood < DISK_MAX_REQUESTS; flood++) {
+        put(0, flood, DISK_READ, flood, 8, 0);
+    }
+    put(1, 1, DISK_READ, 0, 8, 0);
+    assert_int_equal(wait_for(1, &tag), DISK_OK);
+    while (ring_get(&peers[0].completions, &completion, 1) == 1) {
+        served++;
+    }
+    assert_true(served < DISK_MAX_REQUESTS);
+    assert_true(service.clients[0].counters.most_outstanding <=
+                fair_limit(&service.drives[0].fair));
+    for (; served < DISK_MAX_REQUESTS; served++) {
+        assert_int_equal(wait_for(0, &tag), DISK_OK);
+    }
+}
+
+/*
+ * Anything at all from one client: the other's partition and memory never change, no DMA leaves
+ * what is allowed (the model looks), and the other is served.
+ */
+static void random_request(struct disk_request *request, struct disk_segment *segments,
+                           uint32_t *count)
+{
+    *request = (struct disk_request){
+        .tag = (uint32_t)rand() % 66,
+        .kind = (uint32_t)rand() % 7,
+        .flags = (uint32_t)rand() % 3,
+        .nr_segments = (uint32_t)rand() % 4,
+        .sector = rand() % 8 == 0 ? (uint64_t)rand() << 33 : (uint64_t)rand() % 1100,
+        .count = (uint64_t)rand() % 64,
+    };
+    *count = request->nr_segments;
+    for (uint32_t i = 0; i < *count; i++) {
+        segments[i].address =
+            (uint64_t)rand() % (CLIENT_RAM + 8192) + (rand() % 2 == 0 ? HIGH - MIB : 0);
+        segments[i].bytes = request->count * 512 / *count;
+        segments[i].address &= rand() % 16 == 0 ? ~0ull : ~1ull;
+    }
+}
+
+static void test_random(void **state)
+{
+    struct disk_completion completion;
+    uint8_t *before = malloc(MODEL_DISK_BYTES);
+    unsigned lives = 0;
+
+    (void)state;
+    srand(4);
+    for (unsigned round = 0; round < 60; round++) {
+        start_usual();
+        memset(model.ports[0].drive.cache + 2048 * 512, 0x99, 2000 * 512);
+        memset(ram(1, 0), 0x77, CLIENT_RAM);
+        memcpy(before, model.ports[0].drive.cache, MODEL_DISK_BYTES);
+        for (unsigned i = 0; i < 300 && state_of(0) == DISK_READY; i++) {
+            struct disk_segment segments[4];
+            struct disk_request request;
+            uint32_t count;
+
+            random_request(&request, segments, &count);
+            if (ring_put(&peers[0].segments, segments, count) == count) {
+                ring_put(&peers[0].requests, &request, 1);
+                wake_server(0);
+            }
+            if (rand() % 4 == 0) {
+                step();
+            }
+            while (rand() % 50 != 0 && ring_get(&peers[0].completions, &completion, 1) == 1) {
+            }
+            lives++;
+        }
+        steps(100);
+        assert_memory_equal(before, model.ports[0].drive.cache, 64 * 512);
+        assert_memory_equal(before + 1064 * 512, model.ports[0].drive.cache + 1064 * 512,
+                            MODEL_DISK_BYTES - 1064 * 512);
+        assert_true(all_are(ram(1, 0), 0x77, CLIENT_RAM));
+        assert_int_equal(ask(1, DISK_READ, 0, 8, 0), DISK_OK);
+        assert_true(all_are(ram(1, 0), 0x99, 4096));
+        teardown(NULL);
+    }
+    assert_true(lives > 300);
+    begin_usual(); /* for the teardown that follows */
+    free(before);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_names),         TEST(test_serial),         TEST(test_sharing),
+        TEST(test_two_drives),    TEST(test_damaged_tables), TEST(test_large_sectors),
+        TEST(test_no_controller), TEST(test_data),           TEST(test_refused),
+        TEST(test_read_only),     TEST(test_many_segments),  TEST(test_durability),
+        TEST(test_fua),           TEST(test_long_ones),      TEST(test_media_error),
+        TEST(test_rules),         TEST(test_broken_rings),   TEST(test_vanished_drive),
+        TEST(test_fairness),      TEST(test_random),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
