@@ -58,11 +58,13 @@ static const char usage[] =
     "usage: bulkhead check FILE\n"
     "       bulkhead build FILE -o DIR [--iso]\n"
     "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
+    "       bulkhead labels FILE\n"
     "\n"
     "  check   says all that is wrong with a system description\n"
     "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
     "  graph   draws who can reach what: as Graphviz source on standard output, or in the format\n"
     "          that the name after -o ends in, by Graphviz's program dot\n"
+    "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
     "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
@@ -372,6 +374,38 @@ static enum exit_code command_graph(struct run *run)
     return source != output ? draw(run, source) : EXIT_GOOD;
 }
 
+static bool label_is_new(const struct model_vm *vms, const struct model_disk *disk)
+{
+    for (;; vms++) {
+        for (size_t i = 0; i < vms->nr_disks; i++) {
+            if (&vms->disks[i] == disk) {
+                return true;
+            }
+            if (vms->disks[i].partlabel.text != NULL &&
+                strcmp(vms->disks[i].partlabel.text, disk->partlabel.text) == 0) {
+                return false;
+            }
+        }
+    }
+}
+
+static enum exit_code command_labels(struct run *run)
+{
+    enum exit_code code = read_description(run, false);
+    const struct model *model = &run->model;
+
+    for (size_t i = 0; code == EXIT_GOOD && i < model->nr_vms; i++) {
+        for (size_t j = 0; j < model->vms[i].nr_disks; j++) {
+            const struct model_disk *disk = &model->vms[i].disks[j];
+
+            if (disk->partlabel.text != NULL && label_is_new(model->vms, disk)) {
+                puts(disk->partlabel.text);
+            }
+        }
+    }
+    return code;
+}
+
 static enum exit_code run_command(struct run *run)
 {
     static const struct {
@@ -381,6 +415,7 @@ static enum exit_code run_command(struct run *run)
         { "check", command_check },
         { "build", command_build },
         { "graph", command_graph },
+        { "labels", command_labels },
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -391,7 +426,7 @@ static enum exit_code run_command(struct run *run)
             return code;
         }
     }
-    fprintf(stderr, "bulkhead: unknown command '%s'; expected check, build or graph\n",
+    fprintf(stderr, "bulkhead: unknown command '%s'; expected check, build, graph or labels\n",
             run->options.command);
     return EXIT_USAGE;
 }
