@@ -12,12 +12,13 @@ static bool ends_by(uint64_t start, uint64_t bytes)
 
 bool windows_add(struct window *rows, uint32_t *count, uint32_t room, struct window window)
 {
-    struct window *last = *count == 0 ? NULL : &rows[*count - 1];
+    if (*count != 0) {
+        struct window *last = &rows[*count - 1];
 
-    if (last != NULL && last->client + last->bytes == window.client &&
-        last->bus + last->bytes == window.bus) {
-        last->bytes += window.bytes;
-        return true;
+        if (last->client + last->bytes == window.client && last->bus + last->bytes == window.bus) {
+            last->bytes += window.bytes;
+            return true;
+        }
     }
     if (*count == room) {
         return false;
