@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 
+import disks
 import guest_log
 from machine import CONTROL_C, COUNTED, ESCAPE, MINIMUM_CPU, Failure, Machine, Shell
 
@@ -80,6 +81,10 @@ class Context:
             raise Failure(f"bulkhead build: {made.stdout}")
         return ["-kernel", self.path("kernel", "bulkhead.elf"),
                 "-initrd", os.path.join(folder, "image.elf")]
+
+    def disk(self, labels, serial="TEST", name="disk"):
+        """A disk that was just made, with a file system on a partition for each label."""
+        return disks.Disk(self.log(f"-{name}").removesuffix(".log") + ".img", serial, labels)
 
     def iso(self):
         """Boot by multiboot 2, from a CD image that GRUB is on."""
@@ -338,6 +343,137 @@ def test_load(context):
         check_load("two", two, two.check("cat /tmp/load"), status)
         switch(machine, "1", "one")
         one.check("echo $((6 * 7))", "42")
+
+
+# --- disks: one VM at a time, unless two are needed -------------------------------------------------
+
+
+def with_disks(*entries):
+    """systems/linux with these disks."""
+    lines = "".join(f"      - {entry}\n" for entry in entries)
+    return description("linux").rstrip("\n") + "\n    disks:\n" + lines
+
+
+def test_disk_persistence(context):
+    """What a VM has written is there when it, or the whole machine, has started again."""
+    disk = context.disk(["one", "two"])
+    boot = context.direct("two") + disk.arguments()
+    with context.system(boot=boot, cores=2) as machine:
+        one = boot_to_shell(machine)
+        one.check("cat /proc/partitions | grep -c vd", "1")
+        one.check("echo first > /mnt/file && sync")
+        machine.send("reboot\n")
+        machine.expect(r"Linux version", never=CRASH)
+        one.wait(never=CRASH)
+        one.check("cat /mnt/file", "first")
+        one.check("dd if=/dev/urandom of=/mnt/large bs=1M count=20 && umount /mnt")
+        switch(machine, "2", "two")
+        two = Shell(machine)
+        machine.send("\n")
+        two.wait(never=CRASH)
+        two.check("ls /mnt", "lost+found")
+        two.check("echo second > /mnt/file && umount /mnt")
+        machine.send("poweroff\n")
+        machine.expect(r"vm 'two': powered off", never=CRASH)
+    disk.check_file_system(0)
+    disk.check_file_system(1)
+    with context.system(boot=boot, cores=2) as machine:
+        boot_to_shell(machine).check("cat /mnt/file", "first")
+        switch(machine, "2", "two")
+        two = Shell(machine)
+        machine.send("\n")
+        two.wait(never=CRASH)
+        two.check("cat /mnt/file", "second")
+
+
+def test_disk_isolation(context):
+    """A VM that reads and writes all that it can reach neither sees nor changes anything else."""
+    disk = context.disk(["other", "linux", "third"])
+    disk.fill_others(1, b"neighbour's secret")
+    before = disk.hash_others(1)
+    boot = context.assembled(with_disks("partlabel: linux")) + disk.arguments()
+    with context.system(boot=boot) as machine:
+        shell = boot_to_shell(machine)
+        shell.check("umount /mnt")
+        shell.check("cat /sys/block/vda/size", str(disk.sectors(1)))
+        shell.check("grep -c secret /dev/vda || true", "0")
+        shell.check("dd if=/dev/urandom of=/run/seed bs=64k count=1")
+        # To the end, and beyond: the last write finds no room.
+        shell.check("while cat /run/seed; do :; done >/dev/vda 2>/run/full")
+        shell.check("grep -q 'No space left' /run/full")
+        shell.check("sync; echo 3 >/proc/sys/vm/drop_caches; cmp -n 65536 /run/seed /dev/vda")
+        shell.check("grep -c secret /dev/vda || true", "0")
+        shell.check("blkdiscard /dev/vda")
+        shell.check("cat /sys/block/vda/size", str(disk.sectors(1)))
+    if disk.hash_others(1) != before:
+        raise Failure("something outside of the partition has changed")
+
+
+def test_disk_read_only(context):
+    """A disk that is only to be read cannot be written, and its file system can be read."""
+    disk = context.disk(["linux"])
+    disk.put_file(0, "greeting", "from the host")
+    before = disk.hash()
+    boot = context.assembled(
+        with_disks("{ partlabel: linux, access: read-only }")) + disk.arguments()
+    with context.system(boot=boot) as machine:
+        shell = boot_to_shell(machine)
+        shell.check("cat /sys/block/vda/ro", "1")
+        shell.check("cat /mnt/greeting", "from the host")
+        shell.check("! touch /mnt/file")
+        shell.check("umount /mnt; ! dd if=/dev/zero of=/dev/vda bs=4k count=1")
+    if disk.hash() != before:
+        raise Failure("the disk has changed")
+
+
+def test_disk_names(context):
+    """Two disks with a GPT, whose primary copy is damaged, and an MBR; entries that are wrong."""
+    disk = context.disk(["linux"], serial="GPT")
+    disk.damage(512 + 24)
+    old = context.disk([], serial="MBR", name="mbr")
+    old.make_mbr()
+    boot = context.assembled(with_disks(
+        "partlabel: linux", "{ serial: MBR, number: 5 }", "partlabel: nowhere",
+        "{ serial: GPT, number: 1 }")) + disk.arguments() + old.arguments(port=1)
+    with context.system(boot=boot) as machine:
+        machine.expect(r"^sataserver\| disk GPT: .*the backup is used$")
+        machine.expect(r"^sataserver\| linux/vda has partition 1 of disk GPT: 32 MiB, read-write$")
+        machine.expect(r"^sataserver\| linux/vdb has partition 5 of disk MBR: 3 MiB, read-write$")
+        machine.expect(r"^sataserver\| linux/vdc has no disk: .*there is no such partition$")
+        machine.expect(r"^sataserver\| linux/vdd has no disk: 'linux/vda' has some of the same")
+        shell = boot_to_shell(machine)
+        shell.check("echo text > /mnt/file && umount /mnt")
+        shell.check("echo logical | dd of=/dev/vdb conv=fsync")
+    disk.check_file_system(0)
+    if old.read(old.logical_start(), 7) != b"logical":
+        raise Failure("nothing has come to the logical partition")
+
+
+def test_disk_errors(context):
+    """A bad sector is an error of the request that it concerns, and of no other."""
+    disk = context.disk(["linux"])
+    bad = disk.start(0) // 512 + 4096
+    boot = (context.assembled(with_disks("partlabel: linux"))
+            + disk.failing_arguments(bad))
+    with context.system(boot=boot) as machine:
+        shell = boot_to_shell(machine)
+        shell.check("umount /mnt")
+        shell.check("dd if=/dev/vda of=/dev/null bs=1M count=2")
+        shell.check("! dd if=/dev/vda of=/dev/null bs=4k skip=512 count=1")
+        shell.check("dmesg | grep -q 'I/O error, dev vda, sector 4096'")
+        shell.check("dd if=/dev/vda of=/dev/null bs=1M skip=3 count=4")
+
+
+def test_disk_none(context):
+    """Without a disk, or without a controller, the VM runs, and the console says what is missing."""
+    boot = context.assembled(with_disks("partlabel: linux"))
+    with context.system(boot=boot) as machine:
+        machine.expect(r"^sataserver\| linux/vda has no disk: .*there is no such partition$")
+        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+    with context.system(boot=boot + ["-machine", "pc"]) as machine:
+        machine.expect(r"device 'ahci' cannot be used: this machine has none$")
+        machine.expect(r"^sataserver\| linux/vda has no disk: there is no AHCI controller$")
+        boot_to_shell(machine).check("echo $((6 * 7))", "42")
 
 
 TESTS = {name.removeprefix("test_").replace("_", "-"): function
