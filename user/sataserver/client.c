@@ -133,6 +133,7 @@ static struct request *request_make(struct client *client)
     request->client = client;
     request->tag = client->first.tag;
     request->kind = client->first.kind;
+    request->began = client->service->hba->now;
     request->flush_after = false;
     request->left = 0;
     request->list.count = 0;
@@ -157,11 +158,23 @@ static void request_release(struct request *request)
     end_if_idle(client);
 }
 
+static void count_time(struct client *client, const struct request *request)
+{
+    uint64_t time = client->service->hba->now - request->began;
+
+    client->counters.completed++;
+    client->counters.microseconds += time;
+    if (client->counters.longest < time) {
+        client->counters.longest = time;
+    }
+}
+
 static void request_end(struct request *request, enum disk_status status)
 {
     const struct disk_completion completion = { request->tag, (uint32_t)status };
     struct client *client = request->client;
 
+    count_time(client, request);
     client->counters.errors += status == DISK_ERROR;
     client->counters.refused += status != DISK_ERROR && status != DISK_OK;
     if (is_long(request->kind)) {

@@ -181,6 +181,12 @@ bool hba_is_busy(const struct hba *hba);
 /* Have all ports got as far as they can? Or did the controller fail (hba->failure)? */
 bool hba_is_settled(const struct hba *hba);
 
+/* To be told before transfers are submitted: their time-outs count from there. */
+static inline void hba_set_time(struct hba *hba, uint64_t now)
+{
+    hba->now = now;
+}
+
 /* Gives the driver a transfer. done() may be called before this returns. */
 void port_submit(struct port *port, struct transfer *transfer);
 /* Takes back a transfer that has not been issued. False: it has. done() is not called. */

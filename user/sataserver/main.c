@@ -23,7 +23,7 @@
 static struct hba hba;
 static struct service service;
 static struct window window_rows[MAX_WINDOWS];
-static struct ring console;
+static struct ring console, keys;
 static bool clock_runs; /* both threads */
 
 static const struct sata_config *const config = (const struct sata_config *)SERVER_CONFIG_VADDR;
@@ -81,12 +81,25 @@ static void say(const char *line)
     }
 }
 
+/* Any key asks for the counters. True: there was one. */
+static bool answer_keys(void)
+{
+    uint8_t key[CONSOLE_INPUT_BYTES];
+    bool any = ring_get(&keys, key, sizeof key) != 0;
+
+    if (any) {
+        service_report(&service);
+    }
+    return any;
+}
+
 static void open_console(void)
 {
     struct console_channel *channel = (struct console_channel *)SATA_CONSOLE_VADDR;
 
     ring_init(&console, RING_PRODUCER, &channel->output, channel->output_bytes, 1,
               CONSOLE_OUTPUT_BYTES);
+    ring_init(&keys, RING_CONSUMER, &channel->input, channel->input_bytes, 1, CONSOLE_INPUT_BYTES);
 }
 
 /* --- what it was given --- */
@@ -235,11 +248,13 @@ static _Noreturn void run(void)
     seL4_Word badge = 0;
 
     for (;;) {
-        bool more = service_run(&service);
+        bool more = service_run(&service, microseconds());
 
         signal_clients();
         keep_clock((badge & SATA_BADGE_CLOCK) != 0);
         badge = 0;
+        more |= answer_keys();
+        more |= !ring_may_sleep(&keys, 1) && !ring_is_broken(&keys);
         if (more || !service_may_sleep(&service)) {
             seL4_Poll(SERVER_SLOT_NOTIFICATION, &badge);
         } else {

@@ -147,10 +147,11 @@ static bool run_drive(struct service *service, struct drive *drive)
     return true;
 }
 
-bool service_run(struct service *service)
+bool service_run(struct service *service, uint64_t now)
 {
     bool more = false;
 
+    hba_set_time(service->hba, now);
     if (!service->decided) {
         look_for_disks(service);
     }
@@ -206,4 +207,45 @@ bool service_may_sleep(struct service *service)
         }
     }
     return may;
+}
+
+/* --- for people --- */
+
+#define ULL(number) (unsigned long long)(number)
+
+static void report_client(const struct service *service, const struct client *client)
+{
+    const struct client_counters *counters = &client->counters;
+    uint64_t mean = counters->completed == 0 ? 0 : counters->microseconds / counters->completed;
+
+    service_say(service,
+                "%s: %llu reads (%llu KiB), %llu writes (%llu KiB), %llu flushes, %llu others, "
+                "%llu refused, %llu errors; at most %u at once; %llu us each, at most %llu",
+                client->config->name, ULL(counters->reads), ULL(counters->bytes_read >> 10),
+                ULL(counters->writes), ULL(counters->bytes_written >> 10), ULL(counters->flushes),
+                ULL(counters->others), ULL(counters->refused), ULL(counters->errors),
+                counters->most_outstanding, ULL(mean), ULL(counters->longest));
+}
+
+static void report_drive(const struct service *service, const struct port *port)
+{
+    const struct port_counters *counters = &port->counters;
+
+    service_say(service,
+                "disk %s: %llu commands, %llu of them queued, %llu errors, %llu resets, %llu "
+                "commands issued again",
+                port->identity.serial, ULL(counters->commands), ULL(counters->queued),
+                ULL(counters->errors), ULL(counters->resets), ULL(counters->reissued));
+}
+
+void service_report(const struct service *service)
+{
+    for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
+        if (service->drives[i].port != NULL) {
+            report_drive(service, service->drives[i].port);
+        }
+    }
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        report_client(service, &service->clients[i]);
+    }
 }

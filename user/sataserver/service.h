@@ -55,6 +55,9 @@ struct client_counters {
     uint64_t bytes_read, bytes_written;
     uint64_t refused, errors;
     uint32_t most_outstanding;
+    uint64_t
+        completed; /* that had gone to the drive, and how long they were there, in microseconds */
+    uint64_t microseconds, longest;
 };
 
 struct client {
@@ -86,7 +89,8 @@ struct request {
     struct client *client;
     struct request *next; /* free */
     uint32_t tag, kind;
-    bool flush_after;      /* FUA of a drive that has none */
+    bool flush_after; /* FUA of a drive that has none */
+    uint64_t began;
     uint64_t sector, left; /* of the drive: what a long one still has before it */
     struct segment_list list;
 };
@@ -122,7 +126,9 @@ void service_start(struct service *service, const char *failure);
  * Whatever can be done now. True: there may be more at once (a client that asks without end does
  * not keep the caller from looking at interrupts).
  */
-bool service_run(struct service *service);
+bool service_run(struct service *service, uint64_t now);
+/* What has happened so far, for people: a line for each client and drive. */
+void service_report(const struct service *service);
 /* The clients that wait for a signal, as bits; asked after each round. */
 uint32_t service_take_signals(struct service *service);
 /* Asks all clients for signals. False: one of them has put something in meanwhile. */

@@ -78,7 +78,7 @@ static void step(void)
         woken = true;
     }
     if (woken) {
-        bool more = service_run(&service);
+        bool more = service_run(&service, now);
 
         take_signals();
         awake = more || !service_may_sleep(&service);
@@ -499,7 +499,7 @@ static void test_no_controller(void **state)
     begin(1);
     add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
     service_start(&service, "there is no AHCI controller");
-    service_run(&service);
+    service_run(&service, now);
     take_signals();
     assert_int_equal(state_of(0), DISK_REFUSED);
     assert_string_equal(channels[0].facts.reason, "there is no AHCI controller");
@@ -523,6 +523,10 @@ static void test_data(void **state)
     assert_true(all_are(ram(0, HIGH + 4096), 0x11, 4096));
     assert_int_equal(service.clients[0].counters.reads, 1);
     assert_int_equal(service.clients[0].counters.bytes_written, 4096);
+    service_report(&service);
+    assert_non_null(strstr(said, "one: 1 reads (4 KiB), 1 writes (4 KiB), 0 flushes"));
+    assert_non_null(strstr(said, "0 errors; at most 1 at once; 100 us each, at most 100"));
+    assert_non_null(strstr(said, "disk A1: "));
 }
 
 /* Each is refused with its own status, nothing happens to the disk, and the client goes on. */
@@ -703,6 +707,22 @@ static void test_media_error(void **state)
     assert_int_equal(tag, 2);
     assert_int_equal(ask(0, DISK_READ, 0, 4, 0), DISK_OK);
     assert_int_equal(service.clients[0].counters.errors, 1);
+}
+
+/* Time that passed while nothing was outstanding does not count for what comes then. */
+static void test_idle(void **state)
+{
+    uint32_t tag;
+
+    (void)state;
+    start_usual();
+    now += 1000 * (uint64_t)MIB;
+    put(0, 1, DISK_READ, 0, 8, 0);
+    service_run(&service, now);
+    hba_tick(&hba, now + HBA_TICK_US);
+    assert_int_equal(hba.ports[0].state, PORT_READY);
+    assert_int_equal(wait_for(0, &tag), DISK_OK);
+    assert_int_equal(hba.ports[0].counters.resets, 0);
 }
 
 /* --- hostile clients, broken drives --- */
@@ -893,13 +913,27 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_names),         TEST(test_serial),         TEST(test_sharing),
-        TEST(test_two_drives),    TEST(test_damaged_tables), TEST(test_large_sectors),
-        TEST(test_no_controller), TEST(test_data),           TEST(test_refused),
-        TEST(test_read_only),     TEST(test_many_segments),  TEST(test_durability),
-        TEST(test_fua),           TEST(test_long_ones),      TEST(test_media_error),
-        TEST(test_rules),         TEST(test_broken_rings),   TEST(test_vanished_drive),
-        TEST(test_fairness),      TEST(test_random),
+        TEST(test_names),
+        TEST(test_serial),
+        TEST(test_sharing),
+        TEST(test_two_drives),
+        TEST(test_damaged_tables),
+        TEST(test_large_sectors),
+        TEST(test_no_controller),
+        TEST(test_data),
+        TEST(test_refused),
+        TEST(test_read_only),
+        TEST(test_many_segments),
+        TEST(test_durability),
+        TEST(test_fua),
+        TEST(test_long_ones),
+        TEST(test_media_error),
+        TEST(test_idle),
+        TEST(test_rules),
+        TEST(test_broken_rings),
+        TEST(test_vanished_drive),
+        TEST(test_fairness),
+        TEST(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
