@@ -16,11 +16,11 @@ TOOLS = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin",
              PARTITION_MIB=str(PARTITION_MIB))
 
 
-def run(*command, text=None):
-    """Runs a tool; returns its output."""
+def run(*command, text=None, good=(0,), errors=True):
+    """Runs a tool; returns its output, by default that for errors, too."""
     made = subprocess.run(command, env=TOOLS, input=text, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
-    if made.returncode:
+                          stderr=subprocess.STDOUT if errors else subprocess.DEVNULL, text=True)
+    if made.returncode not in good:
         raise Failure(f"{' '.join(command)}: {made.stdout}")
     return made.stdout
 
@@ -124,3 +124,17 @@ class Disk:
     def check_file_system(self, number):
         """It is in order."""
         run("e2fsck", "-f", "-n", self._place(number))
+
+    def recover(self, number):
+        """A copy of the partition, in order after its journal was replayed; the disk stays."""
+        copy = self.path + ".partition"
+        with open(copy, "wb") as file:
+            file.write(self.read(self.start(number), PARTITION_MIB * MIB))
+        run("e2fsck", "-p", copy, good=(0, 1))
+        run("e2fsck", "-f", "-n", copy)
+        return copy
+
+
+def file_in(partition, name):
+    """What is in a file, without the line's end."""
+    return run("debugfs", "-R", f"cat {name}", partition, errors=False).rstrip("\n")

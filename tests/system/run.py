@@ -7,6 +7,7 @@ names the tests.
 """
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -345,7 +346,7 @@ def test_load(context):
         one.check("echo $((6 * 7))", "42")
 
 
-# --- disks: one VM at a time, unless two are needed -------------------------------------------------
+# --- disks: one VM at a time, unless two are needed ----------------------------------------------
 
 
 def with_disks(*entries):
@@ -358,7 +359,7 @@ def test_disk_persistence(context):
     """What a VM has written is there when it, or the whole machine, has started again."""
     disk = context.disk(["one", "two"])
     boot = context.direct("two") + disk.arguments()
-    with context.system(boot=boot, cores=2) as machine:
+    with context.system(boot=boot, cores=3) as machine:
         one = boot_to_shell(machine)
         one.check("cat /proc/partitions | grep -c vd", "1")
         one.check("echo first > /mnt/file && sync")
@@ -377,7 +378,7 @@ def test_disk_persistence(context):
         machine.expect(r"vm 'two': powered off", never=CRASH)
     disk.check_file_system(0)
     disk.check_file_system(1)
-    with context.system(boot=boot, cores=2) as machine:
+    with context.system(boot=boot, cores=3) as machine:
         boot_to_shell(machine).check("cat /mnt/file", "first")
         switch(machine, "2", "two")
         two = Shell(machine)
@@ -465,7 +466,7 @@ def test_disk_errors(context):
 
 
 def test_disk_none(context):
-    """Without a disk, or without a controller, the VM runs, and the console says what is missing."""
+    """Without a disk or a controller the VM runs, and the console says what is missing."""
     boot = context.assembled(with_disks("partlabel: linux"))
     with context.system(boot=boot) as machine:
         machine.expect(r"^sataserver\| linux/vda has no disk: .*there is no such partition$")
@@ -474,6 +475,64 @@ def test_disk_none(context):
         machine.expect(r"device 'ahci' cannot be used: this machine has none$")
         machine.expect(r"^sataserver\| linux/vda has no disk: there is no AHCI controller$")
         boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
+def test_disk_killed(context):
+    """A VM that ends, or starts afresh, amid its I/O disturbs nobody, itself included."""
+    disk = context.disk(["one", "two"])
+    with context.system(boot=context.direct("two") + disk.arguments(), cores=3) as machine:
+        one = boot_to_shell(machine)
+        switch(machine, "2", "two")
+        two = Shell(machine)
+        machine.send("\n")
+        two.wait(never=CRASH)
+        two.check("(while sleep 1; do date >>/mnt/file; sync; done) >/dev/null 2>&1 & true")
+        switch(machine, "1", "one")
+        for _ in range(2):
+            one.check("umount /mnt")
+            for way in ("if=/dev/vda of=/dev/null iflag=direct",
+                        "if=/dev/zero of=/dev/vda oflag=direct"):
+                machine.send(f"(while dd {way} bs=1M; do :; done) >/dev/null 2>&1 &\n")
+            one.check("sleep 2")
+            machine.send("reboot -f\n")
+            machine.expect(r"Linux version", never=CRASH)
+            one.wait(never=CRASH)
+            one.check("cat /sys/block/vda/size", str(disk.sectors(0)))
+            one.run("mountpoint -q /mnt || mount -t tmpfs none /mnt")
+        machine.send("(while dd if=/dev/vda of=/dev/null bs=1M; do :; done) >/dev/null 2>&1 &\n")
+        machine.send("sleep 1; poweroff -f\n")
+        machine.expect(r"vm 'one': powered off", never=CRASH)
+        switch(machine, "2", "two")
+        machine.send("\n")
+        two.wait(never=CRASH)
+        lines = int(two.check("wc -l </mnt/file"))
+        two.check(f"sleep 3; test $(wc -l </mnt/file) -gt {lines}")
+        switch(machine, "3", "sataserver")
+        machine.send("x")
+        machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
+    disk.recover(1)
+
+
+def test_disk_power_cut(context):
+    """Power cuts (POWER_CUTS, or 5) amid work: what was acknowledged as synchronised is there."""
+    disk = context.disk(["linux"])
+    boot = context.assembled(with_disks("partlabel: linux")) + disk.arguments()
+    synced = []
+    for cut in range(int(os.environ.get("POWER_CUTS", "5"))):
+        with context.system(boot=boot) as machine:
+            shell = boot_to_shell(machine)
+            shell.check(f"test $(ls /mnt | grep -c file) -ge {len(synced)}")
+            machine.send("i=0; while :; do "
+                         "dd if=/dev/zero of=/mnt/work bs=64k count=$((i % 40)) 2>/dev/null; "
+                         f"echo {cut}-$i | dd of=/mnt/file-{cut}-$i conv=fsync 2>/dev/null && "
+                         "echo do''ne-$i; i=$((i + 1)); done\n")
+            machine.expect(rf"^done-{random.randrange(20, 60)}$", never=CRASH)
+        synced += [f"{cut}-{number}" for number in re.findall(r"^done-(\d+)$", machine.output,
+                                                              re.MULTILINE)]
+        partition = disk.recover(0)
+        for name in synced:
+            if disks.file_in(partition, f"file-{name}") != name:
+                raise Failure(f"cut {cut}: file-{name} was synchronised and is not there")
 
 
 TESTS = {name.removeprefix("test_").replace("_", "-"): function
