@@ -24,7 +24,7 @@ VM_ENDED = r"vm 'linux': powered off"
 # What a guest's kernel says when it was held up or lost time.
 HELD_UP = (r"lockup|\bstall|blocked for more than|hung.task|unstable|watchdog|\bNMI\b"
            r"|BUG:|WARNING:|Call Trace")
-LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "20"))
+LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "120"))
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
