@@ -26,16 +26,19 @@ def run(*command, text=None, good=(0,), errors=True):
 
 
 class Disk:
-    """An image with a partition of PARTITION_MIB for each label; the first begins at 1 MiB."""
+    """
+    An image with a partition for each label, the first at 1 MiB: of PARTITION_MIB and empty, unless
+    the folder contents has something for that label (see make-disk).
+    """
 
-    def __init__(self, path, serial, labels):
+    def __init__(self, path, serial, labels, contents):
         self.path = path
         self.serial = serial
         self.labels = labels
         if os.path.exists(path):
             os.remove(path)
         if labels:
-            run(MAKE_DISK, path, *labels)
+            run("env", f"CONTENTS={contents}", MAKE_DISK, path, *labels)
 
     def arguments(self, port=0):
         """QEMU's, for the disk at a port of the machine's own controller."""
