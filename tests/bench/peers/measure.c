@@ -11,9 +11,9 @@
  * answers xz.one       xz compresses INPUT with one thread, on the first processor xz.two       the
  * same with two threads on both
  *
- * Unit: ticks of the TSC. All readings are on the first processor: the other's may differ. All but
- * xz is the median of half a second's samples, so that it does not matter when the emulator itself
- * had to wait for a processor.
+ * Unit: ticks of the TSC. All readings are on the first processor: the other's may differ. Of half
+ * a second's samples the lower decile counts (not for xz): what it takes while the emulator has the
+ * real processors that it needs.
  */
 #define _GNU_SOURCE
 
@@ -145,9 +145,9 @@ static int compare_samples(const void *left, const void *right)
 }
 
 /*
- * Median of the ticks for one step, from samples of so many steps. With shared the helper does the
- * same and its steps count, too; a sample in which it did none is left out, because then its
- * processor did not run.
+ * Lower decile of the ticks for one step, from samples of so many steps. With shared the helper
+ * does the same and its steps count, too; a sample in which it did none is left out, because then
+ * its processor did not run.
  */
 static uint64_t ticks_for_step(step_fn step, unsigned steps, bool shared)
 {
@@ -167,7 +167,7 @@ static uint64_t ticks_for_step(step_fn step, unsigned steps, bool shared)
     if (!count)
         errx(1, "the second processor does not run");
     qsort(samples, count, sizeof(samples[0]), compare_samples);
-    return samples[count / 2];
+    return samples[count / 10];
 }
 
 static void print(const char *name, uint64_t ticks)
