@@ -16,10 +16,10 @@ TOOLS = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin",
              PARTITION_MIB=str(PARTITION_MIB))
 
 
-def run(*command, text=None, good=(0,), errors=True):
-    """Runs a tool; returns its output, by default that for errors, too."""
+def run(*command, text=None, good=(0,)):
+    """Runs a tool; returns its output."""
     made = subprocess.run(command, env=TOOLS, input=text, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT if errors else subprocess.DEVNULL, text=True)
+                          stderr=subprocess.STDOUT, text=True)
     if made.returncode not in good:
         raise Failure(f"{' '.join(command)}: {made.stdout}")
     return made.stdout
@@ -136,8 +136,3 @@ class Disk:
         run("e2fsck", "-p", copy, good=(0, 1))
         run("e2fsck", "-f", "-n", copy)
         return copy
-
-
-def file_in(partition, name):
-    """What is in a file, without the line's end."""
-    return run("debugfs", "-R", f"cat {name}", partition, errors=False).rstrip("\n")
