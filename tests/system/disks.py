@@ -46,13 +46,13 @@ class Disk:
         return ["-drive", f"if=none,id={name},format=raw,discard=unmap,file={self.path}",
                 "-device", f"ide-hd,drive={name},bus=ide.{port},serial={self.serial}"]
 
-    def failing_arguments(self, sector):
-        """The same, but reads of this sector fail."""
+    def failing_arguments(self, **sectors):
+        """The same, but this sector fails when it is read, or that one when it is written."""
+        errors = [{"event": "none", "iotype": kind, "sector": sector, "errno": 5, "once": False}
+                  for kind, sector in sectors.items()]
         node = {"driver": "raw", "node-name": "disk0",
-                "file": {"driver": "blkdebug",
-                         "image": {"driver": "file", "filename": self.path},
-                         "inject-error": [{"event": "none", "iotype": "read", "sector": sector,
-                                           "errno": 5, "once": False}]}}
+                "file": {"driver": "blkdebug", "inject-error": errors,
+                         "image": {"driver": "file", "filename": self.path}}}
         return ["-blockdev", json.dumps(node), "-device",
                 f"ide-hd,drive=disk0,bus=ide.0,serial={self.serial},rerror=report,werror=report"]
 

@@ -452,19 +452,46 @@ def test_disk_names(context):
         raise Failure("nothing has come to the logical partition")
 
 
+def check_bad_sectors(shell):
+    """Sectors 4096 and 8192 cannot be read and written; what is beside them can."""
+    shell.check("umount /mnt")
+    shell.check("! dd if=/dev/vda of=/dev/null bs=1M iflag=direct 2>/run/error")
+    shell.check("grep -q 'Input/output error' /run/error")
+    shell.check("dmesg | grep -q 'I/O error, dev vda, sector 4096 op 0x0:(READ)'")
+    shell.check("! dd if=/dev/zero of=/dev/vda bs=4k seek=1024 count=1 conv=fsync 2>/run/error")
+    shell.check("grep -q 'Input/output error' /run/error")
+    shell.check("dmesg | grep -q 'I/O error, dev vda, sector 8192 op 0x1:(WRITE)'")
+    shell.check("dd if=/dev/urandom of=/run/seed bs=4k count=2")
+    for place in (510, 513, 1022, 1025):
+        shell.check(f"dd if=/run/seed of=/dev/vda bs=4k seek={place} count=1 oflag=direct")
+        shell.check(f"dd if=/dev/vda bs=4k skip={place} count=1 iflag=direct | "
+                    "cmp -n 4096 - /run/seed")
+
+
 def test_disk_errors(context):
-    """A bad sector is an error of the request that it concerns, and of no other."""
-    disk = context.disk(["linux"])
-    bad = disk.start(0) // 512 + 4096
-    boot = (context.assembled(with_disks("partlabel: linux"))
-            + disk.failing_arguments(bad))
-    with context.system(boot=boot) as machine:
-        shell = boot_to_shell(machine)
-        shell.check("umount /mnt")
-        shell.check("dd if=/dev/vda of=/dev/null bs=1M count=2")
-        shell.check("! dd if=/dev/vda of=/dev/null bs=4k skip=512 count=1")
-        shell.check("dmesg | grep -q 'I/O error, dev vda, sector 4096'")
-        shell.check("dd if=/dev/vda of=/dev/null bs=1M skip=3 count=4")
+    """Bad sectors are errors of the requests that they concern, and of no other's, nor VM's."""
+    disk = context.disk(["one", "two"])
+    first = disk.start(0) // 512
+    boot = context.direct("two") + disk.failing_arguments(read=first + 4096, write=first + 8192)
+    with context.system(boot=boot, cores=3) as machine:
+        one = boot_to_shell(machine)
+        switch(machine, "2", "two")
+        two = Shell(machine)
+        machine.send("\n")
+        two.wait(never=CRASH)
+        two.check("dd if=/dev/urandom of=/run/seed bs=64k count=16")
+        two.check("(until [ -e /run/stop ]; do dd if=/run/seed of=/mnt/file bs=16k oflag=direct && "
+                  "dd if=/mnt/file bs=16k iflag=direct | cmp - /run/seed && echo same >>/run/same || "
+                  "echo other >>/run/same; done) >/dev/null 2>&1 & job=$!")
+        switch(machine, "1", "one")
+        check_bad_sectors(one)
+        switch(machine, "2", "two")
+        two.check("touch /run/stop; wait $job; uniq /run/same", "same")
+        two.check("! dmesg | grep -i 'i/o error'")
+        switch(machine, "3", "sataserver")
+        machine.send("x")
+        machine.expect(r"^one/vda: .* 0 refused, [1-9]\d* errors;")
+        machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
 
 
 def test_disk_none(context):
