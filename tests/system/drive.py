@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A drive with a volatile write cache, whose power can be cut: QEMU's disk, served by this process.
 
-The emulator's own caches survive when it is killed, because the host's kernel has them; so this is
-where it matters what was flushed. A flush makes durable what was answered before the flush came, and
-nothing else: writes that are still waiting for their answer are not covered. Writes that wait at the
-same time are answered in any order. After a cut there is what was flushed, and of each later write
-all, nothing or some of its sectors.
+The emulator's own caches survive when it is killed, because the host's kernel has them; so here
+it matters what was flushed. A flush makes durable what was answered before the flush came, and
+nothing else: writes that are still waiting for their answer are not covered. Writes that wait at
+the same time are answered in any order. After a cut there is what was flushed, and of each later
+write all, nothing or some of its sectors.
 
 The protocol is NBD's, of which this is the least that QEMU speaks:
 https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md

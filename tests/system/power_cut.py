@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Cuts of the power while a guest synchronises files, and what must be there after each.
 
-The guest's side is tools/guest/rootfs/tests/synchronise. It is told one number at a time, so what it
-has said is durable may depend on no later flush of its own.
+The guest's side is tools/guest/rootfs/tests/synchronise. It is told one number at a time, so what
+it has said is durable may depend on no later flush of its own.
 """
 
 import os
@@ -67,7 +67,7 @@ def check_place(found, done):
 
 
 def check_files(folder, done):
-    """All that was acknowledged is in the folder; what the guest was at work on is its own matter."""
+    """All that was acknowledged is in the folder; what the guest was at work on need not be."""
     odd = range(max(1, done - 2 * SLOTS + 3) | 1, done + 1, 2)
     for number in odd:
         with open(os.path.join(folder, f"file-{number // 2 % SLOTS}"), "rb") as file:

@@ -481,8 +481,8 @@ def test_disk_errors(context):
         two.wait(never=CRASH)
         two.check("dd if=/dev/urandom of=/run/seed bs=64k count=16")
         two.check("(until [ -e /run/stop ]; do dd if=/run/seed of=/mnt/file bs=16k oflag=direct && "
-                  "dd if=/mnt/file bs=16k iflag=direct | cmp - /run/seed && echo same >>/run/same || "
-                  "echo other >>/run/same; done) >/dev/null 2>&1 & job=$!")
+                  "dd if=/mnt/file bs=16k iflag=direct | cmp - /run/seed && "
+                  "echo same >>/run/same || echo other >>/run/same; done) >/dev/null 2>&1 & job=$!")
         switch(machine, "1", "one")
         check_bad_sectors(one)
         switch(machine, "2", "two")
@@ -549,7 +549,7 @@ def test_disk_power_cut(context):
     disk = context.disk(["linux"])
     boot = context.assembled(with_disks("partlabel: linux"))
     done = lost = cuts = 0
-    # What a cut has left is what the next machine begins with; the guest's own recovery counts, too.
+    # What a cut has left is what the next machine begins with: its own recovery counts, too.
     while cuts < wanted:
         with (Drive(disk.path) as drive,
               context.system(boot=boot + drive.arguments()) as machine):
