@@ -11,6 +11,7 @@
 #include "kernel/x86/kernel_tables.h"
 
 #define MEASURE_US 20000
+#define READINGS   16
 
 /* APIC timer ticks for each TSC tick, with 32 bits after the point. */
 static u64 countdown_per_tick;
@@ -123,25 +124,56 @@ struct rates {
     u64 countdown_hertz;
 };
 
+/* All clocks at the same time. */
+struct reading {
+    u64 reference;
+    u64 tsc;
+    u32 left;
+};
+
+/*
+ * The quickest of several: between one clock and the next a hypervisor, or firmware in SMM, may
+ * have stopped us for longer than we measure, and then every timer would be wrong by that factor.
+ */
+static struct reading read_clocks(const struct reference_clock *clock)
+{
+    struct reading best = { 0 };
+    u64 shortest = UINT64_MAX;
+
+    for (unsigned i = 0; i < READINGS; i++) {
+        struct reading reading;
+        u64 begin = rdtsc();
+
+        reading.reference = clock->read();
+        reading.tsc = rdtsc();
+        reading.left = apic_timer_remaining();
+
+        u64 took = rdtsc() - begin;
+
+        if (took < shortest) {
+            shortest = took;
+            best = reading;
+        }
+    }
+    return best;
+}
+
 /* The timer counts down all the while, so that both are measured over the same interval. */
 static struct rates measure(const struct reference_clock *clock)
 {
     u64 target = clock->hertz * MEASURE_US / 1000000;
-    u64 first = clock->read();
-    u64 tsc_first = rdtsc();
-    u32 left_first = apic_timer_remaining();
-    u64 passed;
+    struct reading first = read_clocks(clock);
 
     do {
         cpu_pause();
-        passed = (clock->read() - first) & clock->mask;
-    } while (passed < target);
+    } while (((clock->read() - first.reference) & clock->mask) < target);
+
+    struct reading last = read_clocks(clock);
+    u64 passed = (last.reference - first.reference) & clock->mask;
+
     kernel_assert(passed > 0); /* each of the clocks counts more than once in MEASURE_US */
-
-    u64 tsc = rdtsc() - tsc_first;
-    u32 counted = left_first - apic_timer_remaining();
-
-    return (struct rates){ tsc * clock->hertz / passed, (u64)counted * clock->hertz / passed };
+    return (struct rates){ (last.tsc - first.tsc) * clock->hertz / passed,
+                           (u64)(first.left - last.left) * clock->hertz / passed };
 }
 
 void timer_init(void)
@@ -164,8 +196,8 @@ void timer_init(void)
               rates.countdown_hertz);
     countdown_per_tick = (rates.countdown_hertz << 32) / rates.tsc_hertz;
     countdown_min = (u32)(rates.countdown_hertz / 1000000) + 1;
-    print("TSC %u MHz by %s; timer by %s\n", tsc_mhz, clock.name,
-          cpu.tsc_deadline ? "TSC deadline" : "APIC countdown");
+    print("TSC %u MHz by %s; timer by %s (%lu MHz)\n", tsc_mhz, clock.name,
+          cpu.tsc_deadline ? "TSC deadline" : "APIC countdown", rates.countdown_hertz / 1000000);
 }
 
 void timer_init_core(void)
