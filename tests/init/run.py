@@ -59,7 +59,7 @@ vms:
 def make_image(build, folder, way):
     components = os.path.join(folder, "components")
     os.makedirs(components, exist_ok=True)
-    for program in ("init.elf", "console.elf"):
+    for program in ("init.elf", "console.elf", "sataserver.elf"):
         shutil.copy(os.path.join(build, "user", program), components)
     shutil.copy(os.path.join(build, "bad-monitors", f"bad-monitor-{way}.elf"),
                 os.path.join(components, "vmm.elf"))
