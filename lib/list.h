@@ -5,7 +5,8 @@
  * Objects    struct list_link is a member of an element, and is also the list itself. Nothing is
  *            allocated; an element is in one list for each link it has.
  * Invariants I1  link->next->prev == link and link->prev->next == link, for the list and each
- * member. I2  A link outside any list points at itself, after list_init or list_remove.
+ *                member.
+ *            I2  A link outside any list points at itself, after list_init or list_remove.
  */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H

@@ -4,10 +4,11 @@
  *
  * Invariants
  *  I1  An endpoint's queue holds only senders or only receivers, as its state says; empty when
- * idle. Order: by priority, first come first served within one (thread_queue.h). I2  A
- * notification's queue is non-empty exactly when its state is WAITING; its badge counts only when
- * ACTIVE. I3  reply->tcb->reply == reply whenever reply->tcb is set. The reply objects of one call
- * chain form a stack under the scheduling context that travels along it: sc->reply is the newest;
+ *      idle. Order: by priority, first come first served within one (thread_queue.h).
+ *  I2  A notification's queue is non-empty exactly when its state is WAITING; its badge counts
+ *      only when ACTIVE.
+ *  I3  reply->tcb->reply == reply whenever reply->tcb is set. The reply objects of one call chain
+ *      form a stack under the scheduling context that travels along it: sc->reply is the newest;
  *      older ones follow by prev.
  * Locking: all cores' locks. Fast paths (kernel/api/fastpath.h) hold their own core's: an endpoint
  * is theirs with its lock bit; a notification if its bound thread is of their core; a reply object

@@ -6,12 +6,16 @@
  * Objects    2048 bytes, from an untyped. Dies when its last capability goes.
  * Invariants
  *  I1  in_ready_queue: in exactly one ready queue, of its core and priority; runnable; has an
- * active SC. I2  in_release_queue: its SC waits for a refill in its core's release queue; not
- * in_ready_queue. I3  queue_next/queue_prev link it in the endpoint's or notification's queue
- * exactly while its state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION. I4
- * sched_context->tcb == this whenever sched_context is set; the same for notification and vcpu.
+ *      active SC.
+ *  I2  in_release_queue: its SC waits for a refill in its core's release queue; not
+ *      in_ready_queue.
+ *  I3  queue_next/queue_prev link it in the endpoint's or notification's queue exactly while its
+ *      state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION.
+ *  I4  sched_context->tcb == this whenever sched_context is set; the same for notification and
+ *      vcpu.
  *  I5  Only the processor of its core ever holds registers, FPU state or translations of the
- * thread. Locking: all cores' locks, or the lock of the thread's core for what a fast path names.
+ *      thread.
+ * Locking: all cores' locks, or the lock of the thread's core for what a fast path names.
  */
 #ifndef KERNEL_OBJECT_TCB_H
 #define KERNEL_OBJECT_TCB_H

@@ -14,12 +14,15 @@
  * Invariants
  *  I1  vcpu->tcb->vcpu == vcpu whenever vcpu->tcb is set.
  *  I2  A clear bit in the I/O bitmap belongs to an I/O port capability that holds this VCPU's
- * handle. I3  A VCPU is in the list of halted VMs of its thread's core exactly while that thread is
- * in THREAD_HALTED_VM. The list is ordered by deadline. I4  The guest's general registers are in
- * gpr whenever the kernel runs. I5  Only the processor of its thread's core ever holds anything of
- * a VCPU; of one without a thread none does. Locking: the lock of the thread's core on entry and
- * exit, none while the guest runs: then the VCPU is its core's, until that has stopped the thread;
- * all cores' locks for the rest. Sources: ABI section 11; abi/vcpu.h for Bulkhead's extensions.
+ *      handle.
+ *  I3  A VCPU is in the list of halted VMs of its thread's core exactly while that thread is in
+ *      THREAD_HALTED_VM. The list is ordered by deadline.
+ *  I4  The guest's general registers are in gpr whenever the kernel runs.
+ *  I5  Only the processor of its thread's core ever holds anything of a VCPU; of one without a
+ *      thread none does.
+ * Locking    the lock of the thread's core on entry and exit, none while the guest runs: then the
+ *            VCPU is its core's, until that has stopped the thread; all cores' locks for the rest
+ * Sources    ABI section 11; abi/vcpu.h for Bulkhead's extensions
  */
 #ifndef KERNEL_OBJECT_VCPU_H
 #define KERNEL_OBJECT_VCPU_H

@@ -6,8 +6,9 @@
  *
  * Invariants
  *  I1  Node 1 is the root, core->release_head; the children of node n are nodes 2n and 2n + 1;
- * nodes 1 to core->release_count exist. I2  A thread's refill does not come before that of its
- * parent. Locking: the core's lock.
+ *      nodes 1 to core->release_count exist.
+ *  I2  A thread's refill does not come before that of its parent.
+ * Locking: the core's lock.
  */
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"

@@ -5,9 +5,9 @@
  * Invariants
  *  I1  current is in no ready queue while it runs.
  *  I2  A ready queue's bit in ready_words is set exactly when it is non-empty; the same for
- * ready_top. I3  The release queue (a heap, release.c) gives the thread with the earliest head
- * refill first. Locking: the lock of the core concerned; threads of other cores need all cores'
- * locks.
+ *      ready_top.
+ *  I3  The release queue (a heap, release.c) gives the thread with the earliest head refill first.
+ * Locking: the lock of the core concerned; threads of other cores need all cores' locks.
  */
 #ifndef KERNEL_SCHED_SCHED_H
 #define KERNEL_SCHED_SCHED_H

@@ -11,10 +11,11 @@
  * the next.
  *
  * Objects    Each group gets an untyped of GROUP_UNTYPED_BITS and a range of empty slots. Whatever
- * it makes of them is deleted at its end; further threads must be those of thread_create. Threads
- * Groups run at priority TEST_PRIORITY, with maximum controlled priority 255. The user library's
- * IPC buffer is this thread's: others use calls that carry words in registers. Units      times are
- * in microseconds unless they say ticks
+ *            it makes of them is deleted at its end; further threads must be those of
+ *            thread_create.
+ * Threads    Groups run at priority TEST_PRIORITY, with maximum controlled priority 255. The user
+ *            library's IPC buffer is this thread's: others use calls that carry words in registers.
+ * Units      times are in microseconds unless they say ticks
  */
 #ifndef TESTS_KERNEL_HARNESS_H
 #define TESTS_KERNEL_HARNESS_H

@@ -12,8 +12,8 @@ NO_SPDX = re.compile(
     r"\.json$|^LICENSES/|^\.reuse/|/corpus/|\.bin$|\.expected$|/rootfs/etc/(banner|passwd)$")
 FOLDERS_OF_PEOPLE = "|".join(["work", "farm", "home", "root"])
 MACHINE_PATH = re.compile(rf"(^|[^\w.$}}])/(?:{FOLDERS_OF_PEOPLE})/\w")
-# C is the business of clang-format.
-CODE = (".py", ".cmake", ".ld")
+# In C, clang-format does not look at comments.
+CODE = (".c", ".h", ".py", ".cmake", ".ld")
 CODE_COLUMNS = 100
 # Verbatim, or one long line by nature.
 ANY_SHAPE = re.compile(r"^LICENSES/|/corpus/|\.bin$")

@@ -4,8 +4,8 @@
  * message-signalled interrupts, and switching it on. Pure but for the two functions at the end.
  *
  * Trust    a function may claim anything: walks are bounded, what a BAR says is checked before it
- * is used Sources  PCI Local Bus Specification 3.0: 3.2.2.3 "Configuration Space Decoding", chapter
- * 6
+ *          is used
+ * Sources  PCI Local Bus Specification 3.0: 3.2.2.3 "Configuration Space Decoding", chapter 6
  */
 #ifndef USER_INIT_PCI_H
 #define USER_INIT_PCI_H

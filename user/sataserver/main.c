@@ -4,10 +4,10 @@
  * speaks to the kernel is here.
  *
  * Time       The server waits for its notification: interrupts, clients, and the ticks of its
- * clock. The kernel has no timer that signals, and a thread that lets its own period pass
- *            (seL4_Yield) hears no interrupt meanwhile: so the clock is a second thread that does
- *            nothing but that, every HBA_TICK_US, as long as the driver has something to time. It
- *            shares nothing with the first but one flag.
+ *            clock. The kernel has no timer that signals, and a thread that lets its own period
+ *            pass (seL4_Yield) hears no interrupt meanwhile: so the clock is a second thread that
+ *            does nothing but that, every HBA_TICK_US, as long as the driver has something to time.
+ *            It shares nothing with the first but one flag.
  */
 #include <sel4/sel4.h>
 

@@ -8,12 +8,14 @@
  *             they are decided one after the other, in the order of the configuration.
  * A request   is copied out of the ring once and checked; its sectors go through
  *             extent_translate(), its memory through window_append(); then the drive gets it. There
- * is one at a time outside of the ring that has no slot yet: the client's first. Long ones zeroing
- * and discarding go to the drive in pieces, one after the other; a client has at most one of them
- * at the drive. Trust       A client that breaks the rules of disk.h is not listened to any more;
- * its disk is gone once its outstanding requests have ended. Invariants  S1  two clients whose
- * extents overlap both only read S2  a client whose state is not READY has no request at the drive,
- * or is ending S3  each request that was taken from a ring is completed exactly once, unless its
+ *             is one at a time outside of the ring that has no slot yet: the client's first. Long
+ *             ones, zeroing and discarding, go to the drive in pieces, one after the other; a
+ *             client has at most one of them at the drive.
+ * Trust       A client that breaks the rules of disk.h is not listened to any more; its disk is
+ *             gone once its outstanding requests have ended.
+ * Invariants  S1  two clients whose extents overlap both only read
+ *             S2  a client whose state is not READY has no request at the drive, or is ending
+ *             S3  each request that was taken from a ring is completed exactly once, unless its
  *                 client ends before it has gone to the drive
  * Locking     none: one thread
  */

@@ -6,9 +6,11 @@
  * the end; each sector is read from the drive once.
  *
  * Trust       the disk is hostile: lib/partition.h checks what it holds, the number of pieces
- * bounds how much of it is asked for Invariants  R1  pieces[0 .. nr_pieces) are answered for good:
- * what was read, or that it is bad Errors      a sector that the drive does not give is unreadable
- * for lib/partition.h; so is what no piece is left for Locking     none: one thread
+ *             bounds how much of it is asked for
+ * Invariants  R1  pieces[0 .. nr_pieces) are answered for good: what was read, or that it is bad
+ * Errors      a sector that the drive does not give is unreadable for lib/partition.h; so is what
+ *             no piece is left for
+ * Locking     none: one thread
  */
 #ifndef USER_SATASERVER_TABLE_H
 #define USER_SATASERVER_TABLE_H

@@ -4,9 +4,11 @@
  *
  * What is exchanged when:
  *   at each entry       what VMRUN, VMLOAD and VMSAVE exchange, the general registers
- * (svm_enter.S), CR2 when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first
- * access to one when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h) never the PAT:
- * guest accesses exit. QEMU does not exchange it, so a guest must not write the processor's
+ *                       (svm_enter.S), CR2
+ *   when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first access to one
+ *   when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h)
+ *   never               the PAT: guest accesses exit. QEMU does not exchange it, so a guest must
+ *                       not write the processor's
  * Sources: APM volume 2, 15.5 (VMRUN), 15.16 (TLB control), 15.30 (SVM-related MSRs), 15.25 (nested
  * paging).
  */
