@@ -285,6 +285,15 @@ def switch(machine, key, name):
     machine.expect(rf"^\[console\] the keyboard goes to {name}$")
 
 
+def switch_to_shell(machine, key, name):
+    """The shell of another VM, which has the keyboard then."""
+    switch(machine, key, name)
+    shell = Shell(machine)
+    machine.send("\n")
+    shell.wait(never=CRASH)
+    return shell
+
+
 def test_two(context):
     """Two VMs share the console; one floods it and is switched off, and the other goes on."""
     with context.system(boot=context.direct("two"), cores=3) as machine:
@@ -332,10 +341,7 @@ def test_load(context):
     """Two VMs on the same two cores both work hard, and neither's kernel notices."""
     with context.system(boot=context.loaded(), cores=3) as machine:
         one = boot_to_shell(machine)
-        switch(machine, "2", "two")
-        two = Shell(machine)
-        machine.send("\n")
-        two.wait(never=CRASH)
+        two = switch_to_shell(machine, "2", "two")
         two.check("dmesg -c >/dev/null")
         two.check(f"/tests/load {LOAD_SECONDS} >/tmp/load 2>&1 & job=$!")
         switch(machine, "1", "one")
@@ -370,10 +376,7 @@ def test_disk_persistence(context):
         one.wait(never=CRASH)
         one.check("cat /mnt/file", "first")
         one.check("dd if=/dev/urandom of=/mnt/large bs=1M count=20 && umount /mnt")
-        switch(machine, "2", "two")
-        two = Shell(machine)
-        machine.send("\n")
-        two.wait(never=CRASH)
+        two = switch_to_shell(machine, "2", "two")
         two.check("ls /mnt", "lost+found")
         two.check("echo second > /mnt/file && umount /mnt")
         machine.send("poweroff\n")
@@ -382,10 +385,7 @@ def test_disk_persistence(context):
     disk.check_file_system(1)
     with context.system(boot=boot, cores=3) as machine:
         boot_to_shell(machine).check("cat /mnt/file", "first")
-        switch(machine, "2", "two")
-        two = Shell(machine)
-        machine.send("\n")
-        two.wait(never=CRASH)
+        two = switch_to_shell(machine, "2", "two")
         two.check("cat /mnt/file", "second")
 
 
@@ -475,10 +475,7 @@ def test_disk_errors(context):
     boot = context.direct("two") + disk.failing_arguments(read=first + 4096, write=first + 8192)
     with context.system(boot=boot, cores=3) as machine:
         one = boot_to_shell(machine)
-        switch(machine, "2", "two")
-        two = Shell(machine)
-        machine.send("\n")
-        two.wait(never=CRASH)
+        two = switch_to_shell(machine, "2", "two")
         two.check("dd if=/dev/urandom of=/run/seed bs=64k count=16")
         two.check("(until [ -e /run/stop ]; do dd if=/run/seed of=/mnt/file bs=16k oflag=direct && "
                   "dd if=/mnt/file bs=16k iflag=direct | cmp - /run/seed && "
@@ -511,10 +508,7 @@ def test_disk_killed(context):
     disk = context.disk(["one", "two"])
     with context.system(boot=context.direct("two") + disk.arguments(), cores=3) as machine:
         one = boot_to_shell(machine)
-        switch(machine, "2", "two")
-        two = Shell(machine)
-        machine.send("\n")
-        two.wait(never=CRASH)
+        two = switch_to_shell(machine, "2", "two")
         two.check("(while sleep 1; do date >>/mnt/file; sync; done) >/dev/null 2>&1 & true")
         switch(machine, "1", "one")
         for _ in range(2):
