@@ -7,29 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/vmm/input.h"
 #include "tests/unit/vmm/fake_host.h"
 
 #define NR_VCPUS 3u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint64_t take(struct input *input, size_t bytes)
-{
-    uint64_t value = 0;
-
-    if (bytes > input->left) {
-        bytes = input->left;
-    }
-    memcpy(&value, input->data, bytes);
-    input->data += bytes;
-    input->left -= bytes;
-    return value;
-}
 
 /* Addresses, ports and MSRs that lead somewhere, more often than not. */
 static uint64_t interesting_address(struct input *input)

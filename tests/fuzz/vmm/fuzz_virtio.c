@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/vmm/input.h"
 #include "tests/unit/vmm/fake_disk.h"
 #include "tests/unit/vmm/fake_host.h"
 
@@ -15,24 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
 static struct vm *vm;
 static struct fake_disk disk;
-
-static uint64_t take(struct input *input, size_t bytes)
-{
-    uint64_t value = 0;
-
-    bytes = bytes < input->left ? bytes : input->left;
-    memcpy(&value, input->data, bytes);
-    input->data += bytes;
-    input->left -= bytes;
-    return value;
-}
 
 static unsigned take_size(struct input *input)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/vmm/input.h"
 #include "user/vmm/virtqueue.h"
 
 #define RAM_BYTES  0x6000u
@@ -14,22 +15,6 @@
 #define MAX_FLIGHT 512u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint32_t take(struct input *input, size_t bytes)
-{
-    uint32_t value = 0;
-
-    bytes = bytes < input->left ? bytes : input->left;
-    memcpy(&value, input->data, bytes);
-    input->data += bytes;
-    input->left -= bytes;
-    return value;
-}
 
 static void expect(bool holds)
 {
@@ -89,8 +74,8 @@ static void put_chain(struct world *world, unsigned which, uint32_t written)
 static void write_memory(struct world *world, struct input *input)
 {
     static const uint32_t bases[] = { 0, DRIVER, DEVICE, 0x1000, 0x4000, 0 };
-    uint32_t at = bases[take(input, 1) % 6] + take(input, 1) * 2;
-    uint32_t bytes = 1 + take(input, 1) % 16;
+    uint32_t at = bases[take(input, 1) % 6] + (uint32_t)take(input, 1) * 2;
+    uint32_t bytes = 1 + (uint32_t)take(input, 1) % 16;
 
     if (take(input, 1) > 250) {
         at = take(input, 2) % RAM_BYTES;
@@ -110,7 +95,7 @@ static void write_descriptor(struct world *world, struct input *input)
     uint32_t base = take(input, 1) % 4 == 0 ? 0x4000 : 0, index = take(input, 1) % 16;
     uint64_t address = addresses[take(input, 1) % 6];
     uint32_t bytes = lengths[take(input, 1) % 6];
-    uint32_t last = take(input, 4); /* flags and next, or id and flags */
+    uint32_t last = (uint32_t)take(input, 4); /* flags and next, or id and flags */
 
     memcpy(world->ram.base + base + 16 * index, &address, 8);
     memcpy(world->ram.base + base + 16 * index + 8, &bytes, 4);
@@ -133,7 +118,7 @@ static void step(struct world *world, struct input *input)
         take_chain(world);
         break;
     case 6:
-        put_chain(world, take(input, 1), take(input, 1));
+        put_chain(world, (uint8_t)take(input, 1), (uint8_t)take(input, 1));
         break;
     default:
         virtqueue_quiet(&world->queue);
@@ -147,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world world;
     struct input input = { data, size };
-    uint32_t way = take(&input, 1);
+    uint32_t way = (uint8_t)take(&input, 1);
     const struct virtqueue_format format = { way & 1, (way & 2) != 0, (way & 4) != 0 };
     uint8_t *memory = aligned_alloc(4096, RAM_BYTES);
 
