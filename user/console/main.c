@@ -13,6 +13,7 @@
 
 #include "user/console/mux.h"
 #include "user/console/port.h"
+#include "user/libserver/serve.h"
 #include "user/start/start.h"
 
 #define SERIAL_PORT 0x3f8u
@@ -36,14 +37,6 @@ uint8_t port_in(unsigned reg)
 void port_out(unsigned reg, uint8_t value)
 {
     seL4_X86_IOPort_Out8(CONSOLE_SLOT_PORT, SERIAL_PORT + reg, value);
-}
-
-static uint64_t ticks(void)
-{
-    uint32_t low, high;
-
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return low | (uint64_t)high << 32;
 }
 
 /* --- a round --- */
@@ -72,17 +65,6 @@ static void send(void)
     }
 }
 
-static void signal_clients(void)
-{
-    seL4_Uint32 clients = mux_take_signals(&mux);
-
-    for (unsigned i = 0; clients >> i != 0; i++) {
-        if ((clients >> i & 1) != 0) {
-            seL4_Signal(SERVER_SLOT_CLIENT + i);
-        }
-    }
-}
-
 /* Whether there was something to do. */
 static bool serve(uint64_t now)
 {
@@ -91,7 +73,7 @@ static bool serve(uint64_t now)
     any |= mux_pump(&mux, now);
     send();
     port_want(&port, mux_wants_input(&mux), mux_has_output(&mux));
-    signal_clients();
+    server_signal_clients(mux_take_signals(&mux));
     return any;
 }
 
@@ -123,10 +105,10 @@ static void let_time_pass(void)
 
 static _Noreturn void run(uint64_t linger)
 {
-    uint64_t last = ticks();
+    uint64_t last = time_stamp();
 
     for (;;) {
-        uint64_t now = ticks();
+        uint64_t now = time_stamp();
         enum mux_rest rest;
 
         if (serve(now)) {

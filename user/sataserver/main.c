@@ -14,6 +14,7 @@
 #include "abi/plan.h"
 #include "lib/string.h"
 #include "user/libserver/console.h"
+#include "user/libserver/serve.h"
 #include "user/sataserver/service.h"
 #include "user/start/start.h"
 
@@ -58,10 +59,7 @@ static void keep_clock(bool ticked)
 
 static uint64_t microseconds(void)
 {
-    uint32_t low, high;
-
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (low | (uint64_t)high << 32) / config->tsc_mhz;
+    return time_stamp() / config->tsc_mhz;
 }
 
 /* --- what it says --- */
@@ -218,17 +216,6 @@ static bool config_is_sane(void)
 
 /* --- the loop --- */
 
-static void signal_clients(void)
-{
-    uint32_t clients = service_take_signals(&service);
-
-    for (unsigned i = 0; clients >> i != 0; i++) {
-        if ((clients >> i & 1) != 0) {
-            seL4_Signal(SERVER_SLOT_CLIENT + i);
-        }
-    }
-}
-
 /* The interrupt is an edge: whoever acknowledges it looks at the controller afterwards. */
 static void hear(seL4_Word badge)
 {
@@ -250,7 +237,7 @@ static _Noreturn void run(void)
     for (;;) {
         bool more = service_run(&service, microseconds());
 
-        signal_clients();
+        server_signal_clients(service_take_signals(&service));
         keep_clock((badge & SATA_BADGE_CLOCK) != 0);
         badge = 0;
         more |= answer_keys();

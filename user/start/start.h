@@ -13,6 +13,7 @@
 #define USER_START_START_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "abi/bootinfo.h"
 #include "user/start/stack.h"
@@ -31,6 +32,15 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says what went wrong and ends the program. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The time stamp counter (RDTSC), in ticks; bootinfo has their rate. */
+static inline uint64_t time_stamp(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | (uint64_t)high << 32;
+}
 
 /* What we ourselves guarantee; never about what others send. */
 #define ASSERT(condition)                                                                          \

@@ -128,10 +128,7 @@ bool vcpu_write_msr(struct vcpu *vcpu, uint64_t msr, uint64_t value)
 
 uint64_t host_tsc(void)
 {
-    uint32_t low, high;
-
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return low | (uint64_t)high << 32;
+    return time_stamp();
 }
 
 static void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value)
