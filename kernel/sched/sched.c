@@ -250,7 +250,6 @@ static void program_timer(struct core *core)
         deadline = release_time(core->release_head);
     core->timer_deadline = deadline;
     timer_set(deadline);
-    core->timer_deadline = deadline;
     core->reprogram = false;
 }
 
