@@ -604,18 +604,25 @@ static void test_many_segments(void **state)
     }
 }
 
+static void write_sector_9_with_fua(void)
+{
+    const struct disk_request request = { .tag = 1,
+                                          .kind = DISK_WRITE,
+                                          .flags = DISK_FLAG_FUA,
+                                          .nr_segments = 1,
+                                          .sector = 9,
+                                          .count = 1 };
+    const struct disk_segment segment = { 0, 512 };
+    uint32_t tag;
+
+    put_raw(0, &request, &segment, 1);
+    assert_int_equal(wait_for(0, &tag), DISK_OK);
+}
+
 /* What was acknowledged after a flush, or with FUA, survives a power cut. */
 static void test_durability(void **state)
 {
-    struct disk_request request = { .tag = 1,
-                                    .kind = DISK_WRITE,
-                                    .flags = DISK_FLAG_FUA,
-                                    .nr_segments = 1,
-                                    .sector = 9,
-                                    .count = 1 };
-    struct disk_segment segment = { 0, 512 };
     unsigned flushes;
-    uint32_t tag;
 
     (void)state;
     begin_usual();
@@ -629,23 +636,13 @@ static void test_durability(void **state)
     assert_int_equal(ask(0, DISK_FLUSH, 0, 0, 0), DISK_OK);
     assert_true(all_are(model.ports[0].drive.medium + 72 * 512, 0x55, 512));
     flushes = model.ports[0].drive.flushes;
-    put_raw(0, &request, &segment, 1);
-    assert_int_equal(wait_for(0, &tag), DISK_OK);
+    write_sector_9_with_fua();
     assert_true(all_are(model.ports[0].drive.medium + 73 * 512, 0x55, 512));
     assert_int_equal(model.ports[0].drive.flushes, flushes + 1);
 }
 
 static void test_fua(void **state)
 {
-    struct disk_request request = { .tag = 1,
-                                    .kind = DISK_WRITE,
-                                    .flags = DISK_FLAG_FUA,
-                                    .nr_segments = 1,
-                                    .sector = 9,
-                                    .count = 1 };
-    struct disk_segment segment = { 0, 512 };
-    uint32_t tag;
-
     (void)state;
     begin_usual();
     model.ports[0].drive.write_cache = true;
@@ -653,8 +650,7 @@ static void test_fua(void **state)
     add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
     start();
     memset(ram(0, 0), 0x55, 512);
-    put_raw(0, &request, &segment, 1);
-    assert_int_equal(wait_for(0, &tag), DISK_OK);
+    write_sector_9_with_fua();
     assert_true(all_are(model.ports[0].drive.medium + 73 * 512, 0x55, 512));
     assert_int_equal(model.ports[0].drive.flushes, 0);
     assert_int_equal(model.ports[0].drive.fua_writes, 1);
