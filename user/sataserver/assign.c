@@ -9,7 +9,7 @@
 void assign_refuse(struct client *client, const char *format, ...)
 {
     struct disk_facts *facts = &client->channel->facts;
-    char reason[DISK_REASON_BYTES];
+    char reason[DISK_REASON_BYTES] = ""; /* all of it goes to the client */
     va_list arguments;
 
     va_start(arguments, format);

@@ -493,6 +493,17 @@ static void test_large_sectors(void **state)
     assert_int_equal(ask(1, DISK_WRITE, 49, 2, 8192), DISK_RANGE);
 }
 
+/* What stands behind a text in memory that a client reads is nothing of the server's. */
+static bool rest_is_zero(const char *text, size_t bytes)
+{
+    for (size_t i = strlen(text); i < bytes; i++) {
+        if (text[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void test_no_controller(void **state)
 {
     (void)state;
@@ -503,6 +514,7 @@ static void test_no_controller(void **state)
     take_signals();
     assert_int_equal(state_of(0), DISK_REFUSED);
     assert_string_equal(channels[0].facts.reason, "there is no AHCI controller");
+    assert_true(rest_is_zero(channels[0].facts.reason, DISK_REASON_BYTES));
     assert_int_equal(peers[0].wakes, 1);
     assert_true(service_may_sleep(&service));
 }
