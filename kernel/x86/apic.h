@@ -33,9 +33,9 @@ void apic_send_startup(u32 apic_id, u8 page);
 void apic_send_nmi_to_others(void);
 
 /*
- * Delivers what the APIC holds although the processor was never told: QEMU loses an interrupt that
- * comes in the very moment of a VM exit (docs/emulators.md, section 3). For the way into idleness,
- * from which nothing else leads; a core that goes on is told again by its timer.
+ * Delivers what the APIC holds although the processor was never told: QEMU can lose an interrupt
+ * that comes in the very moment of a VM entry (docs/emulators.md, section 3). For the way into
+ * idleness, from which nothing else leads; a core that goes on is told again by its timer.
  */
 void apic_look_again(void);
 

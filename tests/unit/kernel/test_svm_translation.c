@@ -375,7 +375,7 @@ static void test_port_exit(void **state)
     assert_int_equal(vcpu->exit.instruction_length, 1);
 }
 
-/* One that was not asked for is an emulator's mistake, and must not become the guest's vector 0. */
+/* One that was not asked for must not become the guest's vector 0. */
 static void test_interrupt_windows_exit_only_when_asked_for(void **state)
 {
     struct vcpu *vcpu = exited(SVM_EXIT_VINTR, 0, 0);

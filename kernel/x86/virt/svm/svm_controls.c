@@ -57,8 +57,8 @@ u64 svm_filter_entry(u64 value)
  * Intercepted whatever the monitor says.
  *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it
  * must. #DB, #AC: a guest can make the processor deliver these for ever (CVE-2015-8104,
- * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set. Virtual interrupts: QEMU
- * may keep one that is no longer asked for (docs/emulators.md, section 3).
+ * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set. Virtual interrupts:
+ * only a window raises one, and no guest is to take it for its vector 0.
  */
 static const u32 always[6] = {
     [INTERCEPT_CR] = CR_WRITE(4) | CR_WRITE(8) | CR_READ(8),

@@ -202,8 +202,7 @@ static enum guest_outcome host_event(struct vcpu *vcpu)
     return GUEST_INTERRUPT;
 }
 
-/* A window that nobody asks for any more is a virtual interrupt that QEMU did not forget in time.
- */
+/* One that nobody asked for is not the monitor's, and not the guest's vector 0 either. */
 static enum guest_outcome interrupt_window_exit(struct vcpu *vcpu)
 {
     if (!(svm_state(vcpu)->primary & VMX_PRIMARY_INTERRUPT_WINDOW))
