@@ -12,13 +12,9 @@
 
 #define MEASURE_US 20000
 #define READINGS   16
-/* How many times as long as setting it takes a countdown lasts at least. */
-#define SETTINGS_IN_COUNTDOWN 128
 
 /* APIC timer ticks for each TSC tick, with 32 bits after the point. */
 static u64 countdown_per_tick;
-/* The shortest countdown: until it is set anew it begins again at its end. */
-static u32 countdown_min;
 
 /* --- clocks of known rate -------------------------------------------------------------------- */
 
@@ -178,28 +174,6 @@ static struct rates measure(const struct reference_clock *clock)
                            (u64)(first.left - last.left) * clock->hertz / passed };
 }
 
-/*
- * A countdown that is over before its interrupt is handled asks for the next one. A hypervisor that
- * delivers all of them, also those of the time when it did not run, must be much quicker at that
- * than they follow each other, or it never comes to the end; it takes about as long as a setting.
- */
-static u32 shortest_countdown(u64 per_tick)
-{
-    u64 shortest = UINT64_MAX;
-
-    for (unsigned i = 0; i < READINGS; i++) {
-        u64 begin = rdtsc();
-
-        apic_timer_count(UINT32_MAX);
-
-        u64 took = rdtsc() - begin;
-
-        if (took < shortest)
-            shortest = took;
-    }
-    return (u32)((shortest * SETTINGS_IN_COUNTDOWN * per_tick) >> 32) + 1;
-}
-
 void timer_init(void)
 {
     struct reference_clock clock;
@@ -213,19 +187,14 @@ void timer_init(void)
 
     struct rates rates = measure(&clock);
 
+    apic_timer_count(0);
     tsc_mhz = (u32)((rates.tsc_hertz + 500000) / 1000000);
     if (tsc_mhz == 0 || rates.countdown_hertz == 0)
         panic("the processor's clocks stand still (TSC %lu Hz, APIC timer %lu Hz)", rates.tsc_hertz,
               rates.countdown_hertz);
     countdown_per_tick = (rates.countdown_hertz << 32) / rates.tsc_hertz;
-    countdown_min = shortest_countdown(countdown_per_tick);
-    apic_timer_count(0);
-    if (cpu.tsc_deadline)
-        print("TSC %u MHz by %s; timer by TSC deadline\n", tsc_mhz, clock.name);
-    else
-        print("TSC %u MHz by %s; timer by APIC countdown (%lu MHz, %lu ns or more)\n", tsc_mhz,
-              clock.name, rates.countdown_hertz / 1000000,
-              (u64)countdown_min * 1000000000 / rates.countdown_hertz);
+    print("TSC %u MHz by %s; timer by %s (%lu MHz)\n", tsc_mhz, clock.name,
+          cpu.tsc_deadline ? "TSC deadline" : "APIC countdown", rates.countdown_hertz / 1000000);
 }
 
 void timer_init_core(void)
@@ -244,12 +213,10 @@ ticks_t time_now(void)
 static void countdown_set(ticks_t deadline)
 {
     ticks_t now = rdtsc();
-    u64 count = 0;
+    u64 count = 1;
 
     if (deadline > now)
         count = (u64)(((unsigned __int128)(deadline - now) * countdown_per_tick) >> 32) + 1;
-    if (count < countdown_min)
-        count = countdown_min;
     /* Longer than the counter: it interrupts early and is set again. */
     if (count > UINT32_MAX)
         count = UINT32_MAX;
@@ -258,8 +225,7 @@ static void countdown_set(ticks_t deadline)
 
 void timer_set(ticks_t deadline)
 {
-    /* A deadline of 0 would turn the timer off; one in the past interrupts at once, or as soon as
-     * the countdown can. */
+    /* A deadline of 0 would turn the timer off; one in the past interrupts at once. */
     if (cpu.tsc_deadline)
         wrmsr(MSR_TSC_DEADLINE, deadline ? deadline : 1);
     else

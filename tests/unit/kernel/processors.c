@@ -6,6 +6,7 @@
 #include "tests/unit/kernel/processors.h"
 
 #include "kernel/object/vcpu.h"
+#include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
 
 #define invalidate_page  processor_invalidate_page
@@ -48,6 +49,10 @@ u64 virt_guest_xcr0;
 void core_interrupt(unsigned core)
 {
     (void)core;
+}
+
+void apic_look_again(void)
+{
 }
 
 void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)

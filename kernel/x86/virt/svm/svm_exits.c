@@ -6,6 +6,7 @@
  */
 #include "abi/vmcs.h"
 #include "kernel/core/panic.h"
+#include "kernel/x86/apic.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
 
 /* Vectors that push an error code: 8, 10-14, 17, 21, 29, 30. */
@@ -205,6 +206,7 @@ static enum guest_outcome host_event(struct vcpu *vcpu)
 /* One that nobody asked for is not the monitor's, and not the guest's vector 0 either. */
 static enum guest_outcome interrupt_window_exit(struct vcpu *vcpu)
 {
+    apic_look_again();
     if (!(svm_state(vcpu)->primary & VMX_PRIMARY_INTERRUPT_WINDOW))
         return GUEST_RESUME;
     vcpu->exit.reason = VMX_EXIT_INTERRUPT_WINDOW;
