@@ -491,6 +491,35 @@ def test_disk_errors(context):
         machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
 
 
+def check_takes(shell, command, seconds):
+    """By the guest's clock, which is the server's; a slow host only makes it longer."""
+    shell.check("cut -d. -f1 /proc/uptime >/run/start")
+    shell.check(command)
+    shell.check(f"test $(($(cut -d. -f1 /proc/uptime) - $(cat /run/start))) -ge {seconds}")
+
+
+def test_disk_limits(context):
+    """Disks with limits get no more than that, and all that they ask for in the end."""
+    disk = context.disk(["linux", "second", "third"])
+    boot = context.assembled(with_disks(
+        "{ partlabel: linux, iops: 20 }", "{ partlabel: second, bandwidth: 1M }",
+        "partlabel: third")) + disk.arguments()
+    with context.system(boot=boot) as machine:
+        machine.expect(r"^sataserver\| linux/vda has .* read-write, at most 20 requests/s$")
+        machine.expect(r"^sataserver\| linux/vdb has .* read-write, at most 1024 KiB/s$")
+        machine.expect(r"^sataserver\| linux/vdc has .* read-write$")
+        shell = boot_to_shell(machine)
+        shell.check("echo text > /mnt/file && umount /mnt")
+        # Less the burst, the last request, and what cutting the fraction off may hide.
+        check_takes(shell, "dd if=/dev/vda of=/dev/null bs=4k count=100 iflag=direct", 4)
+        check_takes(shell, "dd if=/dev/urandom of=/dev/vdb bs=1M count=5 oflag=direct", 3)
+        shell.check("dd if=/dev/urandom of=/run/seed bs=64k count=16")
+        shell.check("cat /run/seed >/dev/vdb; cat /run/seed >/dev/vdc; sync; "
+                    "echo 3 >/proc/sys/vm/drop_caches")
+        shell.check("cmp -n 1048576 /run/seed /dev/vdb && cmp -n 1048576 /run/seed /dev/vdc")
+    disk.check_file_system(0)
+
+
 def test_disk_none(context):
     """Without a disk or a controller the VM runs, and the console says what is missing."""
     boot = context.assembled(with_disks("partlabel: linux"))

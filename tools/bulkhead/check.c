@@ -18,6 +18,9 @@
 #define MAX_PERIOD_US (3600ull * 1000000)
 #define MAX_PARTITION 1000u /* more than a table has */
 #define MEBIBYTE      (1ull << 20)
+#define MAX_BANDWIDTH (1024ull * 1024 * MEBIBYTE)
+#define MIN_IOPS      10u /* a guest that waits for minutes thinks that its disk has died */
+#define MAX_IOPS      1000000u
 
 #define BZIMAGE_MAGIC_OFFSET 0x202u
 #define BZIMAGE_MIN_BYTES    0x268u
@@ -231,6 +234,18 @@ static void rule_disk_number(struct report *report, const struct model_disk *dis
     }
 }
 
+static void rule_disk_limits(struct report *report, const struct model_disk *disk)
+{
+    if (disk->bandwidth.given &&
+        (disk->bandwidth.value < MEBIBYTE || disk->bandwidth.value > MAX_BANDWIDTH)) {
+        report_error(report, disk->bandwidth.at, "expected a bandwidth from 1M to 1024G a second");
+    }
+    if (disk->iops.given && (disk->iops.value < MIN_IOPS || disk->iops.value > MAX_IOPS)) {
+        report_error(report, disk->iops.at, "expected %u to %u requests a second", MIN_IOPS,
+                     MAX_IOPS);
+    }
+}
+
 static void rule_disks(struct report *report, const struct model_vm *vm)
 {
     for (size_t i = 0; i < vm->nr_disks; i++) {
@@ -240,6 +255,7 @@ static void rule_disks(struct report *report, const struct model_vm *vm)
         rule_disk_text(report, &disk->partlabel, SATA_TEXT_BYTES - 1);
         rule_disk_text(report, &disk->serial, DISK_SERIAL_BYTES);
         rule_disk_number(report, disk);
+        rule_disk_limits(report, disk);
     }
 }
 

@@ -205,6 +205,8 @@ static const struct key disk_keys[] = {
     { "serial", offsetof(struct model_disk, serial), read_text, false },
     { "number", offsetof(struct model_disk, number), read_number, false },
     { "access", offsetof(struct model_disk, access), read_access, false },
+    { "bandwidth", offsetof(struct model_disk, bandwidth), read_size, false },
+    { "iops", offsetof(struct model_disk, iops), read_number, false },
 };
 
 #define LANGUAGE(what, keys)                                                                       \
@@ -351,6 +353,7 @@ static void read_disks(struct report *report, const struct tree *value, void *me
 
         disk->at = disk->partuuid.at = disk->partlabel.at = value->items[i]->at;
         disk->serial.at = disk->number.at = disk->access.at = value->items[i]->at;
+        disk->bandwidth.at = disk->iops.at = value->items[i]->at;
         read_map(report, &disk_language, value->items[i], disk);
     }
 }

@@ -47,8 +47,10 @@ struct model_disk {
     struct model_text partuuid;
     struct model_text partlabel;
     struct model_text serial;
-    struct model_number number; /* of the partition on the disk with that serial number */
-    struct model_number access; /* enum model_access */
+    struct model_number number;    /* of the partition on the disk with that serial number */
+    struct model_number access;    /* enum model_access */
+    struct model_number bandwidth; /* bytes per second; not given: no limit */
+    struct model_number iops;
 };
 
 enum model_access {

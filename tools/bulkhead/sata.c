@@ -131,6 +131,8 @@ static void describe_disk(const struct sata_vm *vm, size_t number, uint32_t memo
     client->number = (uint32_t)disk->number.value;
     client->flags = disk->access.value == MODEL_READ_ONLY ? SATA_CLIENT_READ_ONLY : 0;
     client->memory = memory;
+    client->bandwidth = disk->bandwidth.value;
+    client->iops = disk->iops.value;
 }
 
 static void add_disk(struct server *server, const struct sata_vm *vm, unsigned number)

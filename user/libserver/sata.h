@@ -62,6 +62,8 @@ struct sata_client_config {
     uint32_t number;
     uint32_t flags;
     uint32_t memory;
+    uint64_t bandwidth; /* bytes per second; 0: no limit */
+    uint64_t iops;      /* requests per second; 0: no limit */
     char text[SATA_TEXT_BYTES];
 };
 
@@ -75,7 +77,7 @@ struct sata_memory_config {
 };
 
 #define SATA_CONFIG_MAGIC   0x6766632e61746173ull /* "sata.cfg" in memory */
-#define SATA_CONFIG_VERSION 1u
+#define SATA_CONFIG_VERSION 2u
 
 struct sata_config {
     uint64_t magic;
@@ -90,10 +92,10 @@ struct sata_config {
     struct sata_client_config clients[SERVER_MAX_CLIENTS];
 };
 
-_Static_assert(sizeof(struct sata_client_config) == 160, "layout");
+_Static_assert(sizeof(struct sata_client_config) == 176, "layout");
 _Static_assert(sizeof(struct sata_memory_config) == 32, "layout");
 _Static_assert(sizeof(struct sata_config) ==
-                   32 + SATA_DMA_FRAMES * 8 + SERVER_MAX_CLIENTS * (32 + 160),
+                   32 + SATA_DMA_FRAMES * 8 + SERVER_MAX_CLIENTS * (32 + 176),
                "sata_config has no padding");
 _Static_assert(sizeof(struct sata_config) <= 4096, "sata_config fits one frame");
 

@@ -6,6 +6,8 @@
 #include "lib/string.h"
 #include "user/sataserver/service_priv.h"
 
+#define LIMITS_BYTES 96u
+
 void assign_refuse(struct client *client, const char *format, ...)
 {
     struct disk_facts *facts = &client->channel->facts;
@@ -194,17 +196,33 @@ static void write_facts(struct client *client, const struct place *place)
     make_serial(facts->serial, place);
 }
 
+static void describe_limits(const struct sata_client_config *config, char text[LIMITS_BYTES])
+{
+    char bandwidth[LIMITS_BYTES / 2] = "", requests[LIMITS_BYTES / 2] = "";
+
+    if (config->bandwidth != 0) {
+        format_text(bandwidth, sizeof bandwidth, ", at most %llu KiB/s",
+                    (unsigned long long)config->bandwidth >> 10);
+    }
+    if (config->iops != 0) {
+        format_text(requests, sizeof requests, ", at most %llu requests/s",
+                    (unsigned long long)config->iops);
+    }
+    format_text(text, LIMITS_BYTES, "%s%s", bandwidth, requests);
+}
+
 static void describe_client(const struct client *client, const struct place *place)
 {
     const char *serial = place->drive->port->identity.serial;
-    char part[32] = "";
+    char part[32] = "", limits[LIMITS_BYTES];
 
     if (place->partition != NULL) {
         format_text(part, sizeof part, "partition %u of ", place->partition->number);
     }
-    service_say(client->service, "%s has %sdisk %s: %llu MiB, %s", client->config->name, part,
+    describe_limits(client->config, limits);
+    service_say(client->service, "%s has %sdisk %s: %llu MiB, %s%s", client->config->name, part,
                 serial, mebibytes(place->drive, place->extent.count),
-                client->read_only ? "read-only" : "read-write");
+                client->read_only ? "read-only" : "read-write", limits);
 }
 
 static void give(struct client *client, const struct place *place)
@@ -214,6 +232,7 @@ static void give(struct client *client, const struct place *place)
     client->drive = drive;
     client->extent = place->extent;
     client->index = drive->nr_clients;
+    limit_init(&client->limit, client->config->bandwidth, client->config->iops);
     drive->clients[drive->nr_clients++] = client;
     write_facts(client, place);
     client->state = CLIENT_READY;

@@ -30,6 +30,8 @@ void client_tell(struct client *client, enum disk_state state)
     client->changed = true;
 }
 
+static void request_end(struct request *request, enum disk_status status);
+
 static void end_if_idle(struct client *client)
 {
     if (client->state == CLIENT_ENDING && client->outstanding == 0) {
@@ -38,11 +40,23 @@ static void end_if_idle(struct client *client)
     }
 }
 
+/* A long request of which no piece is at the drive has nobody else who ends it. */
+static void end_paused(struct client *client)
+{
+    struct request *request = client->paused;
+
+    if (request != NULL) {
+        client->paused = NULL;
+        request_end(request, DISK_ERROR);
+    }
+}
+
 void client_end(struct client *client)
 {
     if (client->state == CLIENT_READY) {
         client->state = CLIENT_ENDING;
         client->has_first = false;
+        end_paused(client);
         end_if_idle(client);
     }
 }
@@ -107,12 +121,32 @@ static uint64_t most_sectors(const struct client *client)
     return SERVICE_REQUEST_BYTES / sector_bytes(client);
 }
 
+/* --- limits --- */
+
+static bool is_limited(const struct client *client)
+{
+    return !limit_allows(&client->limit, client->service->hba->now);
+}
+
+static void charge(struct client *client, uint32_t requests, uint64_t bytes)
+{
+    limit_charge(&client->limit, client->service->hba->now, requests, (uint32_t)bytes);
+}
+
+bool client_waits_for_time(const struct client *client)
+{
+    return client->state == CLIENT_READY && (client->has_first || client->paused != NULL) &&
+           is_limited(client);
+}
+
+/* --- what is next --- */
+
 uint64_t client_waiting(struct client *client)
 {
     const struct disk_request *first = &client->first;
 
     if (client->state != CLIENT_READY || (!client->has_first && !take_first(client)) ||
-        (is_long(first->kind) && client->in_pieces)) {
+        (is_long(first->kind) && client->in_pieces) || is_limited(client)) {
         return FAIR_IDLE;
     }
     if (moves_data(first->kind)) {
@@ -208,6 +242,17 @@ static void send_piece(struct request *request)
     send(request, discard ? TRANSFER_TRIM : TRANSFER_WRITE, sector, count);
 }
 
+void client_go_on(struct client *client)
+{
+    struct request *request = client->paused;
+
+    if (request != NULL && !is_limited(client)) {
+        client->paused = NULL;
+        charge(client, 1, 0);
+        send_piece(request);
+    }
+}
+
 /* Whether the drive has more to do for this request. */
 static bool goes_on(struct request *request)
 {
@@ -215,7 +260,8 @@ static bool goes_on(struct request *request)
         return false;
     }
     if (request->left != 0) {
-        send_piece(request);
+        request->client->paused = request;
+        client_go_on(request->client);
         return true;
     }
     if (request->flush_after) {
@@ -243,6 +289,9 @@ static void send(struct request *request, enum transfer_kind kind, uint64_t sect
 {
     bool fua = request->transfer.fua;
 
+    if (kind == TRANSFER_READ || kind == TRANSFER_WRITE) {
+        charge(request->client, 0, count * sector_bytes(request->client));
+    }
     request->transfer = (struct transfer){
         .kind = kind,
         .fua = fua && kind == TRANSFER_WRITE,
@@ -393,6 +442,7 @@ void client_submit(struct client *client)
     struct request *request = request_make(client);
     const char *broken = "missing segments";
 
+    charge(client, 1, 0);
     if (ring_get(&client->segments, segments, wanted.nr_segments) == wanted.nr_segments) {
         broken = serve(client, request, &wanted, segments);
     }

@@ -6,7 +6,8 @@
  * Time       The server waits for its notification: interrupts, clients, and the ticks of its
  *            clock. The kernel has no timer that signals, and a thread that lets its own period
  *            pass (seL4_Yield) hears no interrupt meanwhile: so the clock is a second thread that
- *            does nothing but that, every HBA_TICK_US, as long as the driver has something to time.
+ *            does nothing but that, every HBA_TICK_US, as long as the driver has something to time or
+ *            a client's limit holds something up.
  *            It shares nothing with the first but one flag.
  */
 #include <sel4/sel4.h>
@@ -47,7 +48,7 @@ static _Noreturn void run_clock(void)
 /* It is stopped at a tick only: requests one after the other do not start it again each time. */
 static void keep_clock(bool ticked)
 {
-    bool busy = hba_is_busy(&hba);
+    bool busy = hba_is_busy(&hba) || service_waits_for_time(&service);
 
     if (busy && !clock_runs) {
         __atomic_store_n(&clock_runs, true, __ATOMIC_RELAXED);

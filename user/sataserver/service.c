@@ -136,6 +136,9 @@ static bool run_drive(struct service *service, struct drive *drive)
         end_clients(service, drive);
         return false;
     }
+    for (uint32_t i = 0; i < drive->nr_clients; i++) {
+        client_go_on(drive->clients[i]);
+    }
     for (unsigned i = 0; i < ROUND; i++) {
         uint32_t index = fair_next(&drive->fair, waiting, drive);
 
@@ -186,7 +189,20 @@ uint32_t service_take_signals(struct service *service)
     return signals;
 }
 
-/* What waits for a slot is served when one is given back: no signal is needed for that. */
+bool service_waits_for_time(const struct service *service)
+{
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        if (client_waits_for_time(&service->clients[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * What waits for a slot is served when one is given back, what waits for its limit at a tick: no
+ * signal is needed for that.
+ */
 static bool is_held_up(const struct client *client)
 {
     const struct fair *fair = &client->drive->fair;

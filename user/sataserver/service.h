@@ -27,6 +27,7 @@
 #include "user/libserver/sata.h"
 #include "user/sataserver/fair.h"
 #include "user/sataserver/hba.h"
+#include "user/sataserver/limit.h"
 #include "user/sataserver/table.h"
 #include "user/sataserver/window.h"
 
@@ -81,7 +82,9 @@ struct client {
     uint64_t tags; /* of requests that were taken and are not completed */
     uint32_t outstanding;
     bool in_pieces; /* a long request is at the drive */
-    bool changed;   /* it is to be told of its state */
+    struct limit limit;
+    struct request *paused; /* the long one, if its next piece waits for the limit */
+    bool changed;           /* it is to be told of its state */
     struct client_counters counters;
 };
 
@@ -133,6 +136,8 @@ bool service_run(struct service *service, uint64_t now);
 void service_report(const struct service *service);
 /* The clients that wait for a signal, as bits; asked after each round. */
 uint32_t service_take_signals(struct service *service);
+/* Whether time alone lets something go on that a limit holds up: the caller sees to ticks. */
+bool service_waits_for_time(const struct service *service);
 /* Asks all clients for signals. False: one of them has put something in meanwhile. */
 bool service_may_sleep(struct service *service);
 

@@ -28,5 +28,9 @@ void client_end(struct client *client);
 uint64_t client_waiting(struct client *client);
 /* Its first request to the drive: it has a slot. */
 void client_submit(struct client *client);
+/* The next piece of its long request, if that was held up by its limit and is not any more. */
+void client_go_on(struct client *client);
+/* Whether its limit holds something up that could go to the drive. */
+bool client_waits_for_time(const struct client *client);
 
 #endif

@@ -73,7 +73,7 @@ static void step(void)
         hba_interrupt(&hba, now);
         woken = true;
     }
-    if (now % HBA_TICK_US == 0 && hba_is_busy(&hba)) {
+    if (now % HBA_TICK_US == 0 && (hba_is_busy(&hba) || service_waits_for_time(&service))) {
         hba_tick(&hba, now);
         woken = true;
     }
@@ -824,6 +824,126 @@ static void test_vanished_drive(void **state)
     assert_true(wait_for(0, &tag) > 0);
 }
 
+/* A client of the usual two has limits. */
+static void start_limited(uint64_t bandwidth, uint64_t iops)
+{
+    begin_usual();
+    model.ports[0].drive.trim = true;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, 0);
+    configs[0].bandwidth = bandwidth;
+    configs[0].iops = iops;
+    start();
+}
+
+/* Requests of a client that always has some in its ring, until so much time has passed. */
+static unsigned ask_for(uint64_t microseconds, unsigned client, uint32_t kind, uint64_t count)
+{
+    struct disk_completion completion;
+    uint64_t end = now + microseconds;
+    uint32_t outstanding = 0, tag = 0;
+    uint32_t status = kind > DISK_WRITE_ZEROES ? DISK_UNSUPPORTED : DISK_OK;
+    unsigned served = 0;
+
+    while (now < end || outstanding != 0) {
+        for (; now < end && outstanding < 8; outstanding++) {
+            put(client, tag++ % 32, kind, 0, count, 0);
+        }
+        step();
+        while (ring_get(&peers[client].completions, &completion, 1) == 1) {
+            assert_int_equal(completion.status, status);
+            outstanding--;
+            served += now < end;
+        }
+    }
+    return served;
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    start_limited(0, 50);
+    assert_non_null(strstr(said, "one has partition 1 of disk A1: 0 MiB, read-write, at most 50 "
+                                 "requests/s"));
+    assert_in_range(ask_for(10000000, 0, DISK_READ, 8), 490, 506);
+    assert_in_range(ask_for(1000000, 0, DISK_FLUSH, 0), 45, 56);
+    assert_in_range(ask_for(1000000, 0, DISK_DISCARD, 8), 45, 56);
+    assert_true(ask_for(1000000, 1, DISK_READ, 8) > 500);
+    teardown(NULL);
+
+    start_limited(MIB, 0);
+    assert_non_null(strstr(said, "read-write, at most 1024 KiB/s\n"));
+    assert_in_range(ask_for(10000000, 0, DISK_WRITE, 256), 76, 82);         /* 128 KiB */
+    assert_in_range(ask_for(10000000, 0, DISK_WRITE_ZEROES, 1000), 18, 24); /* 500 KB, in pieces */
+    assert_true(ask_for(1000000, 0, DISK_FLUSH, 0) > 500);
+    teardown(NULL);
+
+    start_limited(MIB, 10);
+    assert_non_null(strstr(said, "at most 1024 KiB/s, at most 10 requests/s\n"));
+    assert_in_range(ask_for(2000000, 0, DISK_READ, 8), 17, 22);
+    assert_in_range(ask_for(2000000, 0, 17, 0), 17, 22); /* refusing is work, too */
+}
+
+/* While one waits for its limit, the other has the drive, and nobody is awake for it. */
+static void test_limit_sleeps(void **state)
+{
+    unsigned rounds = 0;
+
+    (void)state;
+    start_limited(0, 10);
+    for (uint32_t i = 0; i < 20; i++) {
+        put(0, i, DISK_READ, 0, 8, 0);
+    }
+    steps(1000);
+    assert_true(service_waits_for_time(&service));
+    assert_false(hba_is_busy(&hba));
+    for (unsigned i = 0; i < 1000; i++) {
+        step();
+        rounds += awake;
+    }
+    assert_int_equal(rounds, 0);
+    assert_int_equal(ask(1, DISK_READ, 0, 8, 0), DISK_OK);
+    for (uint32_t i = 0, tag; i < 20; i++) {
+        assert_int_equal(wait_for(0, &tag), DISK_OK);
+    }
+    steps(100);
+    assert_false(service_waits_for_time(&service));
+}
+
+/* A client whose long request is held up ends as others do, its drive gone or its rules broken. */
+static void end_limited(bool unplug)
+{
+    uint32_t tag;
+
+    start_limited(MIB, 0);
+    put(0, 5, DISK_WRITE_ZEROES, 0, 1000, 0);
+    for (unsigned i = 0; i < 1000 && service.clients[0].paused == NULL; i++) {
+        step();
+    }
+    assert_non_null(service.clients[0].paused);
+    if (unplug) {
+        model_unplug(0);
+    } else {
+        put(0, 99, DISK_FLUSH, 0, 0, 0);
+    }
+    for (unsigned i = 0; i < 10 * LONG_TIME && state_of(0) == DISK_READY; i++) {
+        step();
+    }
+    assert_int_equal(state_of(0), DISK_GONE);
+    assert_int_equal(service.clients[0].outstanding, 0);
+    assert_int_equal(service.drives[0].fair.outstanding, 0);
+    assert_int_equal(wait_for(0, &tag), DISK_ERROR);
+    assert_int_equal(tag, 5);
+}
+
+static void test_limited_end(void **state)
+{
+    (void)state;
+    end_limited(true);
+    teardown(NULL);
+    end_limited(false);
+}
+
 /* One that always asks leaves the other its share. */
 static void test_fairness(void **state)
 {
@@ -940,6 +1060,9 @@ int main(void)
         TEST(test_rules),
         TEST(test_broken_rings),
         TEST(test_vanished_drive),
+        TEST(test_limits),
+        TEST(test_limit_sleeps),
+        TEST(test_limited_end),
         TEST(test_fairness),
         TEST(test_random),
     };

@@ -14,6 +14,7 @@
 #include "tools/bulkhead/emit.h"
 #include "tools/bulkhead/graph.h"
 #include "user/libserver/console.h"
+#include "user/libserver/sata.h"
 #include "user/vmm/config.h"
 
 #define DESCRIPTION(memory, rest)                                                                  \
@@ -264,6 +265,46 @@ static void test_config(void **state)
     world_release(&world);
 }
 
+/* What the disk server is told of a disk. */
+static void test_disk(void **state)
+{
+    static const char text[] = DESCRIPTION("64M", "") "    disks:\n"
+                                                      "      - serial: WD-1\n"
+                                                      "        number: 3\n"
+                                                      "        access: read-only\n"
+                                                      "      - partlabel: data\n"
+                                                      "        bandwidth: 20M\n"
+                                                      "        iops: 500\n";
+    const struct sata_config *config = NULL;
+    struct world world;
+
+    (void)state;
+    compile(&world, text);
+    for (uint32_t i = 0; i < world.plan.nr_fills; i++) {
+        const struct plan_fill *fill = &world.plan.fills[i];
+
+        if (strcmp(plan_slot_name(&world.plan, fill->frame), "sataserver.config") == 0 &&
+            fill->length == sizeof(*config)) {
+            config = (const struct sata_config *)(world.plan.bytes + fill->source);
+        }
+    }
+    if (config == NULL) {
+        fail_msg("no configuration");
+        return;
+    }
+    assert_int_equal(config->nr_clients, 2);
+    assert_string_equal(config->clients[0].name, "linux/vda");
+    assert_string_equal(config->clients[0].text, "WD-1");
+    assert_int_equal(config->clients[0].number, 3);
+    assert_int_equal(config->clients[0].flags, SATA_CLIENT_READ_ONLY);
+    assert_int_equal(config->clients[0].bandwidth, 0);
+    assert_int_equal(config->clients[0].iops, 0);
+    assert_string_equal(config->clients[1].name, "linux/vdb");
+    assert_int_equal(config->clients[1].bandwidth, 20 << 20);
+    assert_int_equal(config->clients[1].iops, 500);
+    world_release(&world);
+}
+
 static void test_thread(void **state)
 {
     const struct plan_thread *thread;
@@ -493,13 +534,21 @@ static void test_graph(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_capabilities), cmocka_unit_test(test_address_space),
-        cmocka_unit_test(test_large_memory), cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_config),       cmocka_unit_test(test_thread),
-        cmocka_unit_test(test_vcpus),        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_end_action),   cmocka_unit_test(test_too_many_capabilities),
-        cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
-        cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_address_space),
+        cmocka_unit_test(test_large_memory),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_vcpus),
+        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_end_action),
+        cmocka_unit_test(test_too_many_capabilities),
+        cmocka_unit_test(test_image),
+        cmocka_unit_test(test_reproducible),
+        cmocka_unit_test(test_unwritable),
+        cmocka_unit_test(test_graph),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
