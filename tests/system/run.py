@@ -468,6 +468,18 @@ def check_bad_sectors(shell):
                     "cmp -n 4096 - /run/seed")
 
 
+def check_error_lines(output, first):
+    """The console names disk, sectors and VM of both errors, and no others."""
+    lines = re.findall(r"^sataserver\| disk TEST: (\w+) sectors (\d+) to (\d+) failed "
+                       r"\((.*); error [0-9a-f]+h", output, re.M)
+    for kind, sector in ("reading", first + 4096), ("writing", first + 8192):
+        found = [line for line in lines if line[0] == kind]
+        if not found or any(not int(line[1]) <= sector <= int(line[2]) for line in found):
+            raise Failure(f"lines about {kind} sector {sector}: {lines}")
+    if {line[3] for line in lines} != {"one/vda"}:
+        raise Failure(f"whose errors they are: {lines}")
+
+
 def test_disk_errors(context):
     """Bad sectors are errors of the requests that they concern, and of no other's, nor VM's."""
     disk = context.disk(["one", "two"])
@@ -482,6 +494,7 @@ def test_disk_errors(context):
                   "echo same >>/run/same || echo other >>/run/same; done) >/dev/null 2>&1 & job=$!")
         switch(machine, "1", "one")
         check_bad_sectors(one)
+        check_error_lines(machine.output, first)
         switch(machine, "2", "two")
         two.check("touch /run/stop; wait $job; uniq /run/same", "same")
         two.check("! dmesg | grep -i 'i/o error'")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One client's requests: from its ring to the drive, and back. */
+#include "lib/format.h"
 #include "lib/string.h"
 #include "user/sataserver/service_priv.h"
 
@@ -272,12 +273,71 @@ static bool goes_on(struct request *request)
     return false;
 }
 
+/* --- errors of the drive, for people --- */
+
+#define MINUTE_US 60000000u
+
+static bool may_tell(struct error_lines *lines, uint64_t now)
+{
+    if (now - lines->minute >= MINUTE_US) {
+        lines->minute = now;
+        lines->told = 0;
+    }
+    if (lines->told == SERVICE_ERROR_LINES) {
+        lines->untold++;
+        return false;
+    }
+    lines->told++;
+    return true;
+}
+
+static const char *attempt(enum transfer_kind kind)
+{
+    switch (kind) {
+    case TRANSFER_READ:
+        return "reading";
+    case TRANSFER_WRITE:
+        return "writing";
+    case TRANSFER_TRIM:
+        return "discarding";
+    case TRANSFER_FLUSH:
+        break;
+    }
+    return "flushing its cache";
+}
+
+/* "disk WD-1: reading sectors 2048 to 2055 failed (one/vda; error 40h)" */
+static void tell_error(struct client *client, const struct transfer *transfer)
+{
+    const char *serial = client_port(client)->identity.serial;
+    char sectors[64] = "", more[48] = "";
+
+    if (!may_tell(&client->error_lines, client->service->hba->now)) {
+        return;
+    }
+    if (transfer->kind != TRANSFER_FLUSH) {
+        format_text(sectors, sizeof sectors, " sectors %llu to %llu",
+                    (unsigned long long)transfer->sector,
+                    (unsigned long long)(transfer->sector + transfer->count - 1));
+    }
+    if (client->error_lines.untold != 0) {
+        format_text(more, sizeof more, "; %llu more before",
+                    (unsigned long long)client->error_lines.untold);
+        client->error_lines.untold = 0;
+    }
+    service_say(client->service, "disk %s: %s%s failed (%s; error %xh%s)", serial,
+                attempt(transfer->kind), sectors, client->config->name, transfer->error, more);
+}
+
 static void transfer_done(struct transfer *transfer)
 {
     struct request *request = (struct request *)transfer;
     bool good = transfer->result == TRANSFER_OK;
     bool more = request->left != 0 || request->flush_after;
 
+    if (transfer->result == TRANSFER_MEDIA || transfer->result == TRANSFER_TRANSPORT) {
+        tell_error(request->client, transfer);
+    }
     if (good && goes_on(request)) {
         return;
     }

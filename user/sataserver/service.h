@@ -63,6 +63,14 @@ struct client_counters {
     uint64_t microseconds, longest;
 };
 
+/* Errors of the drive are told one by one, SERVICE_ERROR_LINES a minute: a bad disk has many. */
+#define SERVICE_ERROR_LINES 8u
+struct error_lines {
+    uint64_t minute; /* when it began */
+    uint32_t told;   /* in this minute */
+    uint64_t untold; /* since the last line */
+};
+
 struct client {
     /* Set before service_start(). */
     const struct sata_client_config *config;
@@ -86,6 +94,7 @@ struct client {
     struct request *paused; /* the long one, if its next piece waits for the limit */
     bool changed;           /* it is to be told of its state */
     struct client_counters counters;
+    struct error_lines error_lines;
 };
 
 /* At the drive. */

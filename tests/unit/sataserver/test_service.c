@@ -715,6 +715,40 @@ static void test_media_error(void **state)
     assert_int_equal(tag, 2);
     assert_int_equal(ask(0, DISK_READ, 0, 4, 0), DISK_OK);
     assert_int_equal(service.clients[0].counters.errors, 1);
+    assert_non_null(strstr(said, "disk A1: reading sectors 64 to 71 failed (one; error 40h)\n"));
+}
+
+static unsigned count_said(const char *text)
+{
+    unsigned count = 0;
+
+    for (const char *at = said; (at = strstr(at, text)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* A bad disk has some lines a minute, and the next one says what was left out. */
+static void test_error_lines(void **state)
+{
+    (void)state;
+    start_usual();
+    model.ports[0].drive.bad_sector = 2050;
+    model.ports[0].drive.bad_error = ATA_ERROR_IDNF;
+    for (unsigned i = 0; i < SERVICE_ERROR_LINES + 5; i++) {
+        assert_int_equal(ask(1, DISK_WRITE, 2, 1, 0), DISK_ERROR);
+    }
+    assert_int_equal(count_said(": writing sectors 2050 to 2050 failed (two; error 10h)\n"),
+                     SERVICE_ERROR_LINES);
+    model.ports[0].drive.bad_sector = 64; /* another client has its own lines */
+    assert_int_equal(ask(0, DISK_READ, 0, 1, 0), DISK_ERROR);
+    assert_int_equal(count_said("(one; error 10h)"), 1);
+    model.ports[0].drive.bad_sector = 2050;
+    now += 60000000;
+    assert_int_equal(ask(1, DISK_READ, 0, 4, 0), DISK_ERROR);
+    assert_int_equal(count_said("2048 to 2051 failed (two; error 10h; 5 more before)\n"), 1);
+    assert_int_equal(ask(1, DISK_READ, 0, 4, 0), DISK_ERROR);
+    assert_int_equal(count_said("2048 to 2051 failed (two; error 10h)\n"), 1);
 }
 
 /* Time that passed while nothing was outstanding does not count for what comes then. */
@@ -1041,29 +1075,14 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_names),
-        TEST(test_serial),
-        TEST(test_sharing),
-        TEST(test_two_drives),
-        TEST(test_damaged_tables),
-        TEST(test_large_sectors),
-        TEST(test_no_controller),
-        TEST(test_data),
-        TEST(test_refused),
-        TEST(test_read_only),
-        TEST(test_many_segments),
-        TEST(test_durability),
-        TEST(test_fua),
-        TEST(test_long_ones),
-        TEST(test_media_error),
-        TEST(test_idle),
-        TEST(test_rules),
-        TEST(test_broken_rings),
-        TEST(test_vanished_drive),
-        TEST(test_limits),
-        TEST(test_limit_sleeps),
-        TEST(test_limited_end),
-        TEST(test_fairness),
+        TEST(test_names),         TEST(test_serial),         TEST(test_sharing),
+        TEST(test_two_drives),    TEST(test_damaged_tables), TEST(test_large_sectors),
+        TEST(test_no_controller), TEST(test_data),           TEST(test_refused),
+        TEST(test_read_only),     TEST(test_many_segments),  TEST(test_durability),
+        TEST(test_fua),           TEST(test_long_ones),      TEST(test_media_error),
+        TEST(test_error_lines),   TEST(test_idle),           TEST(test_rules),
+        TEST(test_broken_rings),  TEST(test_vanished_drive), TEST(test_limits),
+        TEST(test_limit_sleeps),  TEST(test_limited_end),    TEST(test_fairness),
         TEST(test_random),
     };
 
