@@ -131,6 +131,7 @@ def test_shell(context):
         shell = boot_to_shell(machine)
         shell.check("echo $((6 * 7))", "42")
         shell.check("uname -m", "x86_64")
+        shell.check("! grep /mnt /etc/banner")
         # Longer than any FIFO on the way.
         shell.check("echo " + "x" * 300 + " | wc -c", "301")
         output, status = shell.run("/tests/basic")
@@ -370,6 +371,7 @@ def test_disk_persistence(context):
     with context.system(boot=boot, cores=3) as machine:
         one = boot_to_shell(machine)
         one.check("cat /proc/partitions | grep -c vd", "1")
+        one.check("grep -c /mnt /etc/banner", "1")
         one.check("echo first > /mnt/file && sync")
         machine.send("reboot\n")
         machine.expect(r"Linux version", never=CRASH)
