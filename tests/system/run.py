@@ -580,6 +580,67 @@ def test_disk_killed(context):
     disk.recover(1)
 
 
+def test_disk_triple_fault(context):
+    """A guest that triple-faults amid its I/O costs its own VM, and no file system anything."""
+    disk = context.disk(["one", "two"])
+    text = description("two").replace("console=ttyS0", "console=ttyS0 reboot=t", 1)
+    with context.system(boot=context.assembled(text) + disk.arguments(), cores=3) as machine:
+        one = boot_to_shell(machine)
+        two = switch_to_shell(machine, "2", "two")
+        two.check("(while sleep 1; do date >>/mnt/file; sync; done) >/dev/null 2>&1 & true")
+        switch(machine, "1", "one")
+        one.check("echo before >/mnt/kept && sync")
+        for command in ("dd if=/dev/zero of=/mnt/file bs=1M count=8 conv=fsync",
+                        "dd if=/dev/vda of=/dev/null bs=1M iflag=direct"):
+            machine.send(f"(while {command}; do :; done) >/dev/null 2>&1 &\n")
+        one.check("sleep 2")
+        machine.send("echo b >/proc/sysrq-trigger\n")
+        machine.expect(r"vmm: one: stopped: triple fault")
+        machine.expect(r"^\[bulkhead\] vm 'one': crashed: reason 0x")
+        switch(machine, "2", "two")
+        machine.send("\n")
+        two.wait(never=CRASH)
+        lines = int(two.check("wc -l </mnt/file"))
+        two.check(f"sleep 3; test $(wc -l </mnt/file) -gt {lines}")
+        switch(machine, "3", "sataserver")
+        machine.send("x")
+        machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
+    if disks.run("debugfs", "-R", "cat kept", disk.recover(0)).splitlines()[-1] != "before":
+        raise Failure("what the guest had synchronised has gone")
+    disk.recover(1)
+
+
+def run_by_front_door(context, file_name):
+    """What `./bulkhead run` of a description gives to QEMU, which is not started."""
+    programs = os.path.join(context.logs, context.name + "-bin")
+    os.makedirs(programs, exist_ok=True)
+    emulator = os.path.join(programs, "qemu-system-x86_64")
+    with open(emulator, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho \"$@\"\n")
+    os.chmod(emulator, 0o755)
+    return disks.run("env", f"PATH={programs}:{os.environ['PATH']}",
+                     os.path.join(SOURCE, "bulkhead"), "run", file_name)
+
+
+def test_disk_images(context):
+    """Each description has its own disk image and boot image, even beside another one."""
+    folder = context.log("-descriptions").removesuffix(".log")
+    os.makedirs(os.path.join(folder, "more"), exist_ok=True)
+    found = []
+    for name in ("system.yaml", "other.yaml", "more/system.yaml", "system.yaml"):
+        file_name = os.path.join(folder, name)
+        with open(file_name, "w", encoding="utf-8") as file:
+            file.write(with_disks("partlabel: linux"))
+        arguments = run_by_front_door(context, file_name)
+        found.append((re.search(r"file=(build/disks/[^, ]*)", arguments)[1],
+                      re.search(r"-initrd (build/systems/[^ ]*)/image.elf", arguments)[1]))
+    for disk, system in set(found):
+        os.remove(os.path.join(SOURCE, disk))
+        shutil.rmtree(os.path.join(SOURCE, system))
+    if found[3] != found[0] or any(len(set(names)) != 3 for names in zip(*found)):
+        raise Failure(f"disk images and boot images: {found}")
+
+
 def test_disk_power_cut(context):
     """What a guest was told is on the disk is there after a power cut, each of POWER_CUTS (20)."""
     wanted = int(os.environ.get("POWER_CUTS", "20"))
