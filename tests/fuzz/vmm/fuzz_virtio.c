@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/vmm/input.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/vmm/fake_disk.h"
 #include "tests/unit/vmm/fake_host.h"
 

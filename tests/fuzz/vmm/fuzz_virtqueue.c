@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/vmm/input.h"
+#include "tests/fuzz/input.h"
 #include "user/vmm/virtqueue.h"
 
 #define RAM_BYTES  0x6000u

@@ -14,9 +14,11 @@
 #include "user/sataserver/hba.h"
 
 #define MODEL_PORTS         32u
-#define MODEL_ARENA_BYTES   (16u << 20)
 #define MODEL_ARENA_ADDRESS 0x280000000ull /* above 4 GiB, so that upper halves matter */
-#define MODEL_DISK_BYTES    (4u << 20)
+#ifndef MODEL_ARENA_BYTES                  /* a fuzzer has smaller ones */
+#define MODEL_ARENA_BYTES (16u << 20)
+#define MODEL_DISK_BYTES  (4u << 20)
+#endif
 
 struct model_drive {
     bool present, atapi;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A fuzzer's bytes, taken piece by piece; behind their end there are zeros. */
-#ifndef TESTS_FUZZ_VMM_INPUT_H
-#define TESTS_FUZZ_VMM_INPUT_H
+#ifndef TESTS_FUZZ_INPUT_H
+#define TESTS_FUZZ_INPUT_H
 
 #include <stddef.h>
 #include <stdint.h>
