@@ -43,7 +43,7 @@ static const char *scheme_name(const struct partition_table *table)
     return "no partition table";
 }
 
-static void describe_drive(const struct service *service, const struct drive *drive)
+void assign_describe(const struct service *service, const struct drive *drive)
 {
     const struct ata_identity *identity = &drive->port->identity;
     char line[PARTITION_LINE_BYTES];
@@ -54,22 +54,6 @@ static void describe_drive(const struct service *service, const struct drive *dr
                 drive->table.nr_entries == 1 ? "" : "s");
     for (uint32_t n = 0; partition_table_message(&drive->table, n, line); n++) {
         service_say(service, "disk %s: %s", identity->serial, line);
-    }
-}
-
-static void describe_ports(const struct service *service)
-{
-    for (unsigned i = 0; i < AHCI_NR_PORTS; i++) {
-        const struct port *port = &service->hba->ports[i];
-
-        if (port->state == PORT_FAILED && port->failure != NULL) {
-            service_say(service, "the disk at port %u cannot be used: %s", i, port->failure);
-        }
-    }
-    for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
-        if (service->drives[i].port != NULL) {
-            describe_drive(service, &service->drives[i]);
-        }
     }
 }
 
@@ -123,7 +107,7 @@ static enum partition_problem find(struct service *service, const struct sata_cl
         struct drive *drive = &service->drives[i];
         struct extent extent;
         enum partition_problem found =
-            drive->port == NULL ? PARTITION_NOT_FOUND : find_on(drive, config, &extent);
+            drive->table_read ? find_on(drive, config, &extent) : PARTITION_NOT_FOUND;
 
         if (found == PARTITION_NOT_FOUND) {
             continue;
@@ -132,6 +116,7 @@ static enum partition_problem find(struct service *service, const struct sata_cl
             return PARTITION_AMBIGUOUS;
         }
         result = found;
+        place->drive = drive;
         if (found == PARTITION_OK) {
             *place = (struct place){ drive, entry_of(drive, extent), extent };
         }
@@ -144,11 +129,13 @@ static enum partition_problem find(struct service *service, const struct sata_cl
 
 /* --- giving --- */
 
-/* The earlier client that this one would get into conflict with, or null: S1. */
+/* The client that this one would get into conflict with, or null: S1. */
 static const struct client *rival(const struct service *service, const struct client *client,
                                   const struct place *place)
 {
-    for (const struct client *other = service->clients; other != client; other++) {
+    for (uint32_t i = 0; i < service->nr_clients; i++) {
+        const struct client *other = &service->clients[i];
+
         if (other->state == CLIENT_READY && other->drive == place->drive &&
             extent_overlaps(other->extent, place->extent) &&
             !(other->read_only && client->read_only)) {
@@ -255,7 +242,13 @@ static void refuse_missing(struct client *client, enum partition_problem problem
                   partition_problem_text(problem));
 }
 
-static void decide(struct service *service, struct client *client)
+/* Whether another drive that is still to come may have a say. */
+static bool may_wait(const struct service *service, const struct place *place)
+{
+    return place->drive == NULL || service->hba->now - place->drive->since < SERVICE_PATIENCE_US;
+}
+
+static void decide(struct service *service, struct client *client, bool last)
 {
     const struct client *other;
     struct place place = { 0 };
@@ -267,6 +260,9 @@ static void decide(struct service *service, struct client *client)
     }
     client->read_only = (client->config->flags & SATA_CLIENT_READ_ONLY) != 0;
     problem = find(service, client->config, &place);
+    if (!last && may_wait(service, &place)) {
+        return;
+    }
     if (problem != PARTITION_OK) {
         refuse_missing(client, problem);
         return;
@@ -280,8 +276,10 @@ static void decide(struct service *service, struct client *client)
     give(client, &place);
 }
 
-static void prepare_drive(struct drive *drive)
+/* Those who get a place on a drive get it in one round: which tables are read decides, and time. */
+static void share_drive(struct drive *drive)
 {
+    drive->shared = true;
     fair_init(&drive->fair, drive->nr_clients, drive->port->nr_slots);
     for (unsigned i = 0; i < AHCI_NR_SLOTS; i++) {
         drive->requests[i].next = drive->free;
@@ -289,15 +287,16 @@ static void prepare_drive(struct drive *drive)
     }
 }
 
-void assign_disks(struct service *service)
+void assign_disks(struct service *service, bool last)
 {
-    describe_ports(service);
     for (uint32_t i = 0; i < service->nr_clients; i++) {
-        decide(service, &service->clients[i]);
+        if (service->clients[i].state == CLIENT_STARTING) {
+            decide(service, &service->clients[i], last);
+        }
     }
     for (uint32_t i = 0; i < SERVICE_MAX_DRIVES; i++) {
-        if (service->drives[i].nr_clients != 0) {
-            prepare_drive(&service->drives[i]);
+        if (service->drives[i].nr_clients != 0 && !service->drives[i].shared) {
+            share_drive(&service->drives[i]);
         }
     }
 }

@@ -89,6 +89,7 @@ static void open_port(struct port *port)
     port_write(port, PORT_IE, PORT_INT_ALL);
     port_write(port, PORT_CMD,
                command | PORT_CMD_FRE | PORT_CMD_SUD | PORT_CMD_POD | PORT_CMD_ICC_ACTIVE);
+    port->turn = port->hba->now + TURN_US;
     port_begin_reset(port);
 }
 
@@ -119,7 +120,10 @@ static bool is_coming_up(const struct port *port)
                             port->state == PORT_STOPPING);
 }
 
-/* With staggered spin-up one drive at a time, for the sake of the power supply. */
+/*
+ * With staggered spin-up one drive at a time, for the sake of the power supply; one that takes too
+ * long does not hold up the others.
+ */
 static void open_ports(struct hba *hba)
 {
     for (unsigned i = 0; i < AHCI_NR_PORTS; i++) {
@@ -128,7 +132,7 @@ static void open_ports(struct hba *hba)
         if (port->memory != NULL && port->state == PORT_UNUSED) {
             open_port(port);
         }
-        if (hba->staggered && is_coming_up(port)) {
+        if (hba->staggered && is_coming_up(port) && hba->now < port->turn) {
             return;
         }
     }

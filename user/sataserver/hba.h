@@ -120,6 +120,7 @@ struct port {
     enum port_state state;
     enum port_stop stop;
     uint64_t deadline;   /* of the state */
+    uint64_t turn;       /* with staggered spin-up: until then the others wait for it */
     const char *failure; /* why it is not ready, for states after SPINNING */
     /* Memory that the controller reads and writes: see port_priv.h. */
     uint8_t *memory;

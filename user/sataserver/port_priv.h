@@ -27,6 +27,7 @@
 #define IDENTIFY_US  10000000u
 #define COMMAND_US   30000000u
 #define FLUSH_US     60000000u
+#define TURN_US      5000000u /* by then a drive that spins up takes no more than one that has */
 
 #define PORT_MAX_RESETS 5u
 

@@ -68,7 +68,11 @@ static bool read_tables(struct service *service)
 
         if (drive->port != NULL && !drive->table_read) {
             drive->table_read = table_step(&drive->reader, &drive->table);
+            drive->since = service->hba->now;
             all &= drive->table_read;
+            if (drive->table_read) {
+                assign_describe(service, drive);
+            }
         }
     }
     return all;
@@ -77,9 +81,24 @@ static bool read_tables(struct service *service)
 static void refuse_all(struct service *service, const char *reason)
 {
     for (uint32_t i = 0; i < service->nr_clients; i++) {
-        assign_refuse(&service->clients[i], "%s", reason);
+        if (service->clients[i].state == CLIENT_STARTING) {
+            assign_refuse(&service->clients[i], "%s", reason);
+        }
     }
     service->decided = true;
+}
+
+static void tell_failed_ports(struct service *service)
+{
+    for (unsigned i = 0; i < AHCI_NR_PORTS; i++) {
+        const struct port *port = &service->hba->ports[i];
+
+        if (port->state == PORT_FAILED && !port->known && (service->told_ports >> i & 1) == 0) {
+            service->told_ports |= 1u << i;
+            service_say(service, "the disk at port %u cannot be used: %s", i,
+                        port->failure != NULL ? port->failure : "it failed");
+        }
+    }
 }
 
 static void look_for_disks(struct service *service)
@@ -90,11 +109,10 @@ static void look_for_disks(struct service *service)
         refuse_all(service, service->hba->failure);
         return;
     }
+    tell_failed_ports(service);
     add_drives(service);
-    if (read_tables(service) && settled) {
-        assign_disks(service);
-        service->decided = true;
-    }
+    service->decided = read_tables(service) && settled;
+    assign_disks(service, service->decided);
 }
 
 void service_start(struct service *service, const char *failure)

@@ -3,9 +3,12 @@
  * Clients' disks: which part of which drive is whose, and the way of a request from a client's ring
  * to the drive and back. Pure: all that it speaks to is the driver (hba.h) and the rings.
  *
- * Start       Once all ports have got as far as they can and all partition tables are read, each
- *             client gets its disk, or a reason. A client that is refused costs the others nothing:
- *             they are decided one after the other, in the order of the configuration.
+ * Start       A client gets its disk once the partition table of its drive is read and all other
+ *             drives have got as far as they can, because a name may be there twice; but it does not
+ *             wait for them for longer than SERVICE_PATIENCE_US: a drive that comes late, or never,
+ *             costs only those whose disk is on it. When there is nothing more to come, who has
+ *             none gets a reason. A client that is refused costs the others nothing: they are
+ *             decided one after the other, in the order of the configuration.
  * A request   is copied out of the ring once and checked; its sectors go through
  *             extent_translate(), its memory through window_append(); then the drive gets it. There
  *             is one at a time outside of the ring that has no slot yet: the client's first. Long
@@ -36,6 +39,7 @@
 #define SERVICE_REQUEST_BYTES (4u << 20) /* of one read or write */
 #define SERVICE_ZERO_BYTES    (32u << 10)
 #define SERVICE_LINE_BYTES    256u
+#define SERVICE_PATIENCE_US   3000000u
 
 /*
  * The longest request always fits: with windows of at least 2 MiB, a client's segment lies in one
@@ -113,6 +117,8 @@ struct drive {
     struct port *port; /* null: this row is free */
     struct table_reader reader;
     bool table_read;
+    uint64_t since; /* when it was read */
+    bool shared;    /* its clients are known */
     struct partition_table table;
     struct fair fair;
     struct client *clients[SERVICE_MAX_CLIENTS];
@@ -131,7 +137,8 @@ struct service {
     void (*say)(const char *line); /* for people */
     /* The service's: */
     struct drive drives[SERVICE_MAX_DRIVES];
-    bool decided; /* each client has its disk or a reason */
+    uint32_t told_ports; /* bits: that they failed has been said */
+    bool decided;        /* each client has its disk or a reason: there is no drive to come */
 };
 
 /* Rings and facts. The controller has been started, or failure says why there is none. */

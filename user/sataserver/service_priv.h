@@ -10,9 +10,12 @@
 void service_say(const struct service *service, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* --- assign.c: all tables are read --- */
+/* --- assign.c --- */
 
-void assign_disks(struct service *service);
+/* Its table has just been read. */
+void assign_describe(const struct service *service, const struct drive *drive);
+/* To those who have none yet, as far as drives are there; last: no more will come. */
+void assign_disks(struct service *service, bool last);
 /* Its disk is refused, for this reason. */
 void assign_refuse(struct client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

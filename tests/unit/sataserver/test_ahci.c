@@ -43,7 +43,7 @@ static void step(void)
     }
 }
 
-static void start(void)
+static void begin(void)
 {
     memset(&hba, 0, sizeof hba);
     memset(times_ready, 0, sizeof times_ready);
@@ -52,6 +52,19 @@ static void start(void)
     hba.register_bytes = register_bytes;
     now = 0;
     hba_start(&hba, now);
+}
+
+static void run_until_state(const struct port *port, enum port_state wanted)
+{
+    for (unsigned i = 0; i < 10 * LONG_TIME && port->state != wanted; i++) {
+        step();
+    }
+    assert_int_equal(port->state, wanted);
+}
+
+static void start(void)
+{
+    begin();
     for (unsigned i = 0; i < 10 * LONG_TIME && !hba_is_settled(&hba); i++) {
         step();
     }
@@ -219,6 +232,22 @@ static void test_staggered(void **state)
     for (unsigned i = 0; i < 6; i++) {
         assert_int_equal(hba.ports[i].state, i % 2 == 0 ? PORT_READY : PORT_ABSENT);
     }
+}
+
+/* One that never gets ready takes its turn, and no more. */
+static void test_staggered_dead(void **state)
+{
+    (void)state;
+    model_init(3);
+    model.cap |= HBA_CAP_SSS;
+    model_add_drive(0, 512, 32);
+    model_add_drive(1, 512, 32);
+    model.ports[0].drive.spin_steps = 2 * LONG_TIME;
+    begin();
+    run_until_state(&hba.ports[1], PORT_READY);
+    assert_int_equal(hba.ports[0].state, PORT_SPINNING);
+    run_until_state(&hba.ports[0], PORT_FAILED);
+    assert_int_equal(hba.ports[1].state, PORT_READY);
 }
 
 static void test_handoff(void **state)
@@ -997,6 +1026,7 @@ int main(void)
         TEST(test_bring_up),
         TEST(test_all_ports),
         TEST(test_staggered),
+        TEST(test_staggered_dead),
         TEST(test_handoff),
         TEST(test_controller_fails),
         TEST(test_drives_that_are_refused),

@@ -374,6 +374,52 @@ static void test_two_drives(void **state)
     assert_true(all_are(model.ports[1].drive.cache + 69 * 512, 0x33, 512));
 }
 
+/* Port 0 has a drive that is busy for so long, port 1 one that is there at once. */
+static void begin_late(unsigned spin_steps)
+{
+    static const struct model_part other[] = { { 64, 100, "late" }, { 2048, 100, "two" } };
+
+    begin(3);
+    model_add_drive(0, 512, 32);
+    model_add_drive(1, 512, 32);
+    model.ports[0].drive.serial = 'Z';
+    model.ports[0].drive.spin_steps = spin_steps;
+    model_make_table(0, other, 2);
+    model_make_table(1, parts, 3);
+    add_client("one", SATA_SELECT_SERIAL, "Z1", 1, 0);
+    add_client("two", SATA_SELECT_LABEL, "two", 0, 0);
+    add_client("three", SATA_SELECT_LABEL, "one", 0, 0);
+    allow_dma();
+    service_start(&service, NULL);
+    hba_start(&hba, now);
+    steps((SERVICE_PATIENCE_US + 1000000) / STEP_US);
+    assert_int_equal(state_of(0), DISK_STARTING);
+    assert_int_equal(state_of(1), DISK_READY);
+    assert_int_equal(state_of(2), DISK_READY);
+    assert_int_equal(ask(1, DISK_WRITE, 0, 8, 0), DISK_OK);
+}
+
+/* A drive that comes late, or never, costs only those whose disk is on it. */
+static void test_late_drive(void **state)
+{
+    (void)state;
+    begin_late(150000);
+    assert_null(strstr(said, "disk Z1"));
+    run_until_decided();
+    assert_int_equal(state_of(0), DISK_READY);
+    assert_non_null(strstr(said, "one has partition 1 of disk Z1"));
+    assert_int_equal(ask(0, DISK_WRITE, 0, 8, 0), DISK_OK);
+    assert_int_equal(ask(1, DISK_READ, 0, 8, 0), DISK_OK); /* whose label is there twice now */
+    teardown(NULL);
+
+    begin_late(10 * LONG_TIME);
+    run_until_decided();
+    assert_int_equal(state_of(0), DISK_REFUSED);
+    assert_non_null(strstr(said, "the disk at port 0 cannot be used: it does not get ready\n"));
+    assert_int_equal(ask(1, DISK_READ, 0, 8, 0), DISK_OK);
+    assert_int_equal(ask(2, DISK_READ, 0, 8, 0), DISK_OK);
+}
+
 static void test_damaged_tables(void **state)
 {
     (void)state;
@@ -1001,15 +1047,15 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_names),         TEST(test_serial),         TEST(test_sharing),
-        TEST(test_two_drives),    TEST(test_damaged_tables), TEST(test_large_sectors),
-        TEST(test_no_controller), TEST(test_data),           TEST(test_refused),
-        TEST(test_read_only),     TEST(test_many_segments),  TEST(test_durability),
-        TEST(test_fua),           TEST(test_long_ones),      TEST(test_media_error),
-        TEST(test_error_lines),   TEST(test_idle),           TEST(test_rules),
-        TEST(test_broken_rings),  TEST(test_vanished_drive), TEST(test_limits),
-        TEST(test_limit_sleeps),  TEST(test_limited_end),    TEST(test_fairness),
-        TEST(test_random),
+        TEST(test_names),         TEST(test_serial),        TEST(test_sharing),
+        TEST(test_two_drives),    TEST(test_late_drive),    TEST(test_damaged_tables),
+        TEST(test_large_sectors), TEST(test_no_controller), TEST(test_data),
+        TEST(test_refused),       TEST(test_read_only),     TEST(test_many_segments),
+        TEST(test_durability),    TEST(test_fua),           TEST(test_long_ones),
+        TEST(test_media_error),   TEST(test_error_lines),   TEST(test_idle),
+        TEST(test_rules),         TEST(test_broken_rings),  TEST(test_vanished_drive),
+        TEST(test_limits),        TEST(test_limit_sleeps),  TEST(test_limited_end),
+        TEST(test_fairness),      TEST(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
