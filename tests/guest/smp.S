@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A second processor for a small guest, and interprocessor interrupts (tests/guest/smp.h). The page
+ * at smp_trampoline is copied to SMP_TRAMPOLINE, where a start-up message sends the processor in
+ * real mode; it goes straight to 64-bit mode on the first one's page tables, and calls smp_main.
+ * Sources: Intel SDM volume 3, 10.8.5 (initializing IA-32e mode), 11.12 (x2APIC).
+ */
+#include "tests/guest/smp.h"
+
+#define CR0_64_BIT    0x80000033
+#define CR4_PAE       0x20
+#define MSR_EFER      0xc0000080
+#define EFER_LME      0x100
+#define CODE_SELECTOR 0x10
+
+#define IN_TRAMPOLINE(label) (SMP_TRAMPOLINE + (label) - smp_trampoline)
+
+        .section .rodata
+        .code16
+        .globl smp_trampoline, smp_trampoline_cr3, smp_trampoline_end
+smp_trampoline:
+        cli
+        xor %ax, %ax
+        mov %ax, %ds
+        lgdtl IN_TRAMPOLINE(gdt_pointer)
+        mov $CR4_PAE, %eax
+        mov %eax, %cr4
+        mov IN_TRAMPOLINE(smp_trampoline_cr3), %eax
+        mov %eax, %cr3
+        mov $MSR_EFER, %ecx
+        xor %edx, %edx
+        mov $EFER_LME, %eax
+        wrmsr
+        mov $CR0_64_BIT, %eax
+        mov %eax, %cr0
+        ljmpl $CODE_SELECTOR, $second_start
+
+        .balign 8
+gdt:
+        .quad 0, 0, 0x00af9b000000ffff
+gdt_pointer:
+        .word . - gdt - 1
+        .long IN_TRAMPOLINE(gdt)
+smp_trampoline_cr3:
+        .long 0
+smp_trampoline_end:
+
+        .text
+        .code64
+second_start:
+        lea second_stack_top(%rip), %rsp
+        xor %ebp, %ebp
+        call smp_main
+1:      hlt
+        jmp 1b
+
+/* void smp_send(uint32_t vector, uint32_t apic_id) */
+        .globl smp_send, smp_send_now
+smp_send:
+        mov %edi, %eax
+        mov %esi, %edx
+        mov $SMP_MSR_ICR, %ecx
+smp_send_now:
+        wrmsr
+        ret
+
+/* Counts in the processor's own word, and says that it is done. */
+.macro HANDLER name, counter
+        .globl \name
+\name:
+        push %rax
+        push %rcx
+        push %rdx
+        incl \counter(%rip)
+        xor %eax, %eax
+        xor %edx, %edx
+        mov $SMP_MSR_EOI, %ecx
+        wrmsr
+        pop %rdx
+        pop %rcx
+        pop %rax
+        iretq
+.endm
+
+        HANDLER smp_on_first, smp_interrupts
+        HANDLER smp_on_second, smp_interrupts+4
+
+        .section .bss, "aw", @nobits
+        .balign 16
+        .skip 4096
+second_stack_top:
+        .section .note.GNU-stack, "", @progbits
