@@ -11,12 +11,14 @@
  * the kernel promises (vcpu_signal.pml).
  *
  * Promises  When nothing can happen any more, no request waits while the owner is inside; whatever
- *           was written before a request has been seen by the owner.
+ *           was written before a request has been seen by the owner. A sender that is done with its
+ *           request depends on no other: the owner has been signalled, or will look by itself.
  *
  * Mistakes, which the model must find: LOOK_FIRST (O2 before O1), INSIDE_FIRST (a sender looks at
  * `inside` before it adds its request), TAKE_INSIDE (requests are taken before VMEnter, and only
  * afterwards does the owner say that it is inside), CLEAR_LATE (the owner takes the requests and
- * forgets what came between its look and its taking).
+ * forgets what came between its look and its taking), FIRST_ONLY (a sender that finds a request
+ * there leaves the signal to the one who brought it).
  */
 
 #define SENDERS  2
@@ -34,7 +36,9 @@ byte senders_done;
 
 proctype sender(byte mask)
 {
+#ifdef FIRST_ONLY
     byte before;
+#endif
     bool was_inside;
     byte left = REQUESTS;
 
@@ -48,17 +52,26 @@ proctype sender(byte mask)
 #ifdef INSIDE_FIRST
         was_inside = inside;
 #endif
-        atomic { /* S1 */
+#ifdef FIRST_ONLY
+        atomic {
             before = requests;
             requests = requests | mask
         }
+#else
+        requests = requests | mask; /* S1 */
+#endif
 #ifndef INSIDE_FIRST
         was_inside = inside; /* S2 */
 #endif
         if
+#ifdef FIRST_ONLY
         :: before == 0 && was_inside -> signalled = true
+#else
+        :: was_inside -> signalled = true
+#endif
         :: else
         fi
+        assert(!((requests & mask) && in_guest && !signalled))
     :: left == 0 -> break
     od
     senders_done++
@@ -110,10 +123,9 @@ end:
         :: else ->
             in_guest = true;
             if
-            :: atomic { signalled -> signalled = false }
-            :: atomic { exits_left > 0 -> exits_left-- }
+            :: atomic { signalled -> signalled = false; in_guest = false }
+            :: atomic { exits_left > 0 -> exits_left--; in_guest = false }
             fi
-            in_guest = false;
             inside = false
         fi
     od

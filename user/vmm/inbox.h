@@ -4,17 +4,16 @@
  * and a sender enters the kernel only if the vCPU is in its guest or asleep.
  *
  *      sender  write what the request is about (a bit of the local APIC's IRR)
- *              -> S1 add the request -> S2 if none was there before and the owner is inside:
- *              signal its notification
+ *              -> S1 add the request -> S2 if the owner is inside: signal its notification
  *      owner   O1 say that it is inside -> O2 look for requests -> only if there is none: VMEnter
  *              (or wait) -> say that it is outside -> serve what happened, take the requests
  *
  * Order  S1 and O1 are sequentially consistent read-modify-writes, before S2 and O2: of a sender
  *        and an owner at the same time one sees the other. The owner's taking acquires what the
- *        sender wrote before S1. A sender who finds requests there already leaves the signal to the
- *        one who brought the first: either that one signals, or the owner has not looked yet.
+ *        sender wrote before S1.
+ * Who finds another's request there signals all the same: the other one may have been preempted
+ * between S1 and S2, for as long as its budget is spent, and nobody is to wait for that.
  * A signal may come late, when the requests have been taken: then one VMEnter returns for nothing.
- * A sender that is preempted between S1 and S2 delays only requests that come after its own.
  *
  * Model    tests/model/inbox.pml: change both together.
  * Threads  inbox_post...() by all; the rest by the owner
@@ -47,17 +46,16 @@ static inline uint8_t inbox_startup_vector(uint32_t requests)
     return (uint8_t)(requests >> 8);
 }
 
-/* True: the owner's notification is to be signalled. */
-static inline bool inbox_is_to_signal(const struct inbox *inbox, uint32_t before)
+/* S2. True: the owner's notification is to be signalled. */
+static inline bool inbox_is_to_signal(const struct inbox *inbox)
 {
-    return before == 0 && __atomic_load_n(&inbox->inside, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&inbox->inside, __ATOMIC_SEQ_CST);
 }
 
 static inline bool inbox_post(struct inbox *inbox, uint32_t request)
 {
-    uint32_t before = __atomic_fetch_or(&inbox->requests, request, __ATOMIC_SEQ_CST);
-
-    return inbox_is_to_signal(inbox, before);
+    (void)__atomic_fetch_or(&inbox->requests, request, __ATOMIC_SEQ_CST);
+    return inbox_is_to_signal(inbox);
 }
 
 /* INIT overtakes a start-up message that has not been served: that one came too early. */
@@ -70,7 +68,7 @@ static inline bool inbox_post_init(struct inbox *inbox)
                                             REQUEST_INIT,
                                         false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
     }
-    return inbox_is_to_signal(inbox, before);
+    return inbox_is_to_signal(inbox);
 }
 
 /* Of several start-up messages the first counts. */
@@ -80,12 +78,12 @@ static inline bool inbox_post_startup(struct inbox *inbox, uint8_t vector)
 
     do {
         if ((before & REQUEST_STARTUP) != 0) {
-            return false;
+            return inbox_is_to_signal(inbox);
         }
     } while (!__atomic_compare_exchange_n(&inbox->requests, &before,
                                           before | REQUEST_STARTUP | (uint32_t)vector << 8, false,
                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-    return inbox_is_to_signal(inbox, before);
+    return inbox_is_to_signal(inbox);
 }
 
 /* O1 and O2. False: there are requests, and the owner is outside. */
