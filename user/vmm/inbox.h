@@ -17,6 +17,7 @@
  *
  * Model    tests/model/inbox.pml: change both together.
  * Threads  inbox_post...() by all; the rest by the owner
+ * Memory   a cache line of its own: senders write it while the owner uses what lies beside it
  */
 #ifndef USER_VMM_INBOX_H
 #define USER_VMM_INBOX_H
@@ -37,8 +38,8 @@ enum inbox_request {
 };
 
 struct inbox {
-    uint32_t requests; /* bits of enum inbox_request */
-    bool inside;       /* the owner is in VMEnter, or waits, or is about to */
+    _Alignas(64) uint32_t requests; /* bits of enum inbox_request */
+    bool inside;                    /* the owner is in VMEnter, or waits, or is about to */
 };
 
 static inline uint8_t inbox_startup_vector(uint32_t requests)

@@ -29,6 +29,7 @@
 #define USER_VMM_LAPIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define LAPIC_NEVER (~0ull)
@@ -80,13 +81,16 @@ struct lapic_set {
     uint64_t words[4];
 };
 
+/* Each part begins a cache line: see Threads. */
 struct lapic {
-    /* Shared, see Threads. */
-    struct lapic_set irr, tmr;
-    uint64_t base; /* the APIC_BASE MSR */
+    /* What senders write, */
+    _Alignas(64) struct lapic_set irr;
+    struct lapic_set tmr;
+    /* what they read, and the owner seldom writes, */
+    _Alignas(64) uint64_t base; /* the APIC_BASE MSR */
     uint32_t id, svr, ldr, dfr;
-    /* The owner's. */
-    struct lapic_set isr;
+    /* and what is the owner's alone. */
+    _Alignas(64) struct lapic_set isr;
     uint32_t tpr;
     bool irr_any;
     uint32_t esr, esr_next, divide;
@@ -97,6 +101,9 @@ struct lapic {
     uint64_t tsc_deadline; /* the MSR */
     uint64_t deadline;
 };
+
+_Static_assert(offsetof(struct lapic, base) == 64, "IRR and TMR fill a cache line");
+_Static_assert(offsetof(struct lapic, isr) == 128, "senders' registers have a cache line");
 
 enum lapic_effect {
     LAPIC_OK,
