@@ -34,12 +34,16 @@ REFUSED = {
     "no-plan": r"there is no boot plan behind the program$",
     "other-version": r"boot plan refused: header: made by a tool of another version$",
     "wrong-plan": r"boot plan refused: header: wrong number of slots$",
+    "missing-core":
+        r"'bad\.[^']*' needs core 3, and this machine has 3 cores, numbered from 0$",
     "little-memory":
         r"not enough memory: \d+ of 32 objects 'bad\.ram' of 2\^21 bytes do not fit$",
 }
 STOPPED_LINE = r"^\[bulkhead\] stopped$"
 PLAN_MAGIC = b"blk.plan"
-OFFSET_VERSION, OFFSET_NR_SLOTS = 8, 12  # in struct plan_header
+# Where one is added to a byte of struct plan_header.
+DAMAGE = {"other-version": 8, "wrong-plan": 12}
+FAR_CORE = "    vcpus: 2\n    cores: [1, 3]\n"
 
 LEAVING = r"^\[bulkhead\] all virtual machines have ended; leaving$"
 EXIT_STATUS = 1  # what QEMU makes of a 0 at its debug port
@@ -56,7 +60,13 @@ vms:
 """
 
 
-def make_image(build, folder, way):
+def tool(build, *arguments):
+    return subprocess.run([os.path.join(build, "tools", "bulkhead", "bulkhead"), *arguments],
+                          check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def make_image(build, folder, way, more=""):
+    """The image of the description, with more keys for the VM; beside it is the description."""
     components = os.path.join(folder, "components")
     os.makedirs(components, exist_ok=True)
     for program in ("init.elf", "console.elf", "sataserver.elf"):
@@ -68,10 +78,8 @@ def make_image(build, folder, way):
         kernel.write(bytes(0x202) + b"HdrS" + bytes(0x200))
     description = os.path.join(folder, "system.yaml")
     with open(description, "w", encoding="utf-8") as file:
-        file.write(DESCRIPTION)
-    subprocess.run(
-        [os.path.join(build, "tools", "bulkhead", "bulkhead"), "build", description,
-         "-o", folder, "--components", components], check=True)
+        file.write(DESCRIPTION + more)
+    tool(build, "build", description, "-o", folder, "--components", components)
     return os.path.join(folder, "image.elf")
 
 
@@ -87,18 +95,23 @@ def damage(image, offset):
         file.write(data)
 
 
-def machine_for(build, folder, image, memory=256):
+def machine_for(build, folder, image, memory=256, cores=1):
     boot = ["-kernel", os.path.join(build, "kernel", "bulkhead.elf"), "-initrd", image]
-    return Machine(os.path.join(folder, "console.log"), boot, memory=memory)
+    return Machine(os.path.join(folder, "console.log"), boot, memory=memory, cores=cores)
 
 
 def run_refused(build, folder, way):
-    image = make_image(build, folder, "exception")
+    memory, cores = 256, 1
+    image = make_image(build, folder, "exception", FAR_CORE if way == "missing-core" else "")
     if way == "no-plan":
         image = os.path.join(build, "user", "init.elf")
-    elif way != "little-memory":
-        damage(image, OFFSET_VERSION if way == "other-version" else OFFSET_NR_SLOTS)
-    with machine_for(build, folder, image, 64 if way == "little-memory" else 256) as machine:
+    elif way in DAMAGE:
+        damage(image, DAMAGE[way])
+    elif way == "little-memory":
+        memory = 64
+    elif way == "missing-core":  # one less than the tool says
+        cores = int(tool(build, "cores", os.path.join(folder, "system.yaml"))) - 1
+    with machine_for(build, folder, image, memory, cores) as machine:
         machine.expect(r"^\[bulkhead\] " + REFUSED[way], never=r"PANIC|panic:|starting")
         machine.expect(STOPPED_LINE)
 

@@ -59,12 +59,14 @@ static const char usage[] =
     "       bulkhead build FILE -o DIR [--iso]\n"
     "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
     "       bulkhead labels FILE\n"
+    "       bulkhead cores FILE\n"
     "\n"
     "  check   says all that is wrong with a system description\n"
     "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
     "  graph   draws who can reach what: as Graphviz source on standard output, or in the format\n"
     "          that the name after -o ends in, by Graphviz's program dot\n"
     "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
+    "  cores   prints how many cores the machine must have\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
     "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
@@ -406,6 +408,26 @@ static enum exit_code command_labels(struct run *run)
     return code;
 }
 
+/* Core 0 is the servers'. */
+static enum exit_code command_cores(struct run *run)
+{
+    enum exit_code code = read_description(run, false);
+    const struct model *model = &run->model;
+    uint64_t last = 0;
+
+    for (size_t i = 0; code == EXIT_GOOD && i < model->nr_vms; i++) {
+        for (size_t j = 0; j < model->vms[i].cores.count; j++) {
+            uint64_t core = model->vms[i].cores.values[j];
+
+            last = core > last ? core : last;
+        }
+    }
+    if (code == EXIT_GOOD) {
+        printf("%llu\n", (unsigned long long)last + 1);
+    }
+    return code;
+}
+
 static enum exit_code run_command(struct run *run)
 {
     static const struct {
@@ -416,6 +438,7 @@ static enum exit_code run_command(struct run *run)
         { "build", command_build },
         { "graph", command_graph },
         { "labels", command_labels },
+        { "cores", command_cores },
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -426,7 +449,8 @@ static enum exit_code run_command(struct run *run)
             return code;
         }
     }
-    fprintf(stderr, "bulkhead: unknown command '%s'; expected check, build, graph or labels\n",
+    fprintf(stderr,
+            "bulkhead: unknown command '%s'; expected check, build, graph, labels or cores\n",
             run->options.command);
     return EXIT_USAGE;
 }
