@@ -596,7 +596,7 @@ def test_disk_triple_fault(context):
         one.check("sleep 2")
         machine.send("echo b >/proc/sysrq-trigger\n")
         machine.expect(r"vmm: one: stopped: triple fault")
-        machine.expect(r"^\[bulkhead\] vm 'one': crashed: reason 0x")
+        machine.expect(r"^\[bulkhead\] vm 'one': crashed: reason 0x.* detail 0x[0-9a-f]+$")
         switch(machine, "2", "two")
         machine.send("\n")
         two.wait(never=CRASH)

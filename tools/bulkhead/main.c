@@ -434,11 +434,8 @@ static enum exit_code run_command(struct run *run)
         const char *name;
         enum exit_code (*function)(struct run *run);
     } commands[] = {
-        { "check", command_check },
-        { "build", command_build },
-        { "graph", command_graph },
-        { "labels", command_labels },
-        { "cores", command_cores },
+        { "check", command_check },   { "build", command_build }, { "graph", command_graph },
+        { "labels", command_labels }, { "cores", command_cores },
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

@@ -6,9 +6,9 @@
  * Time       The server waits for its notification: interrupts, clients, and the ticks of its
  *            clock. The kernel has no timer that signals, and a thread that lets its own period
  *            pass (seL4_Yield) hears no interrupt meanwhile: so the clock is a second thread that
- *            does nothing but that, every HBA_TICK_US, as long as the driver has something to time or
- *            a client's limit holds something up.
- *            It shares nothing with the first but one flag.
+ *            does nothing but that, every HBA_TICK_US, as long as the driver has something to time
+ *            or a client's limit holds something up.
+ *            It shares nothing with the first but one flag and the IPC buffer's address.
  */
 #include <sel4/sel4.h>
 
@@ -26,14 +26,19 @@ static struct hba hba;
 static struct service service;
 static struct window window_rows[MAX_WINDOWS];
 static struct ring console, keys;
-static bool clock_runs; /* both threads */
+static bool clock_runs, has_buffer; /* both threads */
 
 static const struct sata_config *const config = (const struct sata_config *)SERVER_CONFIG_VADDR;
 
 /* --- the clock --- */
 
+/* It may be there before the first thread is: the library writes to the buffer that that one sets.
+ */
 static _Noreturn void run_clock(void)
 {
+    while (!__atomic_load_n(&has_buffer, __ATOMIC_ACQUIRE)) {
+        seL4_Yield();
+    }
     for (;;) {
         seL4_Word badge;
 
@@ -260,6 +265,7 @@ int main(seL4_Word number)
         run_clock();
     }
     seL4_SetIPCBuffer((seL4_IPCBuffer *)SERVER_IPC_BUFFER_VADDR);
+    __atomic_store_n(&has_buffer, true, __ATOMIC_RELEASE);
     if (!config_is_sane()) {
         return 1;
     }

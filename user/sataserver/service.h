@@ -4,10 +4,10 @@
  * to the drive and back. Pure: all that it speaks to is the driver (hba.h) and the rings.
  *
  * Start       A client gets its disk once the partition table of its drive is read and all other
- *             drives have got as far as they can, because a name may be there twice; but it does not
- *             wait for them for longer than SERVICE_PATIENCE_US: a drive that comes late, or never,
- *             costs only those whose disk is on it. When there is nothing more to come, who has
- *             none gets a reason. A client that is refused costs the others nothing: they are
+ *             drives have got as far as they can, because a name may be there twice; but it does
+ *             not wait for them for longer than SERVICE_PATIENCE_US: a drive that comes late, or
+ *             never, costs only those whose disk is on it. When there is nothing more to come, who
+ *             has none gets a reason. A client that is refused costs the others nothing: they are
  *             decided one after the other, in the order of the configuration.
  * A request   is copied out of the ring once and checked; its sectors go through
  *             extent_translate(), its memory through window_append(); then the drive gets it. There

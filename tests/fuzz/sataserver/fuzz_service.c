@@ -12,7 +12,8 @@
  *  - when nothing happens any more, the server sleeps.
  *
  * The hostile clients' own bytes are OWN, the third one's HONEST, the rest of the disk OTHER.
- * Input: a line that begins with '#' is passed over (for seeds), then the configuration, then steps.
+ * Input: a line that begins with '#' is passed over (for seeds), then the configuration, then
+ * steps.
  */
 #include <stdlib.h>
 #include <string.h>
