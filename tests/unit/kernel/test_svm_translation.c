@@ -356,6 +356,86 @@ static void test_events_that_the_processor_refuses_never_reach_it(void **state)
     assert_false(inject(vcpu, VMX_EVENT_SOFTWARE_INTERRUPT | 0x80, &event));
 }
 
+/* --- external interrupts as virtual ones ------------------------------------------------------ */
+
+/* About to enter with an event, the guest ready for interrupts. */
+static struct vcpu *injecting(u64 info)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 event;
+
+    svm_vmcb(vcpu)->save.rflags = 0x202;
+    assert_true(inject(vcpu, info, &event));
+    return vcpu;
+}
+
+static bool is_virtual(struct vcpu *vcpu)
+{
+    const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+
+    svm_make_virtual(vcpu);
+    if (control->event_injection != 0) {
+        assert_true(control->event_injection & EVENT_VALID);
+        assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+        return false;
+    }
+    assert_int_equal(control->v_irq, V_IRQ);
+    assert_true(control->v_intr & V_INTR_IGNORE_TPR);
+    assert_int_equal(control->v_intr_vector, 0x41);
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+    return true;
+}
+
+static void assert_nothing_virtual_is_left(struct vcpu *vcpu)
+{
+    assert_int_equal(svm_vmcb(vcpu)->control.v_irq, 0);
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+}
+
+static void test_interrupt_that_is_taken_at_once_is_a_virtual_one(void **state)
+{
+    struct vcpu *vcpu = injecting(VMX_EVENT_EXTERNAL | 0x41);
+
+    (void)state;
+    assert_true(is_virtual(vcpu));
+    svm_vmcb(vcpu)->control.v_irq = 0; /* taken */
+    assert_false(svm_take_back_virtual(vcpu));
+    assert_nothing_virtual_is_left(vcpu);
+
+    assert_true(is_virtual(injecting(VMX_EVENT_EXTERNAL | 0x41)));
+    assert_true(svm_take_back_virtual(vcpu)); /* a physical one came first */
+    assert_nothing_virtual_is_left(vcpu);
+
+    /* Reported as one whose delivery the exit interrupted: it is not to come twice. */
+    assert_true(is_virtual(injecting(VMX_EVENT_EXTERNAL | 0x41)));
+    svm_vmcb(vcpu)->control.exit_int_info = EVENT_VALID | 0x41;
+    assert_false(svm_take_back_virtual(vcpu));
+}
+
+static void test_other_events_are_not_virtual(void **state)
+{
+    struct vcpu *vcpu = injecting(VMX_EVENT_NMI | 2);
+
+    (void)state;
+    assert_false(is_virtual(vcpu));
+    assert_false(svm_take_back_virtual(vcpu));
+    assert_false(is_virtual(injecting(VMX_EVENT_EXCEPTION | 6)));
+    vcpu = injecting(VMX_EVENT_EXTERNAL | 0x41);
+    svm_vmcb(vcpu)->save.rflags = 2;
+    assert_false(is_virtual(vcpu));
+    vcpu = injecting(VMX_EVENT_EXTERNAL | 0x41);
+    svm_vmcb(vcpu)->control.interrupt_shadow = 1;
+    assert_false(is_virtual(vcpu));
+    vcpu = injecting(VMX_EVENT_EXTERNAL | 0x41);
+    write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, VMX_PRIMARY_INTERRUPT_WINDOW);
+    assert_false(is_virtual(vcpu));
+    assert_false(svm_take_back_virtual(vcpu)); /* the window's is not one of ours */
+    assert_int_equal(svm_vmcb(vcpu)->control.v_irq, V_IRQ);
+    vcpu = injecting(VMX_EVENT_EXTERNAL | 0x41);
+    write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, VMX_PRIMARY_NMI_WINDOW);
+    assert_false(is_virtual(vcpu));
+}
+
 /* --- exits ----------------------------------------------------------------------------------- */
 
 static struct vcpu *exited(u64 code, u64 info1, u64 info2)
@@ -664,6 +744,8 @@ int main(void)
         cmocka_unit_test(test_hlt_and_interrupt_window_follow_their_bits),
         cmocka_unit_test(test_events_are_translated),
         cmocka_unit_test(test_events_that_the_processor_refuses_never_reach_it),
+        cmocka_unit_test(test_interrupt_that_is_taken_at_once_is_a_virtual_one),
+        cmocka_unit_test(test_other_events_are_not_virtual),
         cmocka_unit_test(test_port_exit),
         cmocka_unit_test(test_interrupt_windows_exit_only_when_asked_for),
         cmocka_unit_test(test_nested_page_fault),

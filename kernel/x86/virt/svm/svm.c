@@ -421,10 +421,14 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
     if (steps)
         svm_step_begin(vcpu, &step);
 
+    svm_make_virtual(vcpu);
+
     bool entered = enter(vcpu, core);
+    bool waits = svm_take_back_virtual(vcpu);
 
     vmcb->control.event_injection = 0;
-    state->entry_info &= ~EVENT_VALID;
+    if (!entered || !waits)
+        state->entry_info &= ~EVENT_VALID;
     if (!entered) {
         state->attention &= (u8)~SVM_IRET_STEP;
         return invalid_state(vcpu, true);

@@ -5,6 +5,7 @@
  * settings); AMD APM volume 2, 15.9 to 15.13 (intercepts), 15.20 (event injection).
  */
 #include "abi/vmcs.h"
+#include "kernel/x86/cpu.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
 
 /*
@@ -184,4 +185,44 @@ bool svm_inject(struct vcpu *vcpu)
     }
     vmcb->control.event_injection = event;
     return true;
+}
+
+/* --- external interrupts as virtual ones ------------------------------------------------------ */
+
+/* The guest takes an interrupt now, and nothing else is to happen as soon as it has. */
+static bool takes_interrupt_at_once(const struct svm_state *state, const struct vmcb *vmcb)
+{
+    return (vmcb->save.rflags & RFLAGS_IF) && !(vmcb->control.interrupt_shadow & 1) &&
+           !(state->primary & VMX_PRIMARY_INTERRUPT_WINDOW) &&
+           !(state->attention & (SVM_NMI_WINDOW | SVM_IRET_STEP));
+}
+
+void svm_make_virtual(struct vcpu *vcpu)
+{
+    struct vmcb *vmcb = svm_vmcb(vcpu);
+    struct vmcb_control *control = &vmcb->control;
+    u64 event = control->event_injection;
+
+    if (!(event & EVENT_VALID) || EVENT_TYPE(event) != EVENT_INTERRUPT ||
+        !takes_interrupt_at_once(svm_state(vcpu), vmcb))
+        return;
+    control->event_injection = 0;
+    control->intercepts[INTERCEPT_3] &= ~(u32)INTERCEPT3_VINTR;
+    control->v_irq = V_IRQ;
+    control->v_intr = V_INTR_IGNORE_TPR | 15;
+    control->v_intr_vector = EVENT_VECTOR(event);
+}
+
+bool svm_take_back_virtual(struct vcpu *vcpu)
+{
+    struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+    bool waits = control->v_irq & V_IRQ;
+
+    if (control->intercepts[INTERCEPT_3] & INTERCEPT3_VINTR)
+        return false;
+    control->intercepts[INTERCEPT_3] |= INTERCEPT3_VINTR;
+    control->v_irq = 0;
+    control->v_intr = 0;
+    return waits && !(control->exit_int_info & EVENT_VALID &&
+                      EVENT_TYPE(control->exit_int_info) == EVENT_INTERRUPT);
 }

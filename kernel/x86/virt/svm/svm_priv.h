@@ -88,6 +88,13 @@ u64 svm_filter_entry(u64 value);
 void svm_apply_controls(struct vcpu *vcpu);
 /* Puts the entry interruption information into the VMCB; false if the processor would refuse it. */
 bool svm_inject(struct vcpu *vcpu);
+/*
+ * The last before an entry and the first after the exit. An external interrupt that the guest takes
+ * at once goes in as a virtual interrupt instead of by EVENTINJ, which QEMU may deliver a second
+ * time (docs/emulators.md, section 3). True: it has not been taken.
+ */
+void svm_make_virtual(struct vcpu *vcpu);
+bool svm_take_back_virtual(struct vcpu *vcpu);
 
 /* svm_fields.c */
 bool svm_read_field(struct vcpu *vcpu, u64 field, u64 *value);
