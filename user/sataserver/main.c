@@ -8,7 +8,7 @@
  *            pass (seL4_Yield) hears no interrupt meanwhile: so the clock is a second thread that
  *            does nothing but that, every HBA_TICK_US, as long as the driver has something to time
  *            or a client's limit holds something up.
- *            It shares nothing with the first but one flag and the IPC buffer's address.
+ *            It shares nothing with the first but one flag, and leaves the IPC buffer alone.
  */
 #include <sel4/sel4.h>
 
@@ -26,23 +26,17 @@ static struct hba hba;
 static struct service service;
 static struct window window_rows[MAX_WINDOWS];
 static struct ring console, keys;
-static bool clock_runs, has_buffer; /* both threads */
+static bool clock_runs; /* both threads */
 
 static const struct sata_config *const config = (const struct sata_config *)SERVER_CONFIG_VADDR;
 
 /* --- the clock --- */
 
-/* It may be there before the first thread is: the library writes to the buffer that that one sets.
- */
+/* The IPC buffer is the first thread's, and may not be set yet: only calls that need none. */
 static _Noreturn void run_clock(void)
 {
-    while (!__atomic_load_n(&has_buffer, __ATOMIC_ACQUIRE)) {
-        seL4_Yield();
-    }
     for (;;) {
-        seL4_Word badge;
-
-        seL4_Wait(SATA_SLOT_CLOCK, &badge);
+        seL4_WaitWithMRs(SATA_SLOT_CLOCK, NULL, NULL, NULL, NULL, NULL);
         while (__atomic_load_n(&clock_runs, __ATOMIC_RELAXED)) {
             seL4_Yield();
             seL4_Signal(SATA_SLOT_SELF);
@@ -265,7 +259,6 @@ int main(seL4_Word number)
         run_clock();
     }
     seL4_SetIPCBuffer((seL4_IPCBuffer *)SERVER_IPC_BUFFER_VADDR);
-    __atomic_store_n(&has_buffer, true, __ATOMIC_RELEASE);
     if (!config_is_sane()) {
         return 1;
     }

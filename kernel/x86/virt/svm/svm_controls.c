@@ -58,8 +58,8 @@ u64 svm_filter_entry(u64 value)
  * Intercepted whatever the monitor says.
  *  CR4: QEMU answers a write of reserved bits with VMEXIT_INVALID; the monitor gives #GP as it
  * must. #DB, #AC: a guest can make the processor deliver these for ever (CVE-2015-8104,
- * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set. Virtual interrupts:
- * only a window raises one, and no guest is to take it for its vector 0.
+ * CVE-2015-5307). INVD is governed by WBINVD's bit in QEMU; both are set. Virtual interrupts: a
+ * window's is never to be taken; svm_make_virtual() lifts this for those that are.
  */
 static const u32 always[6] = {
     [INTERCEPT_CR] = CR_WRITE(4) | CR_WRITE(8) | CR_READ(8),
@@ -94,12 +94,11 @@ static const struct {
 /* Reads of IDTR, GDTR, LDTR, TR and their writes are bits 6 to 13. */
 #define DESCRIPTOR_TABLE_INTERCEPTS (2 * INTERCEPT3_TR_WRITE - INTERCEPT3_IDTR_READ)
 
-static void apply_interrupt_window(struct vmcb_control *control, bool wanted)
+/* TPR is the monitor's matter. With the intercept this is an interrupt window. */
+static void set_virtual_interrupt(struct vmcb_control *control, bool pending)
 {
-    /* A virtual interrupt that is never taken: its intercept comes first. TPR is the monitor's
-     * matter. */
-    control->v_irq = wanted ? V_IRQ : 0;
-    control->v_intr = wanted ? V_INTR_IGNORE_TPR | 15 : 0;
+    control->v_irq = pending ? V_IRQ : 0;
+    control->v_intr = pending ? V_INTR_IGNORE_TPR | 15 : 0;
 }
 
 /* Nothing in the VMCB asks for this window: the entries look. */
@@ -134,7 +133,7 @@ void svm_apply_controls(struct vcpu *vcpu)
 
     for (unsigned i = 0; i < 6; i++)
         control->intercepts[i] = intercepts[i];
-    apply_interrupt_window(control, state->primary & VMX_PRIMARY_INTERRUPT_WINDOW);
+    set_virtual_interrupt(control, state->primary & VMX_PRIMARY_INTERRUPT_WINDOW);
     apply_nmi_window(state);
 }
 
@@ -208,8 +207,7 @@ void svm_make_virtual(struct vcpu *vcpu)
         return;
     control->event_injection = 0;
     control->intercepts[INTERCEPT_3] &= ~(u32)INTERCEPT3_VINTR;
-    control->v_irq = V_IRQ;
-    control->v_intr = V_INTR_IGNORE_TPR | 15;
+    set_virtual_interrupt(control, true);
     control->v_intr_vector = EVENT_VECTOR(event);
 }
 
@@ -221,8 +219,7 @@ bool svm_take_back_virtual(struct vcpu *vcpu)
     if (control->intercepts[INTERCEPT_3] & INTERCEPT3_VINTR)
         return false;
     control->intercepts[INTERCEPT_3] |= INTERCEPT3_VINTR;
-    control->v_irq = 0;
-    control->v_intr = 0;
+    set_virtual_interrupt(control, false);
     return waits && !(control->exit_int_info & EVENT_VALID &&
                       EVENT_TYPE(control->exit_int_info) == EVENT_INTERRUPT);
 }
