@@ -127,6 +127,35 @@ static void vm_make_objects(struct vm_build *build)
                                   vm->initrd.bytes, vm->initrd.length);
 }
 
+static uint64_t core_of(const struct model_vm *vm, size_t index)
+{
+    return vm->cores.values[index % vm->cores.count];
+}
+
+/* Whether the VM promises its vCPUs less than all of their cores' time. */
+static bool is_limited(const struct model_vm *vm)
+{
+    return vm->budget.value < vm->period.value;
+}
+
+/*
+ * The vCPUs that take turns on a core with others of the VM: bit i for vCPU i. With a limited
+ * budget there are no turns: who gives up the rest of one loses it.
+ */
+static uint32_t yielding_vcpus(const struct model_vm *vm)
+{
+    uint32_t set = 0;
+
+    for (size_t i = 0; !is_limited(vm) && i < vm->vcpus.value; i++) {
+        for (size_t j = 0; j < vm->vcpus.value; j++) {
+            if (i != j && core_of(vm, i) == core_of(vm, j)) {
+                set |= 1u << i;
+            }
+        }
+    }
+    return set;
+}
+
 static void vm_write_config(struct vm_build *build)
 {
     const struct model_vm *vm = build->vm;
@@ -139,6 +168,7 @@ static void vm_write_config(struct vm_build *build)
         .initrd_bytes = vm->initrd.length,
         .flags = vm->statistics.value != 0 ? VMM_FLAG_STATISTICS : 0,
         .nr_disks = (uint32_t)vm->nr_disks,
+        .yielding = yielding_vcpus(vm),
     };
 
     /* The checks have seen to it that both fit. */
@@ -235,14 +265,12 @@ static void vm_make_thread(struct vm_build *build, const struct program *program
 {
     const struct model_vm *vm = build->vm;
     const struct vcpu_build *vcpu = &build->vcpus[index];
-    bool shares = vm->budget.value < vm->period.value;
-
     builder_context(build->builder, (struct plan_context){
                                         .slot = vcpu->context,
-                                        .core = (uint32_t)vm->cores.values[index % vm->cores.count],
+                                        .core = (uint32_t)core_of(vm, index),
                                         .budget_us = vm->budget.value,
                                         .period_us = vm->period.value,
-                                        .extra_refills = shares ? EXTRA_REFILLS : 0,
+                                        .extra_refills = is_limited(vm) ? EXTRA_REFILLS : 0,
                                         .badge = build->owner,
                                     });
     builder_thread(build->builder,

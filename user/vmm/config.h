@@ -97,7 +97,7 @@ struct vmm_config {
     uint32_t tsc_mhz;      /* filled in by init from bootinfo */
     uint32_t flags;        /* VMM_FLAG_... */
     uint32_t nr_disks;     /* 0 .. VMM_MAX_DISKS */
-    uint32_t reserved;
+    uint32_t yielding;     /* bit i: vCPU i takes turns on its core with another of this VM */
     char name[VMM_NAME_BYTES];                 /* for messages, NUL terminated */
     char command_line[VMM_COMMAND_LINE_BYTES]; /* for the guest's kernel, NUL terminated */
 };

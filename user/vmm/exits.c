@@ -171,8 +171,13 @@ static enum vcpu_stop exit_undefined(struct vcpu *vcpu)
     return VCPU_RUNS;
 }
 
+/*
+ * Who spins waits for something, most likely for the vCPU that has turns on the same core: without
+ * this it would wait until its own turn ends. The rest of the turn goes to whoever is next.
+ */
 static enum vcpu_stop exit_pause(struct vcpu *vcpu)
 {
+    vcpu_yield(vcpu);
     set_length(vcpu, 2);
     return vcpu_done(vcpu);
 }

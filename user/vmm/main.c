@@ -58,6 +58,12 @@ enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge)
     return VCPU_EXITED;
 }
 
+void vcpu_yield(struct vcpu *vcpu)
+{
+    (void)vcpu; /* Yield is the calling thread's */
+    seL4_Yield();
+}
+
 void vcpu_kick(struct vcpu *vcpu)
 {
     seL4_Signal(VMM_VCPU_SLOT(vcpu->index, VMM_VCPU_NOTIFICATION));

@@ -176,6 +176,8 @@ enum vcpu_return {
 
 /* Runs the guest until the next exit or notification; message holds the answer. */
 enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge);
+/* Gives up the rest of its thread's turn; the calling thread's own vCPU. */
+void vcpu_yield(struct vcpu *vcpu);
 /* Makes its thread look into its inbox. */
 void vcpu_kick(struct vcpu *vcpu);
 uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field); /* 0 if the kernel refuses */

@@ -120,6 +120,12 @@ static bool write_common(struct vcpu *vcpu)
     return WRITE_FIELDS(vcpu, fields);
 }
 
+/* On a core that another vCPU of the VM has turns on, PAUSE exits: see exit_pause. */
+static uint64_t pause_control(const struct vcpu *vcpu)
+{
+    return (vcpu->vm->config->yielding >> vcpu->index & 1) != 0 ? VMX_PRIMARY_PAUSE : 0;
+}
+
 static void message_reset(struct vcpu *vcpu, uint64_t rip)
 {
     struct vcpu_message *message = vcpu->message;
@@ -129,7 +135,7 @@ static void message_reset(struct vcpu *vcpu, uint64_t rip)
     message->rflags = RFLAGS_RESET;
     message->primary = VMX_PRIMARY_HLT | VMX_PRIMARY_TSC_OFFSETTING | VMX_PRIMARY_MWAIT |
                        VMX_PRIMARY_MONITOR | VMX_PRIMARY_RDPMC | VMX_PRIMARY_CR8_LOAD |
-                       VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_UNCONDITIONAL_IO;
+                       VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_UNCONDITIONAL_IO | pause_control(vcpu);
     message->deadline = VCPU_DEADLINE_OFF;
 }
 

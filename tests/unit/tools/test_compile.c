@@ -228,32 +228,40 @@ static void test_paging(void **state)
     }
 }
 
-static void test_config(void **state)
+/* The monitor's configuration in the plan; its TSC frequency is init's to fill in. */
+static const struct vmm_config *find_config(const struct world *world)
 {
     const struct vmm_config *config = NULL;
     uint64_t tsc_offset = 0;
-    struct world world;
 
-    (void)state;
-    compile(&world, small);
-    for (uint32_t i = 0; i < world.plan.nr_fills; i++) {
-        const struct plan_fill *fill = &world.plan.fills[i];
+    for (uint32_t i = 0; i < world->plan.nr_fills; i++) {
+        const struct plan_fill *fill = &world->plan.fills[i];
 
-        if (strcmp(plan_slot_name(&world.plan, fill->frame), "linux.config") != 0) {
+        if (strcmp(plan_slot_name(&world->plan, fill->frame), "linux.config") != 0) {
             continue;
         }
         if (fill->kind == PLAN_FILL_TSC_MHZ) {
             tsc_offset = fill->offset;
         } else {
             assert_int_equal(fill->length, sizeof(*config));
-            config = (const struct vmm_config *)(world.plan.bytes + fill->source);
+            config = (const struct vmm_config *)(world->plan.bytes + fill->source);
         }
     }
     assert_int_equal(tsc_offset, offsetof(struct vmm_config, tsc_mhz));
     if (config == NULL) {
         fail_msg("no configuration");
-        return;
     }
+    return config;
+}
+
+static void test_config(void **state)
+{
+    const struct vmm_config *config;
+    struct world world;
+
+    (void)state;
+    compile(&world, small);
+    config = find_config(&world);
     assert_int_equal(config->magic, VMM_CONFIG_MAGIC);
     assert_int_equal(config->version, VMM_CONFIG_VERSION);
     assert_int_equal(config->nr_vcpus, 1);
@@ -303,6 +311,30 @@ static void test_disk(void **state)
     assert_int_equal(config->clients[1].bandwidth, 20 << 20);
     assert_int_equal(config->clients[1].iops, 500);
     world_release(&world);
+}
+
+static uint32_t yielding(const char *text)
+{
+    struct world world;
+    uint32_t set;
+
+    compile(&world, text);
+    set = find_config(&world)->yielding;
+    world_release(&world);
+    return set;
+}
+
+/* Those that share their core with another of the VM, if its budget makes turns of it. */
+static void test_yielding(void **state)
+{
+#define TURNS(rest) "system: test\nvms:\n  - name: linux\n    memory: 64M\n    kernel: k\n" rest
+    (void)state;
+    assert_int_equal(yielding(TURNS("")), 0);
+    assert_int_equal(yielding(TURNS("    vcpus: 4\n")), 0);
+    assert_int_equal(yielding(TURNS("    vcpus: 4\n    cores: [0]\n")), 0xf);
+    assert_int_equal(yielding(TURNS("    vcpus: 3\n    cores: [1, 0]\n")), 0x5);
+    assert_int_equal(yielding(DESCRIPTION("64M", "") "    vcpus: 3\n    cores: [1, 0]\n"), 0);
+#undef TURNS
 }
 
 static void test_thread(void **state)
@@ -534,21 +566,14 @@ static void test_graph(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_capabilities),
-        cmocka_unit_test(test_address_space),
-        cmocka_unit_test(test_large_memory),
-        cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_config),
-        cmocka_unit_test(test_disk),
-        cmocka_unit_test(test_thread),
-        cmocka_unit_test(test_vcpus),
-        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_end_action),
-        cmocka_unit_test(test_too_many_capabilities),
-        cmocka_unit_test(test_image),
-        cmocka_unit_test(test_reproducible),
-        cmocka_unit_test(test_unwritable),
-        cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_capabilities), cmocka_unit_test(test_address_space),
+        cmocka_unit_test(test_large_memory), cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_config),       cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_yielding),     cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_vcpus),        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_end_action),   cmocka_unit_test(test_too_many_capabilities),
+        cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
+        cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,11 @@ void fake_set_field(uint64_t field, uint64_t value)
     *field_slot(0, field) = value;
 }
 
+void vcpu_yield(struct vcpu *vcpu)
+{
+    fake_host.yields[vcpu->index]++;
+}
+
 void vcpu_kick(struct vcpu *vcpu)
 {
     fake_host.kicks[vcpu->index]++;
@@ -165,17 +170,25 @@ void fake_vm_power_on(struct vm *vm)
     }
 }
 
+static struct vmm_config config = {
+    .magic = VMM_CONFIG_MAGIC,
+    .version = VMM_CONFIG_VERSION,
+    .ram_bytes = FAKE_RAM_BYTES,
+    .tsc_mhz = 1000,
+    .name = "fake",
+};
+
+void fake_vm_set_yielding(uint32_t vcpus)
+{
+    config.yielding = vcpus;
+}
+
 struct vm *fake_vm_make_vcpus(unsigned nr_vcpus)
 {
-    static struct vmm_config config = {
-        .magic = VMM_CONFIG_MAGIC,
-        .version = VMM_CONFIG_VERSION,
-        .ram_bytes = FAKE_RAM_BYTES,
-        .tsc_mhz = 1000,
-        .name = "fake",
-    };
-    struct vm *vm = calloc(1, sizeof(*vm));
+    struct vm *vm = aligned_alloc(_Alignof(struct vm), sizeof(*vm));
 
+    memset(vm, 0, sizeof(*vm));
+    fake_vm_set_yielding(0);
     fake_host = (struct fake_host){ .tsc = 1000000 };
     memset(all_fields, 0, sizeof(all_fields));
     config.nr_vcpus = nr_vcpus;

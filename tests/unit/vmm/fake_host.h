@@ -19,7 +19,7 @@ struct fake_host {
     bool console_busy;      /* takes nothing */
     bool console_waits;     /* a signal came that it has not seen */
     uint64_t refused_field; /* writes to it fail */
-    unsigned kicks[VMM_MAX_VCPUS];
+    unsigned kicks[VMM_MAX_VCPUS], yields[VMM_MAX_VCPUS];
     unsigned disk_signals[VMM_MAX_DISKS];
 };
 
@@ -29,6 +29,8 @@ extern struct fake_host fake_host;
 void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value);
 /* A fresh VM with FAKE_RAM_BYTES, in power-on state without a kernel loaded. */
 struct vm *fake_vm_make(void);
+/* Those that take turns on a core, from the next power-on of the VM's only on. */
+void fake_vm_set_yielding(uint32_t vcpus);
 struct vm *fake_vm_make_vcpus(unsigned nr_vcpus);
 /* Again into power-on state. */
 void fake_vm_power_on(struct vm *vm);

@@ -219,6 +219,34 @@ static void test_kicks(void **state)
     assert_int_equal(fake_host.kicks[0] + fake_host.kicks[2] + fake_host.kicks[3], 0);
 }
 
+static bool pause_exits(const struct vcpu *vcpu)
+{
+    return (vcpu->message->primary & VMX_PRIMARY_PAUSE) != 0;
+}
+
+/* PAUSE exits on those vCPUs that take turns on a core, after INIT too, and gives up the turn. */
+static void test_pause(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = &vm->vcpus[2];
+
+    assert_false(pause_exits(vcpu));
+    fake_vm_set_yielding(0x5);
+    fake_vm_power_on(vm);
+    assert_true(pause_exits(&vm->vcpus[0]) && pause_exits(vcpu));
+    assert_false(pause_exits(&vm->vcpus[1]) || pause_exits(&vm->vcpus[3]));
+    vcpu_init(vcpu);
+    assert_true(pause_exits(vcpu));
+
+    vcpu->message->rip = 0x1000;
+    vcpu->message->reason = VMX_EXIT_PAUSE;
+    vcpu->message->length = 2;
+    assert_int_equal(vcpu_handle_exit(vcpu), VCPU_RUNS);
+    assert_int_equal(vcpu->message->rip, 0x1002);
+    assert_int_equal(fake_host.yields[2], 1);
+    assert_int_equal(fake_host.yields[0] + fake_host.yields[1] + fake_host.yields[3], 0);
+}
+
 static uint64_t cs_base(struct vcpu *vcpu)
 {
     return vcpu_read_field(vcpu, VMCS_GUEST_CS_BASE);
@@ -509,6 +537,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_xapic_ipi, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lowest_priority, setup_x2apic, teardown),
         cmocka_unit_test_setup_teardown(test_kicks, setup_x2apic, teardown),
+        cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
         cmocka_unit_test_setup_teardown(test_init, setup_x2apic, teardown),
         cmocka_unit_test_setup_teardown(test_init_of_first, setup_x2apic, teardown),
         cmocka_unit_test_setup_teardown(test_all_stop, setup, teardown),
