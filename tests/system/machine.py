@@ -14,7 +14,10 @@ import threading
 HANG_SECONDS = int(os.environ.get("HANG_SECONDS", "300"))
 CPU = "EPYC,+svm,+npt,-monitor"
 MINIMUM_CPU = "qemu64,+svm,+npt,-monitor"
-FREE_RUNNING = ["-accel", "tcg,thread=multi"]
+# The machine's cores take turns. One thread for each would leave Linux with several vCPUs in code
+# that another vCPU has patched (docs/emulators.md, section 3).
+TAKING_TURNS = ["-accel", "tcg,thread=single"]
+PARALLEL = ["-accel", "tcg,thread=multi"]
 # One instruction is one nanosecond, and the wall clock has no influence.
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
 CONTROL_C = "\x03"
@@ -30,7 +33,7 @@ class Machine:
 
     def __init__(self, log_path, boot, cpu=CPU, memory=2048, accel=None, cores=1):
         self.command = [
-            "qemu-system-x86_64", "-machine", "q35", *(accel or FREE_RUNNING), "-cpu", cpu,
+            "qemu-system-x86_64", "-machine", "q35", *(accel or TAKING_TURNS), "-cpu", cpu,
             "-smp", str(cores), "-m", str(memory), "-display", "none", "-serial", "stdio",
             "-monitor", "none", "-no-reboot", "-net", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *boot]
