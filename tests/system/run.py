@@ -31,8 +31,8 @@ LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "120"))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-# For a VM with several CPUs that QEMU runs in parallel: no self tests of Linux's ciphers, which have
-# it patch code while other CPUs run that (docs/emulators.md, section 3).
+# For a VM with several CPUs that QEMU runs in parallel: without the self tests of Linux's ciphers,
+# for which it patches code while other CPUs run that (docs/emulators.md, section 3).
 COMMAND_LINE = '"console=ttyS0"'
 PARALLEL_COMMAND_LINE = '"console=ttyS0 cryptomgr.notests"'
 
