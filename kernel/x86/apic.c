@@ -36,7 +36,7 @@ enum apic_register {
 #define LVT_MASKED        BIT(16)
 #define LVT_NMI           0x400
 #define TIMER_DEADLINE    (2u << 17)
-#define TIMER_ONE_SHOT    0u
+#define TIMER_PERIODIC    (1u << 17)
 #define TIMER_DIVIDE_BY_1 0xb
 #define APIC_PAGE_BYTES   4096
 
@@ -200,7 +200,7 @@ void apic_timer_use_deadline(void)
 
 void apic_timer_use_countdown(void)
 {
-    apic_write(APIC_LVT_TIMER, TIMER_ONE_SHOT | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TIMER);
 }
 
 void apic_timer_count(u32 ticks)

@@ -33,16 +33,16 @@ void apic_send_startup(u32 apic_id, u8 page);
 void apic_send_nmi_to_others(void);
 
 /*
- * Delivers what the APIC holds although the processor was never told: QEMU may lose an interrupt
- * that comes in the moment of an entry into a guest with a virtual interrupt pending
- * (docs/emulators.md, section 3). For what follows such an entry: the exit at the interrupt window,
- * or idleness, from which nothing else leads.
+ * Delivers what the APIC holds although the processor was never told: QEMU loses an interrupt that
+ * comes in the moment of an entry into a guest with a virtual interrupt pending (docs/emulators.md,
+ * section 3). For what follows such an entry: the exit at the interrupt window, or idleness, from
+ * which nothing else leads. A guest that goes on is interrupted by the timer at last.
  */
 void apic_look_again(void);
 
 /*
- * The timer's register level, for timer.c. One interrupt for each setting: a periodic timer that a
- * hypervisor cannot serve in time keeps it from everything else (there, too).
+ * The timer's register level, for timer.c. The countdown begins anew at its end, so that an
+ * interrupt that was lost comes again after as long.
  */
 void apic_timer_use_deadline(void);
 void apic_timer_use_countdown(void);

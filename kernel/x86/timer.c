@@ -12,9 +12,15 @@
 
 #define MEASURE_US 20000
 #define READINGS   16
+/*
+ * The shortest countdown. It begins anew at its end, and when the host has kept QEMU from running,
+ * QEMU delivers all that has ended since, a microsecond each (docs/emulators.md, section 3).
+ */
+#define COUNTDOWN_MIN_US 20
 
 /* APIC timer ticks for each TSC tick, with 32 bits after the point. */
 static u64 countdown_per_tick;
+static u32 countdown_min;
 
 /* --- clocks of known rate -------------------------------------------------------------------- */
 
@@ -193,6 +199,7 @@ void timer_init(void)
         panic("the processor's clocks stand still (TSC %lu Hz, APIC timer %lu Hz)", rates.tsc_hertz,
               rates.countdown_hertz);
     countdown_per_tick = (rates.countdown_hertz << 32) / rates.tsc_hertz;
+    countdown_min = (u32)(rates.countdown_hertz * COUNTDOWN_MIN_US / 1000000) + 1;
     print("TSC %u MHz by %s; timer by %s (%lu MHz)\n", tsc_mhz, clock.name,
           cpu.tsc_deadline ? "TSC deadline" : "APIC countdown", rates.countdown_hertz / 1000000);
 }
@@ -213,10 +220,12 @@ ticks_t time_now(void)
 static void countdown_set(ticks_t deadline)
 {
     ticks_t now = rdtsc();
-    u64 count = 1;
+    u64 count = 0;
 
     if (deadline > now)
         count = (u64)(((unsigned __int128)(deadline - now) * countdown_per_tick) >> 32) + 1;
+    if (count < countdown_min)
+        count = countdown_min;
     /* Longer than the counter: it interrupts early and is set again. */
     if (count > UINT32_MAX)
         count = UINT32_MAX;
