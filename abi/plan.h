@@ -203,6 +203,8 @@ enum plan_fill_kind {
     /* two uint32_t: enum plan_device_state of row `source` of DEVICES, and how many frames it has
      */
     PLAN_FILL_DEVICE = 4,
+    /* a uint64_t: seconds since 1970 when the time stamp counter was 0; 0 if nobody knows */
+    PLAN_FILL_BOOT_TIME = 5,
 };
 
 /* Bytes in the 4 KiB frames frame, frame + 1, ..., from byte `offset` of the first on. */

@@ -135,8 +135,10 @@ def boot_to_shell(machine):
 
 def test_shell(context):
     """Debian's kernel reaches a shell that runs commands, with line editing and job control."""
-    with context.system() as machine:
+    date = ["-rtc", "base=2031-02-03T12:00:00"]
+    with context.system(boot=context.direct() + date) as machine:
         shell = boot_to_shell(machine)
+        shell.check("date -u +%F", "2031-02-03")
         shell.check("echo $((6 * 7))", "42")
         shell.check("uname -m", "x86_64")
         shell.check("! grep /mnt /etc/banner")

@@ -218,11 +218,22 @@ void builder_fill(struct builder *builder, uint32_t frames, const void *bytes, u
     }
 }
 
-void builder_fill_tsc_mhz(struct builder *builder, uint32_t frame, uint64_t offset)
+static void fill_known_at_boot(struct builder *builder, uint32_t frame, uint64_t offset,
+                               uint32_t kind)
 {
-    struct plan_fill fill = { .frame = frame, .kind = PLAN_FILL_TSC_MHZ, .offset = offset };
+    struct plan_fill fill = { .frame = frame, .kind = kind, .offset = offset };
 
     add_row(builder, PLAN_TABLE_FILLS, &fill, sizeof(fill));
+}
+
+void builder_fill_tsc_mhz(struct builder *builder, uint32_t frame, uint64_t offset)
+{
+    fill_known_at_boot(builder, frame, offset, PLAN_FILL_TSC_MHZ);
+}
+
+void builder_fill_boot_time(struct builder *builder, uint32_t frame, uint64_t offset)
+{
+    fill_known_at_boot(builder, frame, offset, PLAN_FILL_BOOT_TIME);
 }
 
 void builder_fill_addresses(struct builder *builder, uint32_t into, uint64_t offset,

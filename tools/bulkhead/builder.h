@@ -68,6 +68,7 @@ void builder_map(struct builder *builder, uint32_t space, uint32_t frames, uint6
 /* These bytes at the beginning of the frames. */
 void builder_fill(struct builder *builder, uint32_t frames, const void *bytes, uint64_t length);
 void builder_fill_tsc_mhz(struct builder *builder, uint32_t frame, uint64_t offset);
+void builder_fill_boot_time(struct builder *builder, uint32_t frame, uint64_t offset);
 /* The physical addresses of all frames of a handle; what became of a device. */
 void builder_fill_addresses(struct builder *builder, uint32_t into, uint64_t offset,
                             uint32_t frames);

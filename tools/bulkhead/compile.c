@@ -176,6 +176,8 @@ static void vm_write_config(struct vm_build *build)
     memcpy(config.command_line, vm->command_line.text, strlen(vm->command_line.text));
     builder_fill(build->builder, build->config_frame, &config, sizeof(config));
     builder_fill_tsc_mhz(build->builder, build->config_frame, offsetof(struct vmm_config, tsc_mhz));
+    builder_fill_boot_time(build->builder, build->config_frame,
+                           offsetof(struct vmm_config, boot_time));
 }
 
 static uint64_t buffer_address(unsigned index)

@@ -26,6 +26,7 @@ struct boot {
     seL4_CPtr plan_frames; /* capability of the image frame where the plan begins */
     seL4_Word extensions;  /* enum bulkhead_extension */
     uint32_t tsc_mhz;
+    uint64_t boot_time; /* seconds since 1970 at which the TSC was 0; 0: not known */
     struct boot_device devices[PLAN_MAX_DEVICES];
 };
 

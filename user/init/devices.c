@@ -7,6 +7,7 @@
 #include <cpuid.h>
 
 #include "user/init/boot.h"
+#include "user/init/clock.h"
 #include "user/init/device_memory.h"
 #include "user/init/failure.h"
 #include "user/init/pci.h"
@@ -20,12 +21,12 @@
 
 static struct device_memory device_memory;
 /* Slots behind those of the plan. */
-static seL4_CPtr config_port, free_slot;
+static seL4_CPtr config_port, clock_port, free_slot;
 
 static seL4_CPtr take_slot(const struct boot *boot)
 {
     if (free_slot >= boot->bootinfo->empty.end) {
-        stop("there is no room for the capabilities to device memory");
+        stop("there is no room for the capabilities to devices");
     }
     return free_slot++;
 }
@@ -55,7 +56,6 @@ void pci_write(struct pci_function function, uint32_t offset, uint32_t value)
 
 static void open_config_space(const struct boot *boot)
 {
-    free_slot = boot_cap(boot, boot->plan.header->nr_slots);
     config_port = take_slot(boot);
     require(seL4_X86_IOPortControl_Issue(seL4_CapIOPortControl, PCI_CONFIG_ADDRESS,
                                          PCI_CONFIG_DATA + 3, seL4_CapInitThreadCNode, config_port,
@@ -159,6 +159,37 @@ static void find_devices(struct boot *boot)
     }
 }
 
+/* --- the clock --- */
+
+uint8_t clock_register(uint8_t index)
+{
+    seL4_X86_IOPort_In8_t result;
+
+    require(seL4_X86_IOPort_Out8(clock_port, CLOCK_PORT_INDEX, index), "address", "the clock", 0);
+    result = seL4_X86_IOPort_In8(clock_port, CLOCK_PORT_DATA);
+    require((seL4_Error)result.error, "read", "the clock", 0);
+    return result.result;
+}
+
+/* The ports are free again afterwards: the plan may give them to a component. */
+static void read_clock(struct boot *boot)
+{
+    uint64_t seconds;
+
+    clock_port = take_slot(boot);
+    require(seL4_X86_IOPortControl_Issue(seL4_CapIOPortControl, CLOCK_PORT_INDEX, CLOCK_PORT_DATA,
+                                         seL4_CapInitThreadCNode, clock_port, seL4_WordBits),
+            "get the ports of", "the clock", 0);
+    seconds = clock_read();
+    require(seL4_CNode_Delete(seL4_CapInitThreadCNode, clock_port, seL4_WordBits),
+            "give back the ports of", "the clock", 0);
+    if (seconds != 0) {
+        boot->boot_time = seconds - time_stamp() / (boot->tsc_mhz * 1000000ull);
+    } else {
+        print("[bulkhead] this machine does not know the date\n");
+    }
+}
+
 /* --- interrupts and ports --- */
 
 /* Messages go to the core that init runs on, the first one. */
@@ -195,6 +226,8 @@ static void get_pin(const struct boot *boot, const struct plan_irq *irq)
 
 void create_devices(struct boot *boot)
 {
+    free_slot = boot_cap(boot, boot->plan.header->nr_slots);
+    read_clock(boot);
     find_devices(boot);
     for (uint32_t i = 0; i < boot->plan.nr_irqs; i++) {
         const struct plan_irq *irq = &boot->plan.irqs[i];

@@ -598,6 +598,8 @@ static uint64_t fill_length(const struct plan_fill *fill)
         return fill->length;
     case PLAN_FILL_TSC_MHZ:
         return sizeof(uint32_t);
+    case PLAN_FILL_BOOT_TIME:
+        return sizeof(uint64_t);
     case PLAN_FILL_DEVICE:
         return 2 * sizeof(uint32_t);
     default:
@@ -622,7 +624,8 @@ static const char *check_fill(const struct plan *plan, uint32_t row)
     if (fill->offset > room || length > room - fill->offset) {
         return "it does not fit into the frames";
     }
-    if (fill->kind == PLAN_FILL_TSC_MHZ && fill->offset % PLAN_PAGE_BYTES > PLAN_PAGE_BYTES - 4) {
+    if ((fill->kind == PLAN_FILL_TSC_MHZ || fill->kind == PLAN_FILL_BOOT_TIME) &&
+        fill->offset % PLAN_PAGE_BYTES > PLAN_PAGE_BYTES - length) {
         return "its word crosses a page";
     }
     return check_fill_source(plan, row, &frame);

@@ -133,6 +133,9 @@ void spaces_fill_frames(const struct boot *boot)
         case PLAN_FILL_TSC_MHZ:
             fill_frames(boot, fill, &boot->tsc_mhz, sizeof(boot->tsc_mhz));
             break;
+        case PLAN_FILL_BOOT_TIME:
+            fill_frames(boot, fill, &boot->boot_time, sizeof(boot->boot_time));
+            break;
         case PLAN_FILL_ADDRESSES:
             fill_addresses(boot, fill);
             break;

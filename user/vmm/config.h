@@ -93,8 +93,9 @@ struct vmm_config {
     uint64_t ram_bytes;    /* multiple of VMM_RAM_FRAME */
     uint64_t kernel_bytes; /* bzImage at VMM_KERNEL_VADDR */
     uint64_t initrd_bytes; /* at VMM_INITRD_VADDR; 0 = none */
-    uint64_t boot_time;    /* seconds since 1970 at which the guest's clock starts; 0 = built in */
-    uint32_t tsc_mhz;      /* filled in by init from bootinfo */
+    uint64_t boot_time;    /* of the machine: seconds since 1970 when its TSC was 0; 0: not known;
+                            * filled in by init */
+    uint32_t tsc_mhz;      /* filled in by init, too */
     uint32_t flags;        /* VMM_FLAG_... */
     uint32_t nr_disks;     /* 0 .. VMM_MAX_DISKS */
     uint32_t yielding;     /* bit i: vCPU i takes turns on its core with another of this VM */

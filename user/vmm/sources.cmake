@@ -8,4 +8,4 @@ set(VMM_SOURCES
     mmio.c msix.c msr.c paravirt.c pci.c platform.c ports.c pvclock.c serial.c uart.c vcpu_reset.c
     virtio_blk.c virtio_pci.c virtqueue.c vm.c)
 list(TRANSFORM VMM_SOURCES PREPEND user/vmm/)
-list(APPEND VMM_SOURCES lib/ring.c)
+list(APPEND VMM_SOURCES lib/ring.c lib/rtc.c)

@@ -5,7 +5,7 @@
 #include "lib/string.h"
 #include "user/vmm/acpi.h"
 
-/* When the description names no time: 2026-01-01. The guest's clock does not go before it. */
+/* For a machine that does not know the date: 2026-01-01. */
 #define BUILT_IN_BOOT_TIME 1767225600ull
 
 uint64_t vm_seconds(const struct vm *vm)
@@ -54,7 +54,6 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
     vm->config = config;
     guest_ram_init(&vm->ram, ram, config->ram_bytes);
     vm->tsc_khz = config->tsc_mhz * 1000;
-    vm->boot_time = config->boot_time != 0 ? config->boot_time : BUILT_IN_BOOT_TIME;
     vm->nr_vcpus = config->nr_vcpus;
     ports_init(vm);
     pci_bus_init(&vm->pci);
@@ -113,6 +112,8 @@ static void devices_reset(struct vm *vm)
 void vm_reset(struct vm *vm)
 {
     vm->start_tsc = host_tsc();
+    vm->boot_time = (vm->config->boot_time != 0 ? vm->config->boot_time : BUILT_IN_BOOT_TIME) +
+                    vm->start_tsc / ((uint64_t)vm->tsc_khz * 1000);
     vm->stop = (struct vm_stop){ 0 };
     vm->stopping = false;
     devices_reset(vm);

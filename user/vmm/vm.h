@@ -71,7 +71,7 @@ struct vm {
     struct linux_entry entry;               /* [c] */
     unsigned next_lowest;                   /* [a] who gets the next message of lowest priority */
     uint32_t tsc_khz;                       /* [c] */
-    uint64_t boot_time;                     /* [c] */
+    uint64_t boot_time;                     /* [c] seconds since 1970 at guest time zero */
     uint64_t start_tsc;                     /* [c] host TSC at which guest time is zero */
     unsigned nr_vcpus;                      /* [c] */
     struct vcpu vcpus[VMM_MAX_VCPUS];

@@ -228,11 +228,11 @@ static void test_paging(void **state)
     }
 }
 
-/* The monitor's configuration in the plan; its TSC frequency is init's to fill in. */
+/* The monitor's configuration in the plan; TSC frequency and date are init's to fill in. */
 static const struct vmm_config *find_config(const struct world *world)
 {
     const struct vmm_config *config = NULL;
-    uint64_t tsc_offset = 0;
+    uint64_t tsc_offset = 0, date_offset = 0;
 
     for (uint32_t i = 0; i < world->plan.nr_fills; i++) {
         const struct plan_fill *fill = &world->plan.fills[i];
@@ -242,12 +242,15 @@ static const struct vmm_config *find_config(const struct world *world)
         }
         if (fill->kind == PLAN_FILL_TSC_MHZ) {
             tsc_offset = fill->offset;
+        } else if (fill->kind == PLAN_FILL_BOOT_TIME) {
+            date_offset = fill->offset;
         } else {
             assert_int_equal(fill->length, sizeof(*config));
             config = (const struct vmm_config *)(world->plan.bytes + fill->source);
         }
     }
     assert_int_equal(tsc_offset, offsetof(struct vmm_config, tsc_mhz));
+    assert_int_equal(date_offset, offsetof(struct vmm_config, boot_time));
     if (config == NULL) {
         fail_msg("no configuration");
     }

@@ -175,6 +175,7 @@ static struct vmm_config config = {
     .version = VMM_CONFIG_VERSION,
     .ram_bytes = FAKE_RAM_BYTES,
     .tsc_mhz = 1000,
+    .boot_time = FAKE_BOOT_TIME,
     .name = "fake",
 };
 

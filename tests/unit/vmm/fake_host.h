@@ -9,6 +9,7 @@
 #include "user/vmm/vm_start.h"
 
 #define FAKE_RAM_BYTES (64ull << 20)
+#define FAKE_BOOT_TIME 2000000000ull
 #define FAKE_MAX_SENT  65536u
 
 struct fake_host {

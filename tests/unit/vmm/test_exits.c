@@ -269,7 +269,7 @@ static void test_pvclock(void **state)
     assert_int_equal(time.tsc_timestamp, 5000);
     assert_true(wrmsr_exit(vcpu, 0x4b564d00, 0x4000));
     assert_true(guest_ram_read(&vm->ram, gpa(0x4000), &wall, sizeof(wall)));
-    assert_int_equal(wall.seconds, vm->boot_time);
+    assert_int_equal(wall.seconds, FAKE_BOOT_TIME);
     assert_false(wrmsr_exit(vcpu, 0x4b564d01, 0xf000000000 | 1)); /* not RAM */
     assert_false(wrmsr_exit(vcpu, 0x4b564d00, FAKE_RAM_BYTES - 4));
     assert_true(wrmsr_exit(vcpu, 0x4b564d01, 0));
@@ -916,6 +916,16 @@ static void test_configuration(void **state)
 
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* A VM that starts later starts at a later date. */
+static void test_date(void **state)
+{
+    struct vm *vm = *state;
+
+    fake_host.tsc = 7000 * 1000000ull;
+    fake_vm_power_on(vm);
+    assert_int_equal(vm->boot_time, FAKE_BOOT_TIME + 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -940,6 +950,7 @@ int main(void)
         WITH_VM(test_control_registers),
         WITH_VM(test_xsetbv),
         WITH_VM(test_stops),
+        WITH_VM(test_date),
         cmocka_unit_test(test_arithmetic),
         cmocka_unit_test(test_configuration),
     };
