@@ -127,6 +127,7 @@ class Shell:
         """Runs a command; returns its output and exit status.
 
         Begin and end of the output are marked by texts that are not in the echo of what was typed.
+        Lines of other VMs in between are left out.
         """
         self.count += 1
         number = self.count
@@ -135,7 +136,9 @@ class Shell:
         begin = self.machine.position
         match = self.machine.expect(rf"^end-{number}-(\d+)\n")
         self.machine.expect(self.PROMPT)
-        return self.machine.output[begin:match.start()], int(match.group(1))
+        output = re.sub(r"^\w+\| .*\n", "", self.machine.output[begin:match.start()],
+                        flags=re.MULTILINE)
+        return output, int(match.group(1))
 
     def interrupt_sleep(self):
         """Starts a program that would sleep for a day, and stops it by Ctrl-C."""
