@@ -49,11 +49,23 @@ void vcpu_note_vectoring(struct vcpu *vcpu)
     vcpu->attention = true;
 }
 
+/*
+ * An interrupt goes back to the local APIC, which may have a more urgent one by now. If it were
+ * injected all the same, that one would need a window beside it, and then AMD-V has only EVENTINJ
+ * for the first: with this, QEMU may deliver it twice (docs/emulators.md, section 3).
+ */
 void vcpu_note_not_entered(struct vcpu *vcpu)
 {
-    vcpu->events.reinject = (uint32_t)vcpu->message->entry_info & EVENT_DEFINED;
-    vcpu->events.reinject_error = vcpu->events.injected_error;
-    vcpu->events.reinject_length = vcpu->events.injected_length;
+    uint32_t info = (uint32_t)vcpu->message->entry_info & EVENT_DEFINED;
+
+    if ((info & EVENT_TYPE_MASK) == EVENT_EXTERNAL) {
+        paravirt_take_back(vcpu);
+        lapic_put_back(&vcpu->lapic, (uint8_t)info);
+    } else {
+        vcpu->events.reinject = info;
+        vcpu->events.reinject_error = vcpu->events.injected_error;
+        vcpu->events.reinject_length = vcpu->events.injected_length;
+    }
     vcpu->attention = true;
 }
 

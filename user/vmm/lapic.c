@@ -125,6 +125,13 @@ void lapic_accept(struct lapic *lapic, uint8_t vector)
     lapic->irr_any = set_highest(&lapic->irr) >= 0;
 }
 
+void lapic_put_back(struct lapic *lapic, uint8_t vector)
+{
+    set_remove(&lapic->isr, vector);
+    shared_add(&lapic->irr, vector);
+    lapic->irr_any = true;
+}
+
 int lapic_end_of_interrupt(struct lapic *lapic)
 {
     int vector = set_highest(&lapic->isr);

@@ -152,6 +152,8 @@ void lapic_note_illegal(struct lapic *lapic);
 int lapic_pending(const struct lapic *lapic);
 /* The processor takes the vector that lapic_pending() named. */
 void lapic_accept(struct lapic *lapic, uint8_t vector);
+/* What was accepted did not reach the processor: it waits again. */
+void lapic_put_back(struct lapic *lapic, uint8_t vector);
 /* Nothing is in service. */
 bool lapic_is_idle(const struct lapic *lapic);
 /* Whether the vector in service with the highest priority needs no end at the I/O APIC. */

@@ -397,6 +397,19 @@ static void test_reinjection(void **state)
     assert_int_equal(message->entry_info, EVENT_VALID | 0x55);
     vcpu_note_not_entered(vcpu);
     assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x55);
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+    /* A more urgent one that came meanwhile goes first, and the two need no window. */
+    assert_true(wrmsr_exit(vcpu, 0x83f, 0x55));
+    vcpu_prepare_events(vcpu);
+    assert_int_equal(message->entry_info, EVENT_VALID | 0x55);
+    lapic_set_irr(&vcpu->lapic, 0x77, false);
+    vcpu_note_not_entered(vcpu);
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x77);
+    assert_int_equal(message->primary & VMX_PRIMARY_INTERRUPT_WINDOW, 0);
+    assert_int_equal(next_injection(vcpu), 0);
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x55);
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
     /* A page fault whose delivery was interrupted, before an interrupt that waits. */
     assert_true(wrmsr_exit(vcpu, 0x83f, 0x66));
     message->vectoring_info = EVENT_VALID | 1u << 12 | EVENT_EXCEPTION | EVENT_ERROR_CODE | 14;
