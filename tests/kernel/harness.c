@@ -491,10 +491,14 @@ void harness_run(const struct test_suite *suite)
     }
 }
 
+/* Bochs ends at once, and what its serial port has not sent by then is lost. */
+#define LAST_CHARACTER_US 1000
+
 /* QEMU's isa-debug-exit ends with (value << 1) | 1; Bochs ends, too, but says nothing. */
 _Noreturn void harness_end(void)
 {
     print("%u skipped\n%u passed, %u failed\n", nr_skipped, nr_passed, nr_failed);
+    busy_wait(LAST_CHARACTER_US);
     for (const char *c = "Shutdown"; *c; c++)
         seL4_X86_IOPort_Out8(bochs_port, 0x8900, (seL4_Word)*c);
     seL4_X86_IOPort_Out32(exit_port, 0xf4, nr_failed ? 1 : 0);

@@ -4,6 +4,7 @@
 
 Prints failed and skipped groups and the last line; everything is in BUILD/tests/kernel/RUN.log.
 The run is good if the machine ended by itself after a line "N passed, 0 failed" with N > 0.
+Bochs' own files are in BUILD/tests/kernel/RUN/.
 Environment: KERNEL, another kernel than BUILD/kernel/bulkhead.elf; VERBOSE, to see every line.
 """
 
@@ -11,36 +12,83 @@ import configparser
 import os
 import re
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 
-PASSED = 1  # isa-debug-exit: (0 << 1) | 1
+# QEMU's isa-debug-exit: (0 << 1) | 1. Bochs has no other.
+PASSED = 1
+# Seconds that Bochs may take to write its files after SIGINT.
+GRACE = 10
 
 
-def command(build, run):
-    """The emulator's command line."""
-    kernel = os.environ.get("KERNEL", f"{build}/kernel/bulkhead.elf")
+def kernel_and_tests(build):
+    """What is booted: the kernel and its initial task."""
+    return [os.environ.get("KERNEL", f"{build}/kernel/bulkhead.elf"),
+            f"{build}/tests/kernel/kernel-tests.elf"]
+
+
+def qemu_command(build, run):
+    """QEMU's command line."""
+    kernel, tests = kernel_and_tests(build)
     return [
         "qemu-system-x86_64", "-machine", "q35", *shlex.split(run["accel"]), "-cpu", run["cpu"],
         "-smp", run["cores"], "-m", run["memory"], "-display", "none", "-serial", "stdio",
         "-monitor", "none", "-no-reboot", "-net", "none",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         "-device", "edu",  # sends MSIs when it is told to (tests/kernel/irq.c)
-        "-kernel", kernel, "-initrd", f"{build}/tests/kernel/kernel-tests.elf"]
+        "-kernel", kernel, "-initrd", tests]
+
+
+def run_qemu(build, run, log_path):
+    """Returns the exit status, None: hung."""
+    with open(log_path, "wb") as log, open(log_path + ".err", "wb") as errors:
+        process = subprocess.Popen(qemu_command(build, run), stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=errors)
+        try:
+            return process.wait(int(run["limit"]))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return None
+
+
+def end_bochs(process):
+    """Ends it in order, so that its log of the serial line is complete."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run_bochs(build, run, log_path):
+    """Returns the exit status, None: hung."""
+    folder = log_path.removesuffix(".log")
+    os.makedirs(folder, exist_ok=True)
+    iso = f"{folder}/image.iso"
+    subprocess.run(["tools/bochs/make-iso", iso, *kernel_and_tests(build)], check=True)
+    process = subprocess.Popen(
+        ["tools/bochs/run-bochs", folder, iso, run["cpu"], run["cores"], run["memory"]])
+    try:
+        status = process.wait(int(run["limit"]))
+    except subprocess.TimeoutExpired:
+        end_bochs(process)
+        status = None
+    if os.path.exists(f"{folder}/serial.log"):
+        shutil.move(f"{folder}/serial.log", log_path)
+    return status
 
 
 def run_machine(build, name, run):
     """Returns the exit status (None: hung) and the lines of the log."""
     log_path = f"{build}/tests/kernel/{name}.log"
-    with open(log_path, "wb") as log, open(log_path + ".err", "wb") as errors:
-        process = subprocess.Popen(command(build, run), stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=errors)
-        try:
-            status = process.wait(int(run["limit"]))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            status = None
+    with open(log_path, "wb"):
+        pass
+    emulator = {"qemu": run_qemu, "bochs": run_bochs}[run["emulator"]]
+    status = emulator(build, run, log_path)
     with open(log_path, encoding="utf-8", errors="replace") as log:
         return status, [line.rstrip("\r\n") for line in log]
 
