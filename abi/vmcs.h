@@ -232,7 +232,9 @@ enum vmcs_segment {
 #define VMX_SECONDARY_WBINVD             (1u << 6)
 #define VMX_SECONDARY_UNRESTRICTED_GUEST (1u << 7)
 #define VMX_SECONDARY_PAUSE_LOOP         (1u << 10)
+#define VMX_SECONDARY_RDRAND             (1u << 11)
 #define VMX_SECONDARY_INVPCID            (1u << 12)
+#define VMX_SECONDARY_RDSEED             (1u << 16)
 #define VMX_SECONDARY_XSAVES             (1u << 20)
 
 /* VM exit */
@@ -289,6 +291,8 @@ enum vmx_exit_reason {
     VMX_EXIT_TRIPLE_FAULT = 2,
     VMX_EXIT_INIT = 3,
     VMX_EXIT_SIPI = 4,
+    VMX_EXIT_IO_SMI = 5,
+    VMX_EXIT_SMI = 6,
     VMX_EXIT_INTERRUPT_WINDOW = 7,
     VMX_EXIT_NMI_WINDOW = 8,
     VMX_EXIT_TASK_SWITCH = 9,

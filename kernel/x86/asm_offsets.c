@@ -6,6 +6,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/lock.h"
 #include "kernel/object/tcb.h"
+#include "kernel/object/vcpu.h"
 
 #define EMIT(name, value)      __asm__ volatile("\n.ascii \"-> " name " %c0\"" : : "i"(value))
 #define REGISTER(upper, lower) EMIT("TCB_" #upper, offsetof(struct tcb, context.lower))
@@ -48,6 +49,9 @@ void asm_offsets(void)
     REGISTER(RFLAGS, rflags);
     REGISTER(ERROR_CODE, error_code);
     REGISTER(BY_SYSCALL, by_syscall);
+
+    _Static_assert(offsetof(struct vcpu, gpr) == 0, "vmx_enter.S finds the rest from there");
+    EMIT("VCPU_BACKEND", offsetof(struct vcpu, backend));
 
     EMIT("SELECTOR_USER_CS", SELECTOR_USER_CS);
     EMIT("SELECTOR_USER_DS", SELECTOR_USER_DS);

@@ -75,12 +75,12 @@ void vm_load(struct vm *vm, const char *code, const char *end)
 
 bool vm_mode_exists(enum vm_mode mode)
 {
-    /*
-     * AMD-V runs everything; on VT-x the secondary control "unrestricted guest" is what it takes.
-     * /
-     */
-    return cpu_is_amd() || mode == VM_LONG || mode == VM_COMPATIBILITY || mode == VM_PAGED ||
-           mode == VM_PAE;
+    if ((mode != VM_PROTECTED && mode != VM_REAL) || !have_virtualisation())
+        return true; /* vm_create knows better */
+    return seL4_X86_VCPU_WriteVMCS(object_new(seL4_X86_VCPUObject, 0), VMCS_SECONDARY_CONTROLS,
+                                   VMX_SECONDARY_UNRESTRICTED_GUEST)
+               .written &
+           VMX_SECONDARY_UNRESTRICTED_GUEST;
 }
 
 static void set_segment(struct vm *vm, unsigned segment, seL4_Word selector, seL4_Word base,

@@ -7,6 +7,7 @@
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/virt/svm/svm.h"
+#include "kernel/x86/virt/vmx/vmx.h"
 
 const struct virt_backend *virt;
 u64 virt_guest_xcr0 = 1;
@@ -40,6 +41,8 @@ void virt_init(void)
 {
     if (svm_probe())
         virt = &svm_backend;
+    else if (vmx_probe())
+        virt = &vmx_backend;
     if (!virt) {
         print("no hardware virtualisation: VCPU objects are not available\n");
         return;

@@ -74,4 +74,19 @@ static inline bool virt_available(void)
 /* XCR0 bits that a guest may have: those whose state fits a VCPU's area. Fixed after virt_init. */
 extern u64 virt_guest_xcr0;
 
+#define XCR0_X87    BIT(0)
+#define XCR0_SSE    BIT(1)
+#define XCR0_AVX    BIT(2)
+#define XCR0_AVX512 (BIT(5) | BIT(6) | BIT(7))
+
+/* The combinations that XSETBV accepts (SDM volume 1, 13.3), within what guests may have. */
+static inline bool virt_xcr0_is_valid(u64 value)
+{
+    if (!(value & XCR0_X87) || (value & ~virt_guest_xcr0))
+        return false;
+    if ((value & XCR0_AVX) && !(value & XCR0_SSE))
+        return false;
+    return !(value & XCR0_AVX512) || ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
+}
+
 #endif

@@ -223,20 +223,6 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
  */
 #define CR4_WRITABLE  0x370fffull
 #define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
-#define XCR0_X87      BIT(0)
-#define XCR0_SSE      BIT(1)
-#define XCR0_AVX      BIT(2)
-#define XCR0_AVX512   (BIT(5) | BIT(6) | BIT(7))
-
-/* The combinations that XSETBV accepts (SDM volume 1, 13.3), within what guests may have. */
-static bool xcr0_is_valid(u64 value)
-{
-    if (!(value & XCR0_X87) || (value & ~virt_guest_xcr0))
-        return false;
-    if ((value & XCR0_AVX) && !(value & XCR0_SSE))
-        return false;
-    return !(value & XCR0_AVX512) || ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
-}
 
 /* What the processor would make of the value; false if the API refuses it outright. */
 static bool filter_value(const struct field *field, u64 *value)
@@ -274,7 +260,7 @@ static bool filter_value(const struct field *field, u64 *value)
         *value &= 1;
         return true;
     case XCR0:
-        return xcr0_is_valid(*value);
+        return virt_xcr0_is_valid(*value);
     case ONLY_ZERO:
         return *value == 0;
     default:

@@ -1,0 +1,780 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VT-x: turning it on, the life of a VMCS, and one entry into the guest.
+ *
+ * What is exchanged when:
+ *   at each entry       what the VMCS says; the general registers (vmx_enter.S); CR2,
+ *                       KERNEL_GS_BASE and the MSRs of SYSCALL, because the monitor needs its
+ *                       own; the limit of the GDT, which an exit leaves at 64 KiB
+ *   when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first access to one,
+ *                       and from then on DR6 at each entry: a thread that is stepped changes it
+ *   when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h)
+ * Sources: Intel SDM volume 3, chapters 24 to 28, 31.4 (VM-instruction errors), 28.3 and 29.4 (EPT,
+ * VPID and their caches); appendix A (capabilities).
+ */
+#include "kernel/x86/virt/vmx/vmx.h"
+
+#include "abi/vmcs.h"
+#include "kernel/core/config.h"
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/print.h"
+#include "kernel/core/time.h"
+#include "kernel/object/tcb.h"
+#include "kernel/x86/context.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/virt/vmx/vmx_instructions.h"
+#include "kernel/x86/virt/vmx/vmx_priv.h"
+#include "lib/string.h"
+
+#define DR6_RESET    0xffff0ff0ull
+#define DR7_RESET    0x400ull
+#define PAT_RESET    0x0007040600070406ull
+#define RFLAGS_RESET 2ull
+#define NO_VMCS_LINK (~0ull)
+#define EPTP_WALK_4  (3ull << 3)
+#define EPTP_WB      6ull
+#define LAST_VPID    0xffffu
+#define SLICE_US     1000
+
+struct table_register {
+    u16 limit;
+    u64 base;
+} __attribute__((packed));
+
+/*
+ * What each core has for its guests. Written by its own core only, but for flush_generation:
+ * that is stored with release before the core is interrupted if it may be running a guest, and
+ * loaded with acquire before each entry.
+ */
+struct vmx_core {
+    struct vcpu *current; /* whose VMCS is the current one */
+    struct vcpu *debug_owner;
+    u64 flush_generation; /* what is cached of a nested root since an older one is stale [atomic] */
+    u64 vpid_generation;  /* a VPID of an older one is somebody else's */
+    u32 next_vpid;
+    u64 tsc_aux; /* what the MSR holds */
+    struct table_register gdt, idt;
+    u64 tss;
+};
+
+static struct vmx_core vmx_cores[CONFIG_MAX_CORES];
+static u8 vmxon_regions[CONFIG_MAX_CORES][PAGE_SIZE] __attribute__((aligned(4096)));
+static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
+/* The I/O bitmaps A and B of a guest without ports: all ones. */
+static u8 all_ports[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+static bool has_vpid, has_tsc_aux;
+/* The kernel's own, the same on every core. */
+static u64 host_star, host_lstar, host_sfmask;
+
+static struct vmx_core *vmx_core(void)
+{
+    return &vmx_cores[this_core()->id];
+}
+
+/* --- boot ------------------------------------------------------------------------------------ */
+
+#define MSR_FEATURE_CONTROL 0x3au
+#define FEATURE_LOCKED      BIT(0)
+#define FEATURE_VMXON       BIT(2) /* outside SMX */
+
+#define MSR_VMX_BASIC         0x480u
+#define MSR_VMX_PIN           0x481u
+#define MSR_VMX_PRIMARY       0x482u
+#define MSR_VMX_EXIT          0x483u
+#define MSR_VMX_ENTRY         0x484u
+#define MSR_VMX_MISC          0x485u
+#define MSR_VMX_CR0_FIXED0    0x486u
+#define MSR_VMX_CR0_FIXED1    0x487u
+#define MSR_VMX_CR4_FIXED0    0x488u
+#define MSR_VMX_CR4_FIXED1    0x489u
+#define MSR_VMX_SECONDARY     0x48bu
+#define MSR_VMX_EPT_VPID      0x48cu
+#define MSR_VMX_TRUE_CONTROLS 0xcu /* how far above the others those are that tell all (A.2) */
+
+static void read_capabilities(struct vmx_capabilities *c)
+{
+    u64 basic = rdmsr(MSR_VMX_BASIC);
+    u32 better = basic & VMX_BASIC_TRUE_CONTROLS ? MSR_VMX_TRUE_CONTROLS : 0;
+
+    c->basic = basic;
+    c->pin = vmx_control_limits(rdmsr(MSR_VMX_PIN + better));
+    c->primary = vmx_control_limits(rdmsr(MSR_VMX_PRIMARY + better));
+    c->exit = vmx_control_limits(rdmsr(MSR_VMX_EXIT + better));
+    c->entry = vmx_control_limits(rdmsr(MSR_VMX_ENTRY + better));
+    c->misc = rdmsr(MSR_VMX_MISC);
+    c->cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);
+    c->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
+    c->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
+    c->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
+    /* The registers exist if what they are about does. */
+    if (c->primary.may & VMX_PRIMARY_SECONDARY)
+        c->secondary = vmx_control_limits(rdmsr(MSR_VMX_SECONDARY));
+    if (c->secondary.may & (VMX_SECONDARY_EPT | VMX_SECONDARY_VPID))
+        c->ept_vpid = rdmsr(MSR_VMX_EPT_VPID);
+}
+
+/* One bit for each MSR (25.6.9): reads of 0-1fffh, of c0000000h-, then writes of these. */
+static void msr_allow(u32 msr, bool read, bool write)
+{
+    u32 bit = msr < 0x2000 ? msr : 8 * 1024 + (msr - 0xc0000000u);
+
+    if (read)
+        msr_bitmap[bit / 8] &= (u8) ~(1u << (bit % 8));
+    if (write)
+        msr_bitmap[2048 + bit / 8] &= (u8) ~(1u << (bit % 8));
+}
+
+/* Guests have those MSRs to themselves that the VMCS exchanges, and KERNEL_GS_BASE. Others that are
+ * loaded for them may be read; writes exit, so that the kernel knows the values. */
+static void msr_bitmap_init(void)
+{
+    static const u32 exchanged[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+                                     MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS_BASE };
+    static const u32 loaded[] = { MSR_STAR, MSR_LSTAR, MSR_SFMASK };
+
+    memset(msr_bitmap, 0xff, sizeof(msr_bitmap));
+    for (unsigned i = 0; i < ARRAY_LENGTH(exchanged); i++)
+        msr_allow(exchanged[i], true, true);
+    for (unsigned i = 0; i < ARRAY_LENGTH(loaded); i++)
+        msr_allow(loaded[i], true, false);
+    if (has_tsc_aux)
+        msr_allow(MSR_TSC_AUX, true, false);
+}
+
+/* Says what is missing, each in a line. */
+static bool has_what_we_need(const struct vmx_capabilities *c)
+{
+    unsigned position = 0;
+    const char *name;
+    bool complete = true;
+
+    while ((name = vmx_next_missing(c, &position))) {
+        print("VT-x without %s: no virtual machines\n", name);
+        complete = false;
+    }
+    return complete;
+}
+
+static void print_unused(const struct vmx_capabilities *c)
+{
+    unsigned position = 0;
+    const char *name;
+
+    while ((name = vmx_next_unused(c, &position)))
+        print("VT-x: the processor lacks %s\n", name);
+}
+
+bool vmx_probe(void)
+{
+    u64 feature_control;
+
+    if (!cpu_has_vmx())
+        return false;
+    feature_control = rdmsr(MSR_FEATURE_CONTROL);
+    if ((feature_control & FEATURE_LOCKED) && !(feature_control & FEATURE_VMXON)) {
+        print("VT-x is disabled by the firmware: no virtual machines\n");
+        return false;
+    }
+    read_capabilities(&vmx_capabilities);
+    if (!has_what_we_need(&vmx_capabilities))
+        return false;
+    print_unused(&vmx_capabilities);
+    has_vpid = vmx_has_vpid(&vmx_capabilities);
+    has_tsc_aux = cpu_has_rdtscp() && (vmx_capabilities.secondary.may & VMX_SECONDARY_RDTSCP) != 0;
+    vmx_slice = us_to_ticks(SLICE_US) >> VMX_MISC_TIMER_SHIFT(vmx_capabilities.misc);
+    nested_has_1g = vmx_capabilities.ept_vpid & VMX_EPT_1G;
+    host_star = rdmsr(MSR_STAR);
+    host_lstar = rdmsr(MSR_LSTAR);
+    host_sfmask = rdmsr(MSR_SFMASK);
+    msr_bitmap_init();
+    memset(all_ports, 0xff, sizeof(all_ports));
+    return true;
+}
+
+static u64 tss_base(const struct table_register *gdt)
+{
+    const u64 *descriptor = (const u64 *)(uintptr_t)(gdt->base + SELECTOR_TSS);
+
+    return (descriptor[0] >> 16 & MASK(24)) | (descriptor[0] >> 56 & 0xff) << 24 |
+           descriptor[1] << 32;
+}
+
+/* The firmware may have done it, or left it to us; each core has its own. */
+static void permit_vmxon(void)
+{
+    u64 feature_control = rdmsr(MSR_FEATURE_CONTROL);
+
+    if (!(feature_control & FEATURE_LOCKED))
+        wrmsr(MSR_FEATURE_CONTROL, feature_control | FEATURE_VMXON | FEATURE_LOCKED);
+    else if (!(feature_control & FEATURE_VMXON))
+        panic("VT-x is disabled by the firmware on one core and not on another");
+}
+
+static void vmx_init_core(void)
+{
+    struct vmx_core *core = vmx_core();
+    u8 *region = vmxon_regions[this_core()->id];
+    u32 revision = VMX_BASIC_REVISION(vmx_capabilities.basic);
+
+    permit_vmxon();
+    memcpy(region, &revision, sizeof(revision));
+    write_cr4(read_cr4() | CR4_VMXE);
+    if (!vmxon(kernel_to_hpa(region)))
+        panic("VMXON failed");
+    if (has_tsc_aux)
+        wrmsr(MSR_TSC_AUX, 0);
+    core->flush_generation = 1;
+    core->vpid_generation = 1;
+    core->next_vpid = 1;
+    __asm__ volatile("sgdt %0; sidt %1" : "=m"(core->gdt), "=m"(core->idt));
+    core->tss = tss_base(&core->gdt);
+}
+
+/* --- the current VMCS ------------------------------------------------------------------------- */
+
+static hpa_t vmcs_of(struct vcpu *vcpu)
+{
+    return ptr_to_hpa(vcpu_control_block(vcpu));
+}
+
+static inline void make_current(struct vmx_core *core, struct vcpu *vcpu)
+{
+    if (core->current == vcpu)
+        return;
+    vmptrld(vmcs_of(vcpu));
+    core->current = vcpu;
+}
+
+/* Its VMCS is in memory, and active nowhere. */
+static void to_memory(struct vcpu *vcpu)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    vmclear(vmcs_of(vcpu));
+    if (vmx_core()->current == vcpu)
+        vmx_core()->current = NULL;
+    state->launched = false;
+    state->vpid_generation = 0; /* VPIDs and flushes are each core's own */
+    state->flush_generation = 0;
+}
+
+/* After an access by an invocation. */
+static void end_access(struct vcpu *vcpu)
+{
+    if (!vcpu->tcb || vcpu->tcb->core != this_core()->id)
+        to_memory(vcpu);
+}
+
+/* --- what a guest leaves in the processor ----------------------------------------------------- */
+
+static void load_tsc_aux(u64 value)
+{
+    struct vmx_core *core = vmx_core();
+
+    if (has_tsc_aux && core->tsc_aux != value) {
+        wrmsr(MSR_TSC_AUX, value);
+        core->tsc_aux = value;
+    }
+}
+
+static void vmx_unload(void)
+{
+    load_tsc_aux(0);
+    this_core()->loaded_vcpu = NULL;
+}
+
+bool vmx_debug_loaded(const struct vcpu *vcpu)
+{
+    return vmx_core()->debug_owner == vcpu;
+}
+
+void vmx_debug_sync(struct vcpu *vcpu)
+{
+    if (vmx_debug_loaded(vcpu))
+        read_debug_registers(vcpu->dr);
+}
+
+void vmx_debug_load(struct vcpu *vcpu)
+{
+    struct vmx_core *core = vmx_core();
+    struct vcpu *owner = core->debug_owner;
+
+    if (owner != vcpu) {
+        if (owner) {
+            vmx_debug_sync(owner);
+            vmx_state(owner)->attention |= VMX_CONTROLS; /* its accesses exit again */
+        }
+        core->debug_owner = vcpu;
+        vmx_state(vcpu)->attention |= VMX_CONTROLS;
+    }
+    write_debug_registers(vcpu->dr);
+}
+
+static void debug_leave(struct vcpu *vcpu)
+{
+    if (!vmx_debug_loaded(vcpu))
+        return;
+    vmx_debug_sync(vcpu);
+    vmx_core()->debug_owner = NULL;
+    vmx_state(vcpu)->attention |= VMX_CONTROLS;
+}
+
+/*
+ * A guest whose breakpoints are enabled needs its own DR0-DR3 from the first instruction on; one
+ * that only looks at them gets them when it does.
+ */
+static void prepare_debug(struct vcpu *vcpu)
+{
+    if (!vmx_debug_loaded(vcpu) && (vmread(VMCS_GUEST_DR7) & 0xff))
+        vmx_debug_load(vcpu);
+}
+
+/* Whether this NMI means the kernel or nobody is its handler's to say; it may not return. */
+void vmx_host_nmi(void)
+{
+    __asm__ volatile("int $2");
+}
+
+/* --- a VCPU's life --------------------------------------------------------------------------- */
+
+static void write_io_bitmap(const u8 *bitmap, hpa_t (*address_of)(const void *))
+{
+    vmwrite(VMCS_IO_BITMAP_A, address_of(bitmap).raw);
+    vmwrite(VMCS_IO_BITMAP_B, address_of(bitmap + PAGE_SIZE).raw);
+}
+
+/* Fields that no API reaches and nothing changes; those that are zero the processor does not
+ * promise. */
+static void write_constants(struct vcpu *vcpu)
+{
+    static const u32 zero[] = {
+        VMCS_PAGE_FAULT_ERROR_MASK,   VMCS_PAGE_FAULT_ERROR_MATCH, VMCS_CR3_TARGET_COUNT,
+        VMCS_EXIT_MSR_STORE_COUNT,    VMCS_EXIT_MSR_LOAD_COUNT,    VMCS_ENTRY_MSR_LOAD_COUNT,
+        VMCS_ENTRY_INTERRUPTION_INFO, VMCS_HOST_ES_SELECTOR,       VMCS_HOST_DS_SELECTOR,
+        VMCS_HOST_FS_SELECTOR,        VMCS_HOST_GS_SELECTOR,       VMCS_HOST_SYSENTER_CS,
+        VMCS_HOST_SYSENTER_ESP,       VMCS_HOST_SYSENTER_EIP,
+    };
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(zero); i++)
+        vmwrite(zero[i], 0);
+    vmwrite(VMCS_LINK_POINTER, NO_VMCS_LINK);
+    vmwrite(VMCS_MSR_BITMAP, kernel_to_hpa(msr_bitmap).raw);
+    write_io_bitmap(all_ports, kernel_to_hpa);
+    vmwrite(VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CS);
+    vmwrite(VMCS_HOST_SS_SELECTOR, SELECTOR_KERNEL_DS);
+    vmwrite(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
+    vmwrite(VMCS_HOST_PAT, rdmsr(MSR_PAT));
+    vmwrite(VMCS_HOST_EFER, rdmsr(MSR_EFER));
+    if (vmx_capabilities.exit.may & VMX_EXIT_CTL_LOAD_PERF)
+        vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
+    vmwrite(VMCS_HOST_CR0, read_cr0() | CR0_TS); /* kernel/x86/fpu.c: while a guest owns the FPU */
+    vmwrite(VMCS_HOST_CR4, read_cr4());
+    vmwrite(VMCS_HOST_RIP, (u64)(uintptr_t)vmx_exit_point);
+    vmwrite(VMCS_HOST_RSP, (u64)(uintptr_t)vcpu->gpr);
+}
+
+/* A VMCS's fields hold anything at first. */
+static void write_fresh_guest(struct vmx_state *state)
+{
+    static const u32 zero[] = {
+        VMCS_GUEST_GDTR_LIMIT,
+        VMCS_GUEST_GDTR_BASE,
+        VMCS_GUEST_IDTR_LIMIT,
+        VMCS_GUEST_IDTR_BASE,
+        VMCS_GUEST_CR3,
+        VMCS_GUEST_EFER,
+        VMCS_GUEST_RSP,
+        VMCS_GUEST_RIP,
+        VMCS_GUEST_SYSENTER_CS,
+        VMCS_GUEST_SYSENTER_ESP,
+        VMCS_GUEST_SYSENTER_EIP,
+        VMCS_GUEST_INTERRUPTIBILITY,
+        VMCS_GUEST_ACTIVITY,
+        VMCS_GUEST_DEBUGCTL,
+        VMCS_GUEST_PDPTE0,
+        VMCS_GUEST_PDPTE1,
+        VMCS_GUEST_PDPTE2,
+        VMCS_GUEST_PDPTE3,
+        VMCS_GUEST_SMBASE,
+        VMCS_GUEST_PENDING_DEBUG,
+        VMCS_TSC_OFFSET,
+        VMCS_ENTRY_EXCEPTION_ERROR,
+        VMCS_ENTRY_INSTRUCTION_LENGTH,
+    };
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(zero); i++)
+        vmwrite(zero[i], 0);
+    for (unsigned i = 0; i < VMCS_SEGMENT_COUNT; i++) {
+        vmwrite(VMCS_GUEST_SELECTOR(i), 0);
+        vmwrite(VMCS_GUEST_BASE(i), 0);
+        vmwrite(VMCS_GUEST_LIMIT(i), 0);
+        vmwrite(VMCS_GUEST_ACCESS_RIGHTS(i), VMX_AR_UNUSABLE);
+    }
+    (void)vmwrite_try(VMCS_GUEST_PERF_GLOBAL_CTRL, 0);
+    vmwrite(VMCS_GUEST_CR0, vmx_filter_cr0(0));
+    vmwrite(VMCS_GUEST_CR4, vmx_filter_cr4(0));
+    vmwrite(VMCS_GUEST_DR7, DR7_RESET);
+    vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_RESET);
+    vmwrite(VMCS_GUEST_PAT, PAT_RESET);
+    vmwrite(VMCS_ENTRY_CONTROLS, vmx_filter_entry(VMX_ENTRY_CTL_GUEST_64));
+    state->rflags = RFLAGS_RESET;
+    state->dr6 = DR6_RESET;
+}
+
+static void vmx_create(struct vcpu *vcpu)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+    u32 revision = VMX_BASIC_REVISION(vmx_capabilities.basic);
+
+    state->pin = vmx_filter_pin(0);
+    state->primary = vmx_filter_primary(0);
+    state->secondary = vmx_filter_secondary(0);
+    state->exit_controls = vmx_filter_exit(0);
+    state->attention = VMX_CONTROLS;
+
+    memcpy(vcpu_control_block(vcpu), &revision, sizeof(revision));
+    vmclear(vmcs_of(vcpu));
+    make_current(vmx_core(), vcpu);
+    write_constants(vcpu);
+    write_fresh_guest(state);
+    end_access(vcpu);
+}
+
+static hpa_t bitmap_to_hpa(const void *bitmap)
+{
+    return ptr_to_hpa((void *)(uintptr_t)bitmap);
+}
+
+static void vmx_use_io_bitmap(struct vcpu *vcpu)
+{
+    make_current(vmx_core(), vcpu);
+    write_io_bitmap(vcpu_io_bitmap(vcpu), bitmap_to_hpa);
+    end_access(vcpu);
+}
+
+static void vmx_leave_core(struct vcpu *vcpu)
+{
+    if (this_core()->loaded_vcpu == vcpu)
+        vmx_unload();
+    debug_leave(vcpu);
+    to_memory(vcpu);
+}
+
+static bool vmx_read_field(struct vcpu *vcpu, u64 field, u64 *value)
+{
+    bool found;
+
+    make_current(vmx_core(), vcpu);
+    found = vmx_read_current(vcpu, field, value);
+    end_access(vcpu);
+    return found;
+}
+
+static bool vmx_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
+{
+    bool found;
+
+    make_current(vmx_core(), vcpu);
+    found = vmx_write_current(vcpu, field, value, written);
+    end_access(vcpu);
+    return found;
+}
+
+/* --- entry ----------------------------------------------------------------------------------- */
+
+static void vmx_flush_nested(unsigned core)
+{
+    __atomic_store_n(&vmx_cores[core].flush_generation, vmx_cores[core].flush_generation + 1,
+                     __ATOMIC_RELEASE);
+}
+
+static void vmx_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+    u64 shadows = VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS;
+
+    if (vcpu->extended && rip != state->rip && (state->interruptibility & shadows)) {
+        state->interruptibility &= ~shadows; /* the monitor has done the instruction it covered */
+        state->attention |= VMX_SHADOW;
+    }
+    state->rip = rip;
+    state->entry_info = interruption_info & MASK(32);
+    primary_controls = vmx_filter_primary(primary_controls);
+    if (primary_controls != state->primary) {
+        state->primary = primary_controls;
+        state->attention |= VMX_CONTROLS;
+    }
+}
+
+/* What the exit restores that is not the same on all cores and at all times. */
+static void write_host_state(const struct vmx_core *core)
+{
+    vmwrite(VMCS_HOST_GS_BASE, (u64)(uintptr_t)this_core());
+    vmwrite(VMCS_HOST_TR_BASE, core->tss);
+    vmwrite(VMCS_HOST_GDTR_BASE, core->gdt.base);
+    vmwrite(VMCS_HOST_IDTR_BASE, core->idt.base);
+}
+
+static u64 user_fs_base(void)
+{
+    return cpu.fsgsbase ? read_fs_base() : this_core()->current->context.fs_base;
+}
+
+/* This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. */
+static inline bool is_prepared(struct vcpu *vcpu, const struct vmx_core *core, u64 eptp)
+{
+    const struct vmx_state *state = vmx_state(vcpu);
+
+    return this_core()->loaded_vcpu == vcpu && state->launched && !state->attention &&
+           state->eptp == eptp && state->host_cr3 == this_core()->root &&
+           state->host_fs_base == user_fs_base() &&
+           state->flush_generation == __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE) &&
+           (!has_vpid || state->vpid_generation == core->vpid_generation);
+}
+
+/* A VPID that nobody has used since all were forgotten. */
+static void assign_vpid(struct vmx_state *state, struct vmx_core *core)
+{
+    if (core->next_vpid > LAST_VPID) {
+        core->vpid_generation++;
+        core->next_vpid = 1;
+        invvpid_all();
+    }
+    vmwrite(VMCS_VPID, core->next_vpid++);
+    state->vpid_generation = core->vpid_generation;
+}
+
+static void prepare_translations(struct vmx_state *state, struct vmx_core *core, u64 eptp)
+{
+    u64 generation = __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE);
+
+    if (state->eptp != eptp || state->flush_generation != generation) {
+        vmwrite(VMCS_EPT_POINTER, eptp);
+        invept_single(eptp);
+        state->eptp = eptp;
+        state->flush_generation = generation;
+    }
+    if (has_vpid &&
+        (state->vpid_generation != core->vpid_generation || (state->attention & VMX_RETAG)))
+        assign_vpid(state, core);
+    state->attention &= (u8)~VMX_RETAG;
+}
+
+/* What an entry needs beyond what the last one left. */
+static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vmx_core *core,
+                                                    u64 eptp)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    if (!state->launched)
+        write_host_state(core);
+    prepare_translations(state, core, eptp);
+    load_tsc_aux(vcpu->tsc_aux);
+    prepare_debug(vcpu);
+    if (state->attention & VMX_CONTROLS)
+        vmx_apply_controls(vcpu);
+    if (state->attention & VMX_SHADOW)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state->interruptibility);
+    state->attention = 0;
+    state->host_cr3 = this_core()->root;
+    vmwrite(VMCS_HOST_CR3, state->host_cr3);
+    state->host_fs_base = user_fs_base();
+    vmwrite(VMCS_HOST_FS_BASE, state->host_fs_base);
+    this_core()->loaded_vcpu = vcpu;
+}
+
+/* As the processor would, if it were entered (SDM 27.3.1.5, 26.7.6); Bochs would not. */
+static bool nmi_window_is_open(const struct vmx_state *state)
+{
+    u64 blocking =
+        VMX_INTERRUPTIBILITY_NMI | VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS;
+
+    return (state->primary & VMX_PRIMARY_NMI_WINDOW) && !(state->interruptibility & blocking);
+}
+
+static bool injects_blocked_nmi(const struct vmx_state *state)
+{
+    return (state->entry_info & VMX_EVENT_TYPE_MASK) == VMX_EVENT_NMI &&
+           (state->interruptibility & VMX_INTERRUPTIBILITY_NMI);
+}
+
+/* "Other events" are for the monitor trap flag (SDM 27.2.1.3). Bochs ends the machine at one that
+ * it does not know. */
+static bool injects_unknown_event(const struct vmx_state *state)
+{
+    return (state->entry_info & VMX_EVENT_TYPE_MASK) == VMX_EVENT_OTHER &&
+           !(vmx_capabilities.primary.may & VMX_PRIMARY_MONITOR_TRAP);
+}
+
+static void write_event(const struct vmx_state *state)
+{
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, state->entry_info);
+    vmwrite(VMCS_ENTRY_EXCEPTION_ERROR, state->entry_error);
+    vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, state->entry_length);
+}
+
+/* Puts value into KERNEL_GS_BASE and returns what was there. */
+static inline u64 exchange_user_gs_base(u64 value)
+{
+    u64 old;
+
+    if (cpu.fsgsbase) {
+        __asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs"
+                         : "=&r"(old)
+                         : "r"(value)
+                         : "memory");
+        return old;
+    }
+    old = rdmsr(MSR_KERNEL_GS_BASE);
+    wrmsr(MSR_KERNEL_GS_BASE, value);
+    return old;
+}
+
+/* One world switch, with what the VMCS does not exchange; false: the processor refused. */
+static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
+                                                        const struct vmx_core *core)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+    u64 user_gs_base = exchange_user_gs_base(vmx_canonical(state->kernel_gs_base));
+    bool has_debug = core->debug_owner == vcpu;
+    bool entered;
+
+    if (has_debug)
+        write_dr6(state->dr6 & MASK(32));
+    wrmsr(MSR_STAR, state->star);
+    wrmsr(MSR_LSTAR, vmx_canonical(state->lstar));
+    wrmsr(MSR_SFMASK, state->sfmask & MASK(32));
+    write_cr2(state->cr2);
+    entered = vmx_enter(vcpu->gpr, state->launched);
+    state->cr2 = read_cr2();
+    if (has_debug)
+        state->dr6 = read_dr6();
+    wrmsr(MSR_STAR, host_star);
+    wrmsr(MSR_LSTAR, host_lstar);
+    wrmsr(MSR_SFMASK, host_sfmask);
+    __asm__ volatile("lgdt %0" : : "m"(core->gdt));
+    state->kernel_gs_base = exchange_user_gs_base(user_gs_base);
+    return entered;
+}
+
+/* The event does not stay for another entry: the monitor has to give it again. */
+static enum guest_outcome not_entered(struct vcpu *vcpu, u64 reason, u64 qualification)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    state->entry_info &= ~(u64)VMX_EVENT_VALID;
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+    vcpu_exit_begin(&vcpu->exit);
+    vcpu->exit.reason = reason;
+    vcpu->exit.qualification = qualification;
+    return GUEST_EXIT;
+}
+
+/* VMfail: nothing was loaded (31.2, 31.4). */
+static __attribute__((noinline, cold)) enum guest_outcome entry_refused(struct vcpu *vcpu,
+                                                                        u64 error)
+{
+    vmx_state(vcpu)->instruction_error = (u32)error;
+    return not_entered(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull);
+}
+
+/* Guest state that the processor does not accept (27.8): as it was, but for the event. */
+static __attribute__((noinline, cold)) enum guest_outcome entry_failed(struct vcpu *vcpu,
+                                                                       u64 reason)
+{
+    if (reason == VMX_EXIT_MACHINE_CHECK_ENTRY)
+        panic("machine check while a guest was entered");
+    return not_entered(vcpu, reason, 0);
+}
+
+#define EXIT_REASON_MASK MASK(16)
+#define EXIT_OF_ENTRY    BIT(31)
+
+static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(struct vcpu *vcpu)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+    u64 reason = vmread(VMCS_EXIT_REASON);
+
+    if (reason & EXIT_OF_ENTRY)
+        return entry_failed(vcpu, reason & EXIT_REASON_MASK);
+    state->launched = true;
+    state->entry_info &= ~(u64)VMX_EVENT_VALID;
+    state->rip = state->vmcs_rip = vmread(VMCS_GUEST_RIP);
+    state->rflags = vmread(VMCS_GUEST_RFLAGS);
+    state->interruptibility = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    state->cr3 = vmread(VMCS_GUEST_CR3);
+    return vmx_exit(vcpu, reason & EXIT_REASON_MASK);
+}
+
+static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+    struct vmx_core *core = vmx_core();
+    u64 eptp = nested_root.raw | EPTP_WALK_4 | EPTP_WB;
+
+    make_current(core, vcpu);
+    if (!is_prepared(vcpu, core, eptp))
+        prepare_entry(vcpu, core, eptp);
+    if (state->rip != state->vmcs_rip) {
+        vmwrite(VMCS_GUEST_RIP, state->rip);
+        state->vmcs_rip = state->rip;
+    }
+    if (state->entry_info & VMX_EVENT_VALID) {
+        if (injects_blocked_nmi(state))
+            return not_entered(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+        if (injects_unknown_event(state))
+            return entry_refused(vcpu, VMX_ERROR_INVALID_CONTROL);
+        write_event(state);
+    } else if (nmi_window_is_open(state)) {
+        return not_entered(vcpu, VMX_EXIT_NMI_WINDOW, 0);
+    }
+    if (!enter(vcpu, core))
+        return entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR));
+    return look_at_exit(vcpu);
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static void vmx_answer_state(struct vcpu *vcpu, struct user_context *context, u64 words[3])
+{
+    const struct vmx_state *state = vmx_state(vcpu);
+
+    context->r10 = state->rip;
+    context->r8 = state->primary;
+    context->r9 = state->entry_info;
+    words[0] = state->rflags;
+    words[1] = state->interruptibility;
+    words[2] = state->cr3;
+}
+
+/* The VCPU's thread is this core's; its VMCS may have left the core since the exit. */
+static void vmx_decode_state(struct vcpu *vcpu, u64 words[4])
+{
+    const struct vmx_state *state = vmx_state(vcpu);
+
+    make_current(vmx_core(), vcpu);
+    words[0] = (vmread(VMCS_GUEST_CR0) & ~CR0_CACHE) | state->cr0_cache;
+    words[1] = vmread(VMCS_GUEST_CR4);
+    words[2] = vmread(VMCS_GUEST_EFER);
+    words[3] = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS);
+}
+
+const struct virt_backend vmx_backend = {
+    .name = "VT-x",
+    .nested_format = NESTED_EPT,
+    .init_core = vmx_init_core,
+    .create = vmx_create,
+    .use_io_bitmap = vmx_use_io_bitmap,
+    .leave_core = vmx_leave_core,
+    .read_field = vmx_read_field,
+    .write_field = vmx_write_field,
+    .read_msr = vmx_read_msr,
+    .write_msr = vmx_write_msr,
+    .set_entry = vmx_set_entry,
+    .run = vmx_run,
+    .unload = vmx_unload,
+    .answer_state = vmx_answer_state,
+    .decode_state = vmx_decode_state,
+    .flush_nested = vmx_flush_nested,
+};

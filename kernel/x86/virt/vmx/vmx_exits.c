@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exits. The API's vocabulary is VT-x's own, so most go to the monitor as they are; what is dealt
+ * with here is what the monitor must not notice: interrupts of the machine, the debug registers,
+ * the system call MSRs, and exceptions that nobody asked for.
+ * Sources: Intel SDM volume 3, 28.2 (information about exits), 28.3.4 (interruptibility), 31.7.1.2
+ * and 28.2.3 (events whose delivery an exit interrupted), appendix C (basic exit reasons).
+ */
+#include "abi/vmcs.h"
+#include "kernel/core/panic.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/virt/vmx/vmx_instructions.h"
+#include "kernel/x86/virt/vmx/vmx_priv.h"
+
+/* Reasons that the API gives a qualification for (ABI section 11.2). */
+#define R(reason) BIT(VMX_EXIT_##reason)
+#define QUALIFIED                                                                                  \
+    (R(EXCEPTION_NMI) | R(SIPI) | R(TASK_SWITCH) | R(INVLPG) | R(VMCLEAR) | R(VMPTRLD) |           \
+     R(VMPTRST) | R(VMREAD) | R(VMWRITE) | R(VMXON) | R(CR_ACCESS) | R(MOV_DR) | R(IO) |           \
+     R(MWAIT) | R(TPR_BELOW_THRESHOLD) | R(APIC_ACCESS) | R(GDTR_IDTR) | R(LDTR_TR) |              \
+     R(EPT_VIOLATION) | R(INVEPT) | R(INVVPID))
+
+#define NMI_UNBLOCKED     BIT(12) /* of an EPT violation's qualification: an IRET did it */
+#define DR7_GD            BIT(13)
+#define DEBUG_HITS        0xfull
+#define DEBUG_CONDITIONS  0x600full /* of a #DB's qualification: as in DR6 */
+#define PENDING_STEP      BIT(14)
+#define SHADOWS           (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)
+#define MSR_ACCESS_LENGTH 2
+
+static void set_interruptibility(struct vmx_state *state, u64 value)
+{
+    if (value == state->interruptibility)
+        return;
+    state->interruptibility = value;
+    state->attention |= VMX_SHADOW;
+}
+
+/* --- events that must not get lost ------------------------------------------------------------ */
+
+/*
+ * The guest gets an event without its monitor. It goes by way of the core's pending interrupts, so
+ * that a guest whose every step raises another exception cannot keep them out, and a monitor that
+ * is notified meanwhile sees the event in the message.
+ */
+static enum guest_outcome give_back(struct vcpu *vcpu, u64 info, u64 error, u64 length)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    state->entry_info = info & (VMX_EVENT_VALID | MASK(12));
+    state->entry_error = error;
+    state->entry_length = length;
+    return GUEST_INTERRUPT;
+}
+
+/* The event whose delivery the exit interrupted. An NMI that was not delivered blocks no other. */
+static void record_vectoring(struct vcpu *vcpu, u64 info)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    vcpu->exit.vectoring_info = info & (VMX_EVENT_VALID | MASK(12));
+    if (info & VMX_EVENT_ERROR_CODE)
+        vcpu->exit.vectoring_error = vmread(VMCS_IDT_VECTORING_ERROR);
+    if ((info & VMX_EVENT_TYPE_MASK) == VMX_EVENT_NMI)
+        set_interruptibility(state, state->interruptibility & ~(u64)VMX_INTERRUPTIBILITY_NMI);
+}
+
+/* For the host, which takes it as soon as it can. What it interrupted is given again. */
+static enum guest_outcome host_event(struct vcpu *vcpu)
+{
+    const struct vcpu_exit *exit = &vcpu->exit;
+
+    if (exit->vectoring_info)
+        return give_back(vcpu, exit->vectoring_info, exit->vectoring_error,
+                         exit->instruction_length);
+    return GUEST_INTERRUPT;
+}
+
+/* --- exceptions ------------------------------------------------------------------------------ */
+
+/* What the processor does to the debug registers before it delivers a #DB; an exit comes first. */
+static void debug_exception(struct vcpu *vcpu, u64 conditions)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    state->dr6 = (state->dr6 & ~DEBUG_HITS) | (conditions & DEBUG_CONDITIONS);
+    vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+}
+
+static enum guest_outcome exception_exit(struct vcpu *vcpu)
+{
+    u64 info = vmread(VMCS_EXIT_INTERRUPTION_INFO);
+    u64 vector = info & VMX_EVENT_VECTOR_MASK;
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+
+    if ((info & VMX_EVENT_TYPE_MASK) == VMX_EVENT_NMI) {
+        vmx_host_nmi();
+        return host_event(vcpu);
+    }
+    if (vector == VECTOR_MC)
+        panic("machine check while a guest ran");
+    if (info & VMX_EVENT_ERROR_CODE)
+        vcpu->exit.interruption_error = vmread(VMCS_EXIT_INTERRUPTION_ERROR);
+    if (!(vmx_state(vcpu)->exception_bitmap & BIT(vector & 31))) {
+        if (vector == VECTOR_DB)
+            debug_exception(vcpu, qualification);
+        return give_back(vcpu, info, vcpu->exit.interruption_error, vcpu->exit.instruction_length);
+    }
+    vcpu->exit.reason = VMX_EXIT_EXCEPTION_NMI;
+    vcpu->exit.qualification = qualification;
+    vcpu->exit.decode_state = true;
+    vcpu->exit.interruption_info = info;
+    return GUEST_EXIT;
+}
+
+/* --- instructions that are done here ---------------------------------------------------------- */
+
+/* As the processor leaves an instruction behind: shadows end, and a single step is due. */
+static void skip_instruction(struct vcpu *vcpu, u64 length)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    state->rip += length;
+    set_interruptibility(state, state->interruptibility & ~(u64)SHADOWS);
+    if (state->rflags & RFLAGS_TF)
+        vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_STEP);
+}
+
+/*
+ * The MSRs of SYSCALL: the guest's are loaded at each entry, and the kernel knows them because
+ * writes exit. What WRMSR would not take is left to the monitor. CSTAR is never loaded: SYSCALL
+ * does not use it on these processors.
+ */
+static u64 *syscall_msr(struct vmx_state *state, u32 msr)
+{
+    switch (msr) {
+    case MSR_STAR:
+        return &state->star;
+    case MSR_LSTAR:
+        return &state->lstar;
+    case MSR_CSTAR:
+        return &state->cstar;
+    case MSR_SFMASK:
+        return &state->sfmask;
+    default:
+        return NULL;
+    }
+}
+
+static bool msr_takes(u32 msr, u64 value)
+{
+    if (msr == MSR_LSTAR || msr == MSR_CSTAR)
+        return vmx_canonical(value) == value;
+    return msr != MSR_SFMASK || value >> 32 == 0;
+}
+
+static bool write_syscall_msr(struct vcpu *vcpu)
+{
+    u32 msr = (u32)vcpu->gpr[GPR_RCX];
+    u64 value = (vcpu->gpr[GPR_RAX] & MASK(32)) | vcpu->gpr[GPR_RDX] << 32;
+    u64 *place = syscall_msr(vmx_state(vcpu), msr);
+
+    if (!place || !msr_takes(msr, value))
+        return false;
+    *place = value;
+    skip_instruction(vcpu, MSR_ACCESS_LENGTH);
+    return true;
+}
+
+static bool read_syscall_msr(struct vcpu *vcpu)
+{
+    const u64 *place = syscall_msr(vmx_state(vcpu), (u32)vcpu->gpr[GPR_RCX]);
+
+    if (!place)
+        return false;
+    vcpu->gpr[GPR_RAX] = *place & MASK(32);
+    vcpu->gpr[GPR_RDX] = *place >> 32;
+    skip_instruction(vcpu, MSR_ACCESS_LENGTH);
+    return true;
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static enum guest_outcome ept_violation(struct vcpu *vcpu)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+    u64 qualification = vcpu->exit.qualification;
+
+    vcpu->exit.guest_physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    /* The IRET will be executed again: until then NMIs are blocked as they were. */
+    if ((qualification & NMI_UNBLOCKED) && !vcpu->exit.vectoring_info)
+        set_interruptibility(state, state->interruptibility | VMX_INTERRUPTIBILITY_NMI);
+    return GUEST_EXIT;
+}
+
+static inline enum guest_outcome monitor_exit(struct vcpu *vcpu, u64 reason)
+{
+    vcpu->exit.reason = reason;
+    if (reason < 64 && (QUALIFIED >> reason & 1)) {
+        vcpu->exit.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+        vcpu->exit.decode_state = true;
+    }
+    return GUEST_EXIT;
+}
+
+enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
+{
+    u64 vectoring = vmread(VMCS_IDT_VECTORING_INFO);
+
+    vcpu_exit_begin(&vcpu->exit);
+    vcpu->exit.instruction_length = vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if (vectoring & VMX_EVENT_VALID)
+        record_vectoring(vcpu, vectoring);
+
+    switch (reason) {
+    case VMX_EXIT_EXTERNAL_INTERRUPT:
+    case VMX_EXIT_INIT:
+    case VMX_EXIT_IO_SMI:
+    case VMX_EXIT_SMI:
+    case VMX_EXIT_PREEMPTION_TIMER:
+        return host_event(vcpu);
+    case VMX_EXIT_EXCEPTION_NMI:
+        return exception_exit(vcpu);
+    case VMX_EXIT_MOV_DR:
+        if (vmx_state(vcpu)->primary & VMX_PRIMARY_MOV_DR)
+            break;
+        vmx_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
+        return GUEST_RESUME;
+    case VMX_EXIT_RDMSR:
+        if (read_syscall_msr(vcpu))
+            return GUEST_RESUME;
+        break;
+    case VMX_EXIT_WRMSR:
+        if (write_syscall_msr(vcpu))
+            return GUEST_RESUME;
+        break;
+    case VMX_EXIT_EPT_VIOLATION:
+        (void)monitor_exit(vcpu, reason);
+        return ept_violation(vcpu);
+    case VMX_EXIT_EPT_MISCONFIGURATION:
+        vcpu->exit.guest_physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+        break;
+    default:
+        break;
+    }
+    return monitor_exit(vcpu, reason);
+}

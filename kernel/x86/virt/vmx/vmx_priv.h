@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The VT-x backend's own state of a VCPU, and its parts: vmx.c (boot, entry, life), controls,
+ * fields, exits.
+ *
+ * Most of a guest's state is in its VMCS and nowhere else. Memory has what a VMCS lacks, what the
+ * kernel puts together with wishes of its own before it gets there (controls, masks), and a copy of
+ * what every exit tells, so that an answer needs no VMCS:
+ *  I1  While the guest stands, rip, rflags, interruptibility and cr3 are what it has; where they
+ *      differ from the VMCS, vmcs_rip or attention says so.
+ *  I2  A VMCS is active on no core but that of its VCPU's thread (kernel/object/vcpu.h, I5).
+ * Locking: as virt.h.
+ */
+#ifndef KERNEL_X86_VIRT_VMX_VMX_PRIV_H
+#define KERNEL_X86_VIRT_VMX_VMX_PRIV_H
+
+#include "abi/vmcs.h"
+#include "kernel/object/vcpu.h"
+#include "kernel/x86/virt/virt.h"
+#include "kernel/x86/virt/vmx/vmx_capabilities.h"
+
+#define VECTOR_DB  1
+#define VECTOR_NMI 2
+#define VECTOR_AC  17
+#define VECTOR_MC  18
+
+/* What the next entry has to write to the VMCS first. */
+enum vmx_attention {
+    VMX_CONTROLS = 1, /* all that vmx_apply_controls writes */
+    VMX_SHADOW = 2,   /* interruptibility */
+    VMX_RETAG = 4,    /* cached translations are not those of the guest's registers any more */
+};
+
+struct vmx_state {
+    u64 kernel_rsp; /* while the guest runs; vmx_enter.S */
+    u64 rip, rflags, interruptibility, cr3;
+    u64 vmcs_rip;
+    /* As the API shows them; the entry controls are in the VMCS, which changes them itself. */
+    u64 pin, primary, secondary, exit_controls;
+    u64 exception_bitmap;
+    u64 cr0_mask, cr0_shadow, cr4_mask, cr4_shadow;
+    u64 cr0_cache; /* CR0.CD and NW, which belong to no guest, as the guest believes them to be */
+    u64 entry_info, entry_error, entry_length;
+    u64 cr2, dr6;
+    u64 star, lstar, cstar, sfmask, kernel_gs_base;
+    u64 perf_global_ctrl;             /* where the VMCS does not have it */
+    u64 preemption_timer;             /* kept for the monitor, without effect */
+    u64 eptp, host_cr3, host_fs_base; /* as in the VMCS */
+    u64 vpid_generation;              /* 0: needs a fresh VPID */
+    u64 flush_generation;             /* 0: what is cached of the nested root may be stale */
+    u32 instruction_error;            /* of the last entry that was refused */
+    u8 attention;                     /* enum vmx_attention */
+    bool launched;                    /* entered since it came to this core */
+};
+_Static_assert(sizeof(struct vmx_state) <= VCPU_BACKEND_BYTES, "fits the VCPU's backend state");
+_Static_assert(offsetof(struct vmx_state, kernel_rsp) == 0, "vmx_enter.S");
+
+static inline struct vmx_state *vmx_state(struct vcpu *vcpu)
+{
+    return (struct vmx_state *)vcpu->backend;
+}
+
+extern struct vmx_capabilities vmx_capabilities; /* fixed after vmx_probe */
+
+/* --- vmx_controls.c ---------------------------------------------------------------------------
+ */
+
+u64 vmx_filter_pin(u64 value);
+u64 vmx_filter_primary(u64 value);
+u64 vmx_filter_secondary(u64 value);
+u64 vmx_filter_exit(u64 value);
+u64 vmx_filter_entry(u64 value);
+u64 vmx_filter_cr0(u64 value);
+u64 vmx_filter_cr4(u64 value);
+/* Writes all of them to the VMCS, which is current. */
+void vmx_apply_controls(struct vcpu *vcpu);
+
+/* How long a guest stays at most before interrupts get a chance; fixed at boot. */
+extern u64 vmx_slice;
+
+#define CR0_CACHE (BIT(29) | BIT(30)) /* NW, CD */
+
+/* --- vmx_fields.c: called with the VMCS current ------------------------------------------------
+ */
+
+bool vmx_read_current(struct vcpu *vcpu, u64 field, u64 *value);
+bool vmx_write_current(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
+bool vmx_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
+bool vmx_write_msr(struct vcpu *vcpu, u64 msr, u64 value);
+
+static inline u64 vmx_canonical(u64 address)
+{
+    return (u64)((s64)(address << 16) >> 16);
+}
+
+/* --- vmx_exits.c: turns the current VMCS's exit into vcpu->exit --------------------------------
+ */
+
+enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
+
+/* --- vmx.c -------------------------------------------------------------------------------------
+ */
+
+bool vmx_debug_loaded(const struct vcpu *vcpu);
+/* Brings the debug registers back into memory if the processor holds them. */
+void vmx_debug_sync(struct vcpu *vcpu);
+/* The debug registers are this VCPU's on this core from now on. */
+void vmx_debug_load(struct vcpu *vcpu);
+/* Runs the handler of an NMI that has ended a guest's run. */
+void vmx_host_nmi(void);
+
+/*
+ * vmx_enter.S: one world switch; the general registers are in gpr (order of enum vcpu_gpr). False:
+ * the processor refused before anything was loaded.
+ */
+bool vmx_enter(u64 *gpr, bool launched);
+extern const u8 vmx_exit_point[];
+
+#endif

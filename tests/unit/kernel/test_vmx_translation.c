@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The VT-x backend without a processor: the lists of capabilities, the API's fields and what of
+ * them gets into the VMCS, exits. The VMCS is an array here. The world switch itself is tested in
+ * the emulator.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "abi/vcpu.h"
+#include "abi/vmcs.h"
+#include "kernel/core/core.h"
+#include "kernel/core/panic.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/fpu.h"
+#include "kernel/x86/virt/vmx/vmx_instructions.h"
+#include "kernel/x86/virt/vmx/vmx_priv.h"
+
+/* --- what vmx.c, the processor and the rest of the kernel would supply ------------------------ */
+
+u64 host_physical_window;
+struct core cores[CONFIG_MAX_CORES];
+unsigned host_core;
+struct cpu cpu;
+u64 virt_guest_xcr0 = 0xe7;
+static bool debug_loaded;
+static unsigned debug_loads, host_nmis;
+
+#define VMCS_END 0x7000
+static u64 vmcs[VMCS_END];
+static u32 absent_field; /* one that this processor does not have */
+
+void panic(const char *format, ...)
+{
+    fail_msg("panic: %s", format);
+    abort();
+}
+
+bool vmread_try(u32 field, u64 *value)
+{
+    assert_true(field < VMCS_END);
+    *value = vmcs[field];
+    return field != absent_field;
+}
+
+bool vmwrite_try(u32 field, u64 value)
+{
+    assert_true(field < VMCS_END);
+    vmcs[field] = value;
+    return field != absent_field;
+}
+
+bool vmx_debug_loaded(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return debug_loaded;
+}
+
+void vmx_debug_sync(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void vmx_debug_load(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    debug_loads++;
+    debug_loaded = true;
+}
+
+void vmx_host_nmi(void)
+{
+    host_nmis++;
+}
+
+void fpu_release_vcpu(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void fpu_settle_xcr0(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
+{
+    vcpu->deadline = deadline;
+}
+
+/* What Bochs' corei7_skylake_x says. */
+static const struct vmx_capabilities skylake = {
+    .basic = 0x00d8040000000001,
+    .pin = { 0x16, 0x7f },
+    .primary = { 0x04006172, 0xf7f9fffe },
+    .secondary = { 0, 0x2177fff },
+    .exit = { 0x36dfb, 0x7fffff },
+    .entry = { 0x11fb, 0xffff },
+    .cr0_fixed0 = 0x80000021,
+    .cr0_fixed1 = 0xffffffff,
+    .cr4_fixed0 = 0x2000,
+    .cr4_fixed1 = 0x3727ff,
+    .ept_vpid = 0xf0106734141,
+};
+
+static struct vcpu *fresh_vcpu(void)
+{
+    static struct {
+        _Alignas(4096) u8 object[BIT(VCPU_SIZE_BITS)];
+    } fixture;
+    struct vcpu *vcpu = (struct vcpu *)(fixture.object + VCPU_STATE_OFFSET);
+    struct vmx_state *state = vmx_state(vcpu);
+
+    memset(&fixture, 0, sizeof(fixture));
+    memset(vmcs, 0, sizeof(vmcs));
+    vmx_capabilities = skylake;
+    vmx_slice = 50000;
+    debug_loaded = false;
+    debug_loads = host_nmis = 0;
+    absent_field = 0;
+    state->pin = vmx_filter_pin(0);
+    state->primary = vmx_filter_primary(0);
+    state->secondary = vmx_filter_secondary(0);
+    state->exit_controls = vmx_filter_exit(0);
+    vmx_apply_controls(vcpu);
+    return vcpu;
+}
+
+static u64 write(struct vcpu *vcpu, u64 field, u64 value)
+{
+    u64 written = ~value;
+
+    assert_true(vmx_write_current(vcpu, field, value, &written));
+    return written;
+}
+
+static u64 read(struct vcpu *vcpu, u64 field)
+{
+    u64 value = 0;
+
+    assert_true(vmx_read_current(vcpu, field, &value));
+    return value;
+}
+
+/* --- capabilities ---------------------------------------------------------------------------- */
+
+static void test_each_missing_need_is_named(void **state)
+{
+    struct vmx_capabilities nothing = { 0 }, one = skylake;
+    unsigned position = 0, count = 0;
+    const char *name;
+
+    (void)state;
+    assert_null(vmx_next_missing(&skylake, &position));
+    position = 0;
+    while ((name = vmx_next_missing(&nothing, &position))) {
+        assert_true(strlen(name) > 2);
+        count++;
+    }
+    assert_int_equal(count, 23); /* each line of the list */
+
+    one.secondary.may &= ~VMX_SECONDARY_EPT;
+    position = 0;
+    assert_string_equal(vmx_next_missing(&one, &position), "extended page tables (EPT)");
+    assert_null(vmx_next_missing(&one, &position));
+
+    one = skylake;
+    one.secondary.may &= ~VMX_SECONDARY_UNRESTRICTED_GUEST;
+    position = 0;
+    assert_null(vmx_next_missing(&one, &position));
+    position = 0;
+    assert_string_equal(vmx_next_unused(&one, &position), "unrestricted guest (real mode)");
+    assert_null(vmx_next_unused(&one, &position));
+}
+
+static void test_vpids_need_a_way_to_forget_them(void **state)
+{
+    struct vmx_capabilities c = skylake;
+
+    (void)state;
+    assert_true(vmx_has_vpid(&c));
+    c.ept_vpid &= ~VMX_INVVPID_ALL;
+    assert_false(vmx_has_vpid(&c));
+    vmx_capabilities = c;
+    assert_int_equal(vmx_filter_secondary(~0ull) & VMX_SECONDARY_VPID, 0);
+}
+
+/* --- controls -------------------------------------------------------------------------------- */
+
+/* ABI section 11.3: observed on that model, but for what we force or refuse beyond. */
+static void test_controls_are_filtered(void **state)
+{
+    u32 forced = VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_RDPMC |
+                 VMX_PRIMARY_MWAIT | VMX_PRIMARY_MONITOR;
+
+    (void)state;
+    vmx_capabilities = skylake;
+    assert_int_equal(vmx_filter_pin(0), 0x3f);
+    assert_int_equal(vmx_filter_pin(~0ull), 0x3f);
+    assert_int_equal(vmx_filter_primary(0), 0x96006172 | forced);
+    assert_int_equal(vmx_filter_secondary(0), 0x22 | VMX_SECONDARY_WBINVD);
+    assert_int_equal(vmx_filter_exit(0), 0x3fffff);
+    assert_int_equal(vmx_filter_exit(~0ull), 0x3fffff);
+    assert_int_equal(vmx_filter_entry(0), 0x11fb);
+    assert_int_equal(vmx_filter_cr0(0), 0x30); /* paging and protection only if asked for */
+    assert_int_equal(vmx_filter_cr4(0), 0x2000);
+    vmx_capabilities.secondary.may &= ~VMX_SECONDARY_UNRESTRICTED_GUEST;
+    assert_int_equal(vmx_filter_cr0(0), 0x80000031);
+}
+
+/* What needs a page whose address a monitor cannot give would use the machine's page 0. */
+static void test_nothing_works_on_page_0(void **state)
+{
+    (void)state;
+    vmx_capabilities = skylake;
+    assert_int_equal(vmx_filter_primary(~0ull) & VMX_PRIMARY_TPR_SHADOW, 0);
+    assert_int_equal(vmx_filter_secondary(~0ull) &
+                         (VMX_SECONDARY_APIC_ACCESS | VMX_SECONDARY_X2APIC | BIT(8) | BIT(9) |
+                          BIT(13) | BIT(14) | BIT(17) | BIT(18)),
+                     0);
+    assert_int_equal(vmx_filter_pin(~0ull) & VMX_PIN_POSTED_INTERRUPTS, 0);
+}
+
+static void test_kernel_owns_bits_of_the_control_registers(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    write(vcpu, VMCS_GUEST_CR0, 0xe0000031);
+    write(vcpu, VMCS_CR4_MASK, CR4_VMXE | CR4_PAE);
+    write(vcpu, VMCS_CR4_SHADOW, CR4_VMXE);
+    write(vcpu, VMCS_CR0_MASK, CR0_PE);
+    write(vcpu, VMCS_CR0_SHADOW, 0);
+    vmx_apply_controls(vcpu);
+    /* CD and NW: the guest sees what it believes, and the monitor, too. */
+    assert_int_equal(vmcs[VMCS_CR0_MASK], CR0_CACHE | CR0_PE);
+    assert_int_equal(vmcs[VMCS_CR0_SHADOW], CR0_CACHE);
+    vmcs[VMCS_GUEST_CR0] = 0x80000031;
+    assert_int_equal(read(vcpu, VMCS_GUEST_CR0), 0xe0000031);
+    /* VMXE is the monitor's once it asks for it; protection keys are nobody's. */
+    assert_int_equal(vmcs[VMCS_CR4_MASK] & BIT(22), BIT(22));
+    assert_int_equal(vmcs[VMCS_CR4_SHADOW], CR4_VMXE);
+    assert_int_equal(read(vcpu, VMCS_CR4_MASK), CR4_VMXE | CR4_PAE);
+}
+
+static void test_monitors_bits_are_kept_apart_from_the_kernels(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    assert_int_equal(write(vcpu, VMCS_EXCEPTION_BITMAP, 1 << 6), 1 << 6);
+    vmx_apply_controls(vcpu);
+    assert_int_equal(vmcs[VMCS_EXCEPTION_BITMAP], 1 << 6 | 1 << 1 | 1 << 17 | 1 << 18);
+    assert_int_equal(read(vcpu, VMCS_EXCEPTION_BITMAP), 1 << 6);
+    /* Debug registers that are not loaded exit, whatever the monitor said. */
+    assert_int_equal(vmcs[VMCS_PRIMARY_CONTROLS] & VMX_PRIMARY_MOV_DR, VMX_PRIMARY_MOV_DR);
+    assert_int_equal(read(vcpu, VMCS_PRIMARY_CONTROLS) & VMX_PRIMARY_MOV_DR, 0);
+    debug_loaded = true;
+    vmx_apply_controls(vcpu);
+    assert_int_equal(vmcs[VMCS_PRIMARY_CONTROLS] & VMX_PRIMARY_MOV_DR, 0);
+    /* An interrupt is left pending, though the API says that it is acknowledged. */
+    assert_int_equal(vmcs[VMCS_EXIT_CONTROLS] & VMX_EXIT_CTL_ACK_INTERRUPT, 0);
+    assert_int_equal(read(vcpu, VMCS_EXIT_CONTROLS) & VMX_EXIT_CTL_ACK_INTERRUPT,
+                     VMX_EXIT_CTL_ACK_INTERRUPT);
+}
+
+static void test_preemption_timer_is_the_kernels(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    write(vcpu, VMCS_PREEMPTION_TIMER, 1234);
+    write(vcpu, VMCS_PIN_CONTROLS, VMX_PIN_PREEMPTION_TIMER);
+    vmx_apply_controls(vcpu);
+    assert_int_equal(vmcs[VMCS_PIN_CONTROLS], 0x7f);
+    assert_int_equal(vmcs[VMCS_PREEMPTION_TIMER], 50000);
+    assert_int_equal(read(vcpu, VMCS_PIN_CONTROLS), 0x3f);
+    assert_int_equal(read(vcpu, VMCS_PREEMPTION_TIMER), 1234);
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_PREEMPTION_TIMER), GUEST_INTERRUPT);
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+static void test_plain_fields_keep_what_fits(void **state)
+{
+    static const struct {
+        u64 field, mask;
+    } rows[] = {
+        { VMCS_GUEST_RIP, ~0ull },
+        { VMCS_GUEST_RSP, ~0ull },
+        { VMCS_GUEST_RFLAGS, ~0ull },
+        { VMCS_GUEST_CR3, ~0ull },
+        { VMCS_GUEST_DR7, ~0ull },
+        { VMCS_GUEST_FS_BASE, ~0ull },
+        { VMCS_GUEST_CS_SELECTOR, 0xffff },
+        { VMCS_GUEST_TR_LIMIT, 0xffffffff },
+        { VMCS_GUEST_PAT, ~0ull },
+        { VMCS_TSC_OFFSET, ~0ull },
+        { VMCS_GUEST_EFER, ~0ull },
+        { VMCS_GUEST_CS_ACCESS_RIGHTS, 0x1f0ff },
+        { VCPU_FIELD_CR2, ~0ull },
+        { VCPU_FIELD_DEADLINE, ~0ull },
+        { VCPU_FIELD_DR0, ~0ull },
+        { VCPU_FIELD_DR6, ~0ull },
+        { VMCS_GUEST_DEBUGCTL, ~0ull },
+        { VMCS_GUEST_PERF_GLOBAL_CTRL, ~0ull },
+        { VMCS_GUEST_PDPTE0, ~0ull },
+        { VMCS_GUEST_PDPTE3, ~0ull },
+        { VMCS_GUEST_SMBASE, 0xffffffff },
+        { VMCS_GUEST_PENDING_DEBUG, ~0ull },
+        { VMCS_GUEST_INTERRUPTIBILITY, 0xffffffff },
+        { VMCS_ENTRY_INTERRUPTION_INFO, 0xffffffff },
+    };
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) {
+        u64 value = 0x8123456789abcdefull * (2 * i + 1);
+
+        assert_int_equal(write(vcpu, rows[i].field, value), value & rows[i].mask);
+    }
+    for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) /* each has a place of its own */
+        assert_int_equal(read(vcpu, rows[i].field),
+                         0x8123456789abcdefull * (2 * i + 1) & rows[i].mask);
+    /* One that the processor's VMCS lacks is kept all the same. */
+    absent_field = VMCS_GUEST_PERF_GLOBAL_CTRL;
+    write(vcpu, VMCS_GUEST_PERF_GLOBAL_CTRL, 7);
+    assert_int_equal(read(vcpu, VMCS_GUEST_PERF_GLOBAL_CTRL), 7);
+}
+
+static void test_directions_and_strangers(void **state)
+{
+    static const u64 read_only[] = {
+        VMCS_INSTRUCTION_ERROR,
+        VMCS_EXIT_INTERRUPTION_INFO,
+        VMCS_EXIT_INTERRUPTION_ERROR,
+        VMCS_IDT_VECTORING_INFO,
+        VMCS_IDT_VECTORING_ERROR,
+        VMCS_EXIT_INSTRUCTION_LENGTH,
+        VMCS_IO_RCX,
+        VMCS_EXIT_INSTRUCTION_INFO,
+        VMCS_GUEST_PHYSICAL_ADDRESS,
+        VMCS_IO_RIP,
+        VMCS_GUEST_LINEAR_ADDRESS,
+    };
+    static const u64 neither[] = {
+        VMCS_VPID,          VMCS_EPT_POINTER,
+        VMCS_MSR_BITMAP,    VMCS_IO_BITMAP_A,
+        VMCS_HOST_RIP,      VMCS_HOST_RSP,
+        VMCS_HOST_CR3,      VMCS_VIRTUAL_APIC,
+        VMCS_APIC_ACCESS,   VMCS_EXIT_REASON,
+        VMCS_EXIT_MSR_LOAD, VMCS_EXIT_QUALIFICATION,
+        VMCS_LINK_POINTER,  BIT(32) | VMCS_GUEST_RIP,
+    };
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 value;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(read_only); i++) {
+        assert_true(vmx_read_current(vcpu, read_only[i], &value));
+        assert_false(vmx_write_current(vcpu, read_only[i], 0, &value));
+    }
+    for (unsigned i = 0; i < ARRAY_LENGTH(neither); i++) {
+        assert_false(vmx_read_current(vcpu, neither[i], &value));
+        assert_false(vmx_write_current(vcpu, neither[i], 0, &value));
+    }
+    assert_true(vmx_write_current(vcpu, VMCS_ENTRY_EXCEPTION_ERROR, 5, &value));
+    assert_false(vmx_read_current(vcpu, VMCS_ENTRY_EXCEPTION_ERROR, &value));
+    assert_false(vmx_write_current(vcpu, VCPU_FIELD_XCR0, 0, &value));
+}
+
+/* --- exits ----------------------------------------------------------------------------------- */
+
+static void test_exits_pass_with_their_qualification(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    vmcs[VMCS_EXIT_QUALIFICATION] = 0x800000;
+    vmcs[VMCS_EXIT_INSTRUCTION_LENGTH] = 2;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_IO), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.reason, VMX_EXIT_IO);
+    assert_int_equal(vcpu->exit.qualification, 0x800000);
+    assert_int_equal(vcpu->exit.instruction_length, 2);
+    assert_true(vcpu->exit.decode_state);
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_CPUID), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.qualification, 0); /* not defined for that one */
+    assert_false(vcpu->exit.decode_state);
+    assert_int_equal(vmx_exit(vcpu, 0xfff0), GUEST_EXIT); /* unknown to us */
+    assert_int_equal(vcpu->exit.reason, 0xfff0);
+}
+
+static void test_interrupted_delivery_is_repeated(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    struct vmx_state *vmx = vmx_state(vcpu);
+
+    (void)state;
+    vmcs[VMCS_IDT_VECTORING_INFO] =
+        VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | VMX_EVENT_ERROR_CODE | 14;
+    vmcs[VMCS_IDT_VECTORING_ERROR] = 6;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXTERNAL_INTERRUPT), GUEST_INTERRUPT);
+    assert_int_equal(vmx->entry_info, vmcs[VMCS_IDT_VECTORING_INFO]);
+    assert_int_equal(vmx->entry_error, 6);
+    /* For the monitor: told, and an NMI that was not delivered blocks no other. */
+    vmx->entry_info = 0;
+    vmx->interruptibility = VMX_INTERRUPTIBILITY_NMI;
+    vmcs[VMCS_IDT_VECTORING_INFO] = VMX_EVENT_VALID | VMX_EVENT_NMI | 2;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.vectoring_info, VMX_EVENT_VALID | VMX_EVENT_NMI | 2);
+    assert_int_equal(vmx->entry_info, 0);
+    assert_int_equal(vmx->interruptibility, 0);
+    assert_int_not_equal(vmx->attention & VMX_SHADOW, 0);
+}
+
+/* An IRET that ran into a hole is executed again. */
+static void test_iret_blocks_until_it_is_done(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    vmcs[VMCS_EXIT_QUALIFICATION] = 0x1181;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(vmx_state(vcpu)->interruptibility, VMX_INTERRUPTIBILITY_NMI);
+}
+
+static void test_exceptions_go_to_whom_they_belong(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    struct vmx_state *vmx = vmx_state(vcpu);
+
+    (void)state;
+    vmx->dr6 = 0xffff0ff1;
+    vmcs[VMCS_GUEST_DR7] = 0x2400;
+    vmcs[VMCS_EXIT_QUALIFICATION] = 0x4002;
+    vmcs[VMCS_EXIT_INTERRUPTION_INFO] = VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 1;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_INTERRUPT);
+    assert_int_equal(vmx->entry_info, VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 1);
+    assert_int_equal(vmx->dr6, 0xffff4ff2);
+    assert_int_equal(vmcs[VMCS_GUEST_DR7], 0x400);
+
+    vmx->exception_bitmap = BIT(1);
+    vmx->entry_info = 0;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.qualification, 0x4002);
+    assert_int_equal(vmx->entry_info, 0);
+
+    vmcs[VMCS_EXIT_INTERRUPTION_INFO] = VMX_EVENT_VALID | VMX_EVENT_NMI | 2;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_INTERRUPT);
+    assert_int_equal(host_nmis, 1);
+}
+
+static void test_debug_registers_are_loaded_at_their_first_use(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_MOV_DR), GUEST_RESUME);
+    assert_int_equal(debug_loads, 1);
+    write(vcpu, VMCS_PRIMARY_CONTROLS, VMX_PRIMARY_MOV_DR);
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_MOV_DR), GUEST_EXIT);
+    assert_int_equal(debug_loads, 1);
+}
+
+static void test_system_call_msrs_are_the_guests_own(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    struct vmx_state *vmx = vmx_state(vcpu);
+
+    (void)state;
+    vmx->rip = 0x1000;
+    vmx->interruptibility = VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_NMI;
+    vcpu->gpr[GPR_RCX] = 0xabcd00000000 | MSR_LSTAR;
+    vcpu->gpr[GPR_RAX] = 0xffffffff81000000;
+    vcpu->gpr[GPR_RDX] = 0xffffffff;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_RESUME);
+    assert_int_equal(vmx->lstar, 0xffffffff81000000);
+    assert_int_equal(vmx->rip, 0x1002);
+    assert_int_equal(vmx->interruptibility, VMX_INTERRUPTIBILITY_NMI);
+    /* What WRMSR would refuse is the monitor's to say. */
+    vcpu->gpr[GPR_RDX] = 0x80000000;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
+    assert_int_equal(vmx->lstar, 0xffffffff81000000);
+    vcpu->gpr[GPR_RCX] = MSR_SFMASK;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
+    vcpu->gpr[GPR_RCX] = MSR_EFER;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
+    assert_int_equal(vmx->rip, 0x1002);
+    /* A single step over it is still a step. */
+    vmx->rflags = RFLAGS_TF;
+    vmx->cstar = 0x1122334455;
+    vcpu->gpr[GPR_RCX] = MSR_CSTAR;
+    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_RDMSR), GUEST_RESUME);
+    assert_int_equal(vcpu->gpr[GPR_RAX], 0x22334455);
+    assert_int_equal(vcpu->gpr[GPR_RDX], 0x11);
+    assert_int_equal(vmcs[VMCS_GUEST_PENDING_DEBUG], 0x4000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_missing_need_is_named),
+        cmocka_unit_test(test_vpids_need_a_way_to_forget_them),
+        cmocka_unit_test(test_controls_are_filtered),
+        cmocka_unit_test(test_nothing_works_on_page_0),
+        cmocka_unit_test(test_kernel_owns_bits_of_the_control_registers),
+        cmocka_unit_test(test_monitors_bits_are_kept_apart_from_the_kernels),
+        cmocka_unit_test(test_preemption_timer_is_the_kernels),
+        cmocka_unit_test(test_plain_fields_keep_what_fits),
+        cmocka_unit_test(test_directions_and_strangers),
+        cmocka_unit_test(test_exits_pass_with_their_qualification),
+        cmocka_unit_test(test_interrupted_delivery_is_repeated),
+        cmocka_unit_test(test_iret_blocks_until_it_is_done),
+        cmocka_unit_test(test_exceptions_go_to_whom_they_belong),
+        cmocka_unit_test(test_debug_registers_are_loaded_at_their_first_use),
+        cmocka_unit_test(test_system_call_msrs_are_the_guests_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
