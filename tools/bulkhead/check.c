@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/bulkhead/console.h"
+#include "tools/bulkhead/disk.h"
 #include "tools/bulkhead/sata.h"
 #include "user/libserver/disk.h"
 #include "user/libserver/sata.h"
@@ -367,6 +368,7 @@ void check_model(struct report *report, const struct model *model)
     rule_disk_server(report, model);
     rule_names_differ(report, model);
     rule_cores_are_enough(report, model);
+    disk_check_names(report, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
         for (size_t rule = 0; rule < sizeof(vm_rules) / sizeof(vm_rules[0]); rule++) {
             vm_rules[rule](report, &model->vms[i]);

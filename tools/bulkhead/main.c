@@ -17,6 +17,7 @@
 
 #include "tools/bulkhead/check.h"
 #include "tools/bulkhead/compile.h"
+#include "tools/bulkhead/disk.h"
 #include "tools/bulkhead/emit.h"
 #include "tools/bulkhead/file.h"
 #include "tools/bulkhead/graph.h"
@@ -31,6 +32,7 @@ enum exit_code {
 };
 
 #define MAX_ARTIFACTS 16u
+#define MAX_DISKS     8u /* as many as the disk server drives */
 
 struct options {
     const char *command;
@@ -40,6 +42,8 @@ struct options {
     const char *kernel;
     const char *artifacts[MAX_ARTIFACTS];
     size_t nr_artifacts;
+    const char *disks[MAX_DISKS];
+    size_t nr_disks;
     bool iso;
     bool help;
 };
@@ -55,7 +59,7 @@ struct run {
 };
 
 static const char usage[] =
-    "usage: bulkhead check FILE\n"
+    "usage: bulkhead check FILE [--disk [SERIAL=]IMAGE]...\n"
     "       bulkhead build FILE -o DIR [--iso]\n"
     "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
     "       bulkhead labels FILE\n"
@@ -70,6 +74,9 @@ static const char usage[] =
     "\n"
     "  -o, --output PATH     where the result goes\n"
     "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
+    "      --disk [SERIAL=]IMAGE\n"
+    "                        check whether the partitions that FILE names are on this disk or\n"
+    "                        image of one; may be repeated for the machine's other disks\n"
     "      --artifacts DIR   look here for files that are not beside FILE; may be repeated\n"
     "                        (default: guest/ in the build tree that bulkhead is in)\n"
     "      --components DIR  init.elf, vmm.elf, console.elf and sataserver.elf (default: user/\n"
@@ -88,6 +95,16 @@ static enum exit_code complain(enum exit_code code, const char *what, const char
 
 /* --- Command line ------------------------------------------------------------------------------
  */
+
+/* The option's argument to a list of at most so many. */
+static bool append(const char **list, size_t *count, size_t most)
+{
+    if (*count == most) {
+        return false;
+    }
+    list[(*count)++] = optarg;
+    return true;
+}
 
 static bool take_option(struct options *options, int option)
 {
@@ -108,11 +125,9 @@ static bool take_option(struct options *options, int option)
         options->help = true;
         return true;
     case 'a':
-        if (options->nr_artifacts < MAX_ARTIFACTS) {
-            options->artifacts[options->nr_artifacts++] = optarg;
-            return true;
-        }
-        return false;
+        return append(options->artifacts, &options->nr_artifacts, MAX_ARTIFACTS);
+    case 'd':
+        return append(options->disks, &options->nr_disks, MAX_DISKS);
     default:
         return false;
     }
@@ -124,6 +139,7 @@ static bool read_options(struct options *options, int count, char **arguments)
         { "output", required_argument, NULL, 'o' },
         { "iso", no_argument, NULL, 'i' },
         { "artifacts", required_argument, NULL, 'a' },
+        { "disk", required_argument, NULL, 'd' },
         { "components", required_argument, NULL, 'c' },
         { "kernel", required_argument, NULL, 'k' },
         { "help", no_argument, NULL, 'h' },
@@ -262,9 +278,28 @@ static enum exit_code call(char *const *arguments)
 /* --- Commands ----------------------------------------------------------------------------------
  */
 
+static enum exit_code check_disks(struct run *run)
+{
+    const struct options *options = &run->options;
+    struct disk_image *images = arena_take(&run->arena, options->nr_disks * sizeof(*images));
+
+    for (size_t i = 0; i < options->nr_disks; i++) {
+        if (!disk_image_read(&run->arena, options->disks[i], &images[i])) {
+            return complain(EXIT_ENVIRONMENT, images[i].path, strerror(errno));
+        }
+    }
+    disk_check_images(&run->report, &run->model, images, options->nr_disks);
+    return run->report.errors == 0 ? EXIT_GOOD : EXIT_DESCRIPTION;
+}
+
 static enum exit_code command_check(struct run *run)
 {
-    return read_description(run, false);
+    enum exit_code code = read_description(run, false);
+
+    if (code == EXIT_ENVIRONMENT || run->options.nr_disks == 0) {
+        return code;
+    }
+    return check_disks(run);
 }
 
 static const char grub_configuration[] = "serial --unit=0 --speed=115200\n"

@@ -7,5 +7,6 @@ set(BULKHEAD_TOOL_SOURCES
     tools/bulkhead/model.c tools/bulkhead/file.c tools/bulkhead/check.c tools/bulkhead/program.c
     tools/bulkhead/builder.c tools/bulkhead/compile.c
     tools/bulkhead/server.c tools/bulkhead/console.c tools/bulkhead/sata.c
-    tools/bulkhead/emit.c tools/bulkhead/graph.c
-    user/init/plan.c user/init/plan_check.c)
+    tools/bulkhead/emit.c tools/bulkhead/graph.c tools/bulkhead/disk.c
+    user/init/plan.c user/init/plan_check.c
+    lib/partition.c lib/gpt.c lib/mbr.c lib/crc32.c lib/format.c)
