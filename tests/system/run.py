@@ -97,8 +97,8 @@ class Context:
         return disks.Disk(self.log(f"-{name}").removesuffix(".log") + ".img", serial, labels,
                           self.path("guest"))
 
-    def iso(self):
-        """Boot by multiboot 2, from a CD image that GRUB is on."""
+    def iso(self, stick=False):
+        """Boot by multiboot 2, from an image that GRUB is on: as a CD or as a USB stick."""
         folder = self.log("-iso").removesuffix(".log")
         made = subprocess.run(
             [self.path("tools", "bulkhead", "bulkhead"), "build", "--iso", "-o", folder,
@@ -106,10 +106,17 @@ class Context:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if made.returncode:
             raise Failure(f"bulkhead build --iso: {made.stdout}")
-        return ["-cdrom", os.path.join(folder, "image.iso")]
+        image = os.path.join(folder, "image.iso")
+        if not stick:
+            return ["-cdrom", image]
+        return ["-drive", f"if=none,id=stick,format=raw,readonly=on,file={image}",
+                "-device", "qemu-xhci", "-device", "usb-storage,drive=stick"]
 
     def uefi_firmware(self):
         folder = "/usr/share/OVMF"
+        if not os.path.exists(f"{folder}/OVMF_CODE_4M.fd"):
+            print("skipped: no OVMF on this machine")
+            sys.exit(77)
         variables = self.log("-variables") + ".fd"
         shutil.copy(f"{folder}/OVMF_VARS_4M.fd", variables)
         return ["-drive", f"if=pflash,format=raw,readonly=on,file={folder}/OVMF_CODE_4M.fd",
@@ -276,19 +283,29 @@ def test_smp_4_on_4(context):
     run_multicore(context, 4, 4, accel=PARALLEL)
 
 
+def run_iso(context, boot):
+    with context.system(boot=boot) as machine:
+        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
 def test_iso_bios(context):
     """Booted by GRUB (multiboot 2) under SeaBIOS."""
-    with context.system(boot=context.iso()) as machine:
-        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+    run_iso(context, context.iso())
 
 
 def test_iso_uefi(context):
     """Booted by GRUB (multiboot 2) under OVMF."""
-    if not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd"):
-        print("skipped: no OVMF on this machine")
-        sys.exit(77)
-    with context.system(boot=context.iso() + context.uefi_firmware()) as machine:
-        boot_to_shell(machine).check("echo $((6 * 7))", "42")
+    run_iso(context, context.iso() + context.uefi_firmware())
+
+
+def test_iso_stick_bios(context):
+    """The same image on a USB stick, under SeaBIOS."""
+    run_iso(context, context.iso(stick=True))
+
+
+def test_iso_stick_uefi(context):
+    """The same image on a USB stick, under OVMF."""
+    run_iso(context, context.iso(stick=True) + context.uefi_firmware())
 
 
 def switch(machine, key, name):

@@ -8,11 +8,9 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/bulkhead/check.h"
@@ -21,6 +19,8 @@
 #include "tools/bulkhead/emit.h"
 #include "tools/bulkhead/file.h"
 #include "tools/bulkhead/graph.h"
+#include "tools/bulkhead/iso.h"
+#include "tools/bulkhead/process.h"
 #include "user/libserver/server.h"
 #include "user/vmm/config.h"
 
@@ -73,7 +73,7 @@ static const char usage[] =
     "  cores   prints how many cores the machine must have\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
-    "      --iso             also DIR/image.iso, for BIOS and UEFI, by grub-mkrescue\n"
+    "      --iso             also DIR/image.iso, for BIOS and UEFI, CD or USB stick\n"
     "      --disk [SERIAL=]IMAGE\n"
     "                        check whether the partitions that FILE names are on this disk or\n"
     "                        image of one; may be repeated for the machine's other disks\n"
@@ -256,25 +256,6 @@ static enum exit_code compile(struct run *run)
                : EXIT_DESCRIPTION;
 }
 
-/* Runs another program and waits for it. */
-static enum exit_code call(char *const *arguments)
-{
-    extern char **environ;
-    int error, status;
-    pid_t child;
-
-    error = posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ);
-    if (error != 0) {
-        return complain(EXIT_ENVIRONMENT, arguments[0], strerror(error));
-    }
-    while (waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR) {
-            return complain(EXIT_ENVIRONMENT, arguments[0], strerror(errno));
-        }
-    }
-    return status == 0 ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, arguments[0], "failed");
-}
-
 /* --- Commands ----------------------------------------------------------------------------------
  */
 
@@ -302,38 +283,16 @@ static enum exit_code command_check(struct run *run)
     return check_disks(run);
 }
 
-static const char grub_configuration[] = "serial --unit=0 --speed=115200\n"
-                                         "terminal_output console serial\n"
-                                         "set timeout=0\n"
-                                         "menuentry \"Bulkhead\" {\n"
-                                         "    multiboot2 /boot/kernel.elf\n"
-                                         "    module2 /boot/image.elf\n"
-                                         "}\n";
-
-/* grub-mkrescue takes single files by "place on the medium=file". */
 static enum exit_code make_iso(struct run *run, const char *image)
 {
-    struct arena *arena = &run->arena;
-    char *configuration = arena_format(arena, "%s/grub.cfg", run->options.output);
-    FILE *file = fopen(configuration, "w");
-    char *arguments[] = {
-        "grub-mkrescue",
-        "-o",
-        arena_format(arena, "%s/image.iso", run->options.output),
-        arena_format(arena, "boot/grub/grub.cfg=%s", configuration),
-        arena_format(arena, "boot/kernel.elf=%s", run->options.kernel),
-        arena_format(arena, "boot/image.elf=%s", image),
-        NULL,
+    struct iso iso = {
+        .arena = &run->arena,
+        .folder = run->options.output,
+        .kernel = run->options.kernel,
+        .image = image,
     };
 
-    if (file == NULL) {
-        return complain(EXIT_ENVIRONMENT, configuration, strerror(errno));
-    }
-    fputs(grub_configuration, file);
-    if (fclose(file) != 0) {
-        return complain(EXIT_ENVIRONMENT, configuration, strerror(errno));
-    }
-    return call(arguments);
+    return iso_write(&iso) ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, iso.where, iso.why);
 }
 
 static enum exit_code command_build(struct run *run)
@@ -379,10 +338,10 @@ static enum exit_code draw(struct run *run, const char *source)
         arena_format(&run->arena, "%s", source),
         NULL,
     };
-    enum exit_code code = call(arguments);
+    const char *wrong = process_run(arguments, NULL);
 
     remove(source);
-    return code;
+    return wrong == NULL ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, arguments[0], wrong);
 }
 
 static enum exit_code command_graph(struct run *run)

@@ -6,11 +6,13 @@ What is said about each description in disk-cases/, checked with the options in 
 compared with the file beside it that ends in .expected; UPDATE=1 in the environment writes these.
 """
 
+import filecmp
 import glob
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,9 +58,10 @@ def make_disks():
                     "2M"], check=True, stderr=subprocess.DEVNULL, env={**os.environ, "PARTED_SECTOR_SIZE": "4096"})
 
 
-def tool(*arguments):
+def tool(*arguments, environment=None):
     return subprocess.run([os.path.join(BUILD, "tools", "bulkhead", "bulkhead"), *arguments],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                          env=environment)
 
 
 class InFolder(unittest.TestCase):
@@ -100,6 +103,41 @@ class Disks(InFolder):
                           os.path.join(HERE, "disk-cases", "label-missing.yaml"))
             self.assertEqual(result.returncode, 3)
             self.assertIn(disk.removeprefix("X=") + ": ", result.stderr)
+
+
+DESCRIPTION = """system: test
+vms:
+  - name: linux
+    memory: 64M
+    kernel: vmlinuz
+"""
+
+
+class Build(InFolder):
+    """build"""
+
+    def test_reproducible(self):
+        """The same bytes, whatever the folders are called, the clock says and the files' dates."""
+        for folder, date in (("first", 1), ("second-one", 1000000000)):
+            os.mkdir(folder)
+            make_kernel(f"{folder}/vmlinuz")
+            write(f"{folder}/system.yaml", DESCRIPTION.encode())
+            for name in ("vmlinuz", "system.yaml"):
+                os.utime(f"{folder}/{name}", (date, date))
+            result = tool("build", "--iso", "-o", f"{folder}/out", f"{folder}/system.yaml")
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+            self.assertEqual(sorted(os.listdir(f"{folder}/out")), ["image.elf", "image.iso"])
+            # FAT has even seconds.
+            time.sleep(2)
+        for name in ("image.elf", "image.iso"):
+            self.assertTrue(
+                filecmp.cmp(f"first/out/{name}", f"second-one/out/{name}", shallow=False), name)
+
+    def test_iso_tools_missing(self):
+        write("system.yaml", DESCRIPTION.encode())
+        result = tool("build", "--iso", "-o", "out", "system.yaml", environment={"PATH": "."})
+        self.assertEqual(result.returncode, 3)
+        self.assertRegex(result.stderr, "^bulkhead: grub-mkimage: No such file")
 
 
 def main():
