@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/bulkhead/audit.h"
 #include "tools/bulkhead/check.h"
 #include "tools/bulkhead/compile.h"
 #include "tools/bulkhead/disk.h"
@@ -45,6 +46,7 @@ struct options {
     const char *disks[MAX_DISKS];
     size_t nr_disks;
     bool iso;
+    bool json;
     bool help;
 };
 
@@ -59,9 +61,10 @@ struct run {
 };
 
 static const char usage[] =
-    "usage: bulkhead check FILE [--disk [SERIAL=]IMAGE]...\n"
+    "usage: bulkhead check FILE [--json] [--disk [SERIAL=]IMAGE]...\n"
     "       bulkhead build FILE -o DIR [--iso]\n"
     "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
+    "       bulkhead report FILE [--json] [-o FILE]\n"
     "       bulkhead labels FILE\n"
     "       bulkhead cores FILE\n"
     "\n"
@@ -69,11 +72,14 @@ static const char usage[] =
     "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
     "  graph   draws who can reach what: as Graphviz source on standard output, or in the format\n"
     "          that the name after -o ends in, by Graphviz's program dot\n"
+    "  report  says as text who can read, write, signal, interrupt and use what, with all\n"
+    "          capabilities\n"
     "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
     "  cores   prints how many cores the machine must have\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
     "      --iso             also DIR/image.iso, for BIOS and UEFI, CD or USB stick\n"
+    "      --json            for programs: check prints what it finds, report its tables as JSON\n"
     "      --disk [SERIAL=]IMAGE\n"
     "                        check whether the partitions that FILE names are on this disk or\n"
     "                        image of one; may be repeated for the machine's other disks\n"
@@ -115,6 +121,9 @@ static bool take_option(struct options *options, int option)
     case 'i':
         options->iso = true;
         return true;
+    case 'j':
+        options->json = true;
+        return true;
     case 'c':
         options->components = optarg;
         return true;
@@ -138,6 +147,7 @@ static bool read_options(struct options *options, int count, char **arguments)
     static const struct option known[] = {
         { "output", required_argument, NULL, 'o' },
         { "iso", no_argument, NULL, 'i' },
+        { "json", no_argument, NULL, 'j' },
         { "artifacts", required_argument, NULL, 'a' },
         { "disk", required_argument, NULL, 'd' },
         { "components", required_argument, NULL, 'c' },
@@ -344,16 +354,27 @@ static enum exit_code draw(struct run *run, const char *source)
     return wrong == NULL ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, arguments[0], wrong);
 }
 
+/* The description's plan, as init will get it. */
+static enum exit_code read_plan(struct run *run, struct plan *plan)
+{
+    struct plan_problem problem;
+    enum exit_code code = read_description(run, false);
+
+    code = code == EXIT_GOOD ? compile(run) : code;
+    if (code == EXIT_GOOD && !plan_open(plan, run->compiled.plan.bytes, UINT64_MAX, &problem)) {
+        return complain(EXIT_DESCRIPTION, problem.where, problem.what);
+    }
+    return code;
+}
+
 static enum exit_code command_graph(struct run *run)
 {
     const char *output = run->options.output, *source = output;
-    struct plan_problem problem;
     struct plan plan;
-    enum exit_code code = read_description(run, false);
+    enum exit_code code = read_plan(run, &plan);
     FILE *file = stdout;
 
-    code = code == EXIT_GOOD ? compile(run) : code;
-    if (code != EXIT_GOOD || !plan_open(&plan, run->compiled.plan.bytes, UINT64_MAX, &problem)) {
+    if (code != EXIT_GOOD) {
         return code;
     }
     if (output != NULL) {
@@ -368,6 +389,26 @@ static enum exit_code command_graph(struct run *run)
         return complain(EXIT_ENVIRONMENT, source != NULL ? source : "output", strerror(errno));
     }
     return source != output ? draw(run, source) : EXIT_GOOD;
+}
+
+static enum exit_code command_report(struct run *run)
+{
+    const char *output = run->options.output;
+    struct plan plan;
+    enum exit_code code = read_plan(run, &plan);
+    FILE *file = stdout;
+
+    if (code != EXIT_GOOD) {
+        return code;
+    }
+    if (output != NULL && (file = fopen(output, "w")) == NULL) {
+        return complain(EXIT_ENVIRONMENT, output, strerror(errno));
+    }
+    audit_print(&plan, &run->arena, file, run->options.json);
+    if (fflush(file) != 0 || (file != stdout && fclose(file) != 0)) {
+        return complain(EXIT_ENVIRONMENT, output != NULL ? output : "output", strerror(errno));
+    }
+    return EXIT_GOOD;
 }
 
 static bool label_is_new(const struct model_vm *vms, const struct model_disk *disk)
@@ -422,26 +463,37 @@ static enum exit_code command_cores(struct run *run)
     return code;
 }
 
+/* Programs get what check finds as its result. */
+static void print_findings(const struct run *run)
+{
+    if (run->options.json && strcmp(run->options.command, "check") == 0) {
+        report_print_json(&run->report, stdout);
+    } else {
+        report_print(&run->report, stderr);
+    }
+}
+
 static enum exit_code run_command(struct run *run)
 {
     static const struct {
         const char *name;
         enum exit_code (*function)(struct run *run);
     } commands[] = {
-        { "check", command_check },   { "build", command_build }, { "graph", command_graph },
-        { "labels", command_labels }, { "cores", command_cores },
+        { "check", command_check },   { "build", command_build },   { "graph", command_graph },
+        { "report", command_report }, { "labels", command_labels }, { "cores", command_cores },
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, run->options.command) == 0) {
             enum exit_code code = commands[i].function(run);
 
-            report_print(&run->report, stderr);
+            print_findings(run);
             return code;
         }
     }
     fprintf(stderr,
-            "bulkhead: unknown command '%s'; expected check, build, graph, labels or cores\n",
+            "bulkhead: unknown command '%s'; expected check, build, graph, report, labels or "
+            "cores\n",
             run->options.command);
     return EXIT_USAGE;
 }

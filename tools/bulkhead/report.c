@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "tools/bulkhead/listing.h"
+
 struct finding {
     struct position at;
     const char *kind;
@@ -72,14 +74,22 @@ static int compare(const void *left, const void *right)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
-void report_print(const struct report *report, FILE *to)
+static const struct finding *sorted(const struct report *report, size_t *count)
 {
     struct finding *findings = (struct finding *)report->findings.bytes;
-    size_t count = report->findings.length / sizeof(*findings);
 
-    if (count != 0) {
-        qsort(findings, count, sizeof(*findings), compare);
+    *count = report->findings.length / sizeof(*findings);
+    if (*count != 0) {
+        qsort(findings, *count, sizeof(*findings), compare);
     }
+    return findings;
+}
+
+void report_print(const struct report *report, FILE *to)
+{
+    size_t count;
+    const struct finding *findings = sorted(report, &count);
+
     for (size_t i = 0; i < count; i++) {
         if (findings[i].at.line == 0) {
             fprintf(to, "%s: %s: %s\n", report->file, findings[i].kind, findings[i].text);
@@ -88,4 +98,22 @@ void report_print(const struct report *report, FILE *to)
                     findings[i].at.column, findings[i].kind, findings[i].text);
         }
     }
+}
+
+void report_print_json(const struct report *report, FILE *to)
+{
+    size_t count;
+    const struct finding *findings = sorted(report, &count);
+
+    fputs("{\n  \"file\": ", to);
+    json_text(to, report->file);
+    fprintf(to, ",\n  \"errors\": %u,\n  \"warnings\": %u,\n  \"findings\": [", report->errors,
+            report->warnings);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(to, "%s\n    { \"line\": %u, \"column\": %u, \"kind\": \"%s\", \"message\": ",
+                i == 0 ? "" : ",", findings[i].at.line, findings[i].at.column, findings[i].kind);
+        json_text(to, findings[i].text);
+        fputs(" }", to);
+    }
+    fputs(count == 0 ? "]\n}\n" : "\n  ]\n}\n", to);
 }

@@ -35,5 +35,7 @@ void report_warning(struct report *report, struct position at, const char *forma
     __attribute__((format(printf, 3, 4)));
 /* One line each: file:line:column: error: text */
 void report_print(const struct report *report, FILE *to);
+/* { "file", "errors", "warnings", "findings": [ { "line", "column", "kind", "message" } ] } */
+void report_print_json(const struct report *report, FILE *to);
 
 #endif

@@ -9,5 +9,6 @@ set(BULKHEAD_TOOL_SOURCES
     tools/bulkhead/server.c tools/bulkhead/console.c tools/bulkhead/sata.c
     tools/bulkhead/emit.c tools/bulkhead/graph.c tools/bulkhead/disk.c
     tools/bulkhead/iso.c tools/bulkhead/process.c
+    tools/bulkhead/names.c tools/bulkhead/listing.c tools/bulkhead/audit.c
     user/init/plan.c user/init/plan_check.c
     lib/partition.c lib/gpt.c lib/mbr.c lib/crc32.c lib/format.c)

@@ -8,6 +8,7 @@ compared with the file beside it that ends in .expected; UPDATE=1 in the environ
 
 import filecmp
 import glob
+import json
 import os
 import subprocess
 import sys
@@ -138,6 +139,141 @@ class Build(InFolder):
         result = tool("build", "--iso", "-o", "out", "system.yaml", environment={"PATH": "."})
         self.assertEqual(result.returncode, 3)
         self.assertRegex(result.stderr, "^bulkhead: grub-mkimage: No such file")
+
+
+TWO_VMS = DESCRIPTION + """    disks:
+      - partlabel: home
+  - name: other
+    memory: 64M
+    kernel: vmlinuz
+    vcpus: 2
+    cores: [1]
+    priority: 7
+    period: 20ms
+    budget: 5ms
+    disks:
+      - serial: WD-1
+        number: 3
+        access: read-only
+"""
+
+
+class Report(InFolder):
+    """report"""
+
+    def report(self, text, *arguments):
+        write("system.yaml", text.encode())
+        result = tool("report", "--artifacts", ".", "system.yaml", *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
+
+    def tables(self, text=TWO_VMS):
+        return json.loads(self.report(text, "--json"))
+
+    def test_same_rows(self):
+        """Text and JSON say the same."""
+        lines = [" ".join(line.split()) for line in self.report(TWO_VMS).splitlines()]
+        for key, table in self.tables().items():
+            for row in table if key != "system" else []:
+                cells = " ".join(str(cell) for cell in row.values())
+                self.assertIn(" ".join(cells.split()), lines, key)
+
+    def test_memory(self):
+        """Only channels are shared, and their ends are the two that the table of channels names."""
+        tables = self.tables()
+        channels = {row["channel"]: {row["one_end"], row["other_end"]}
+                    for row in tables["channels"]}
+        users = {}
+        for row in tables["memory"]:
+            users.setdefault(row["memory"], set()).add(row["component"])
+            self.assertTrue(row["as"] == "guest" or row["rights"] != "read write execute")
+        shared = {name: who for name, who in users.items() if len(who) > 1}
+        self.assertEqual(shared, channels)
+        self.assertEqual(len(channels), 2 + 3)
+        ram = [(row["as"], row["rights"], row["kib"]) for row in tables["memory"]
+               if row["memory"] == "other.ram"]
+        self.assertEqual(sorted(ram), [("guest", "read write execute", 65536),
+                                       ("monitor", "read write", 65536)])
+
+    def test_threads(self):
+        threads = [row for row in self.tables()["threads"] if row["component"] == "other"]
+        self.assertEqual(
+            threads, [{"component": "other", "thread": f"other.vmm-{n}", "core": 1, "priority": 7,
+                       "budget_us": 5000, "period_us": 20000, "virtual_cpu": f"other.vcpu-{n}",
+                       "faults_go_to": "init.endpoint"} for n in (0, 1)])
+
+    def test_signals(self):
+        """VMs reach their servers and init, nobody else; each object is a capability's."""
+        tables = self.tables()
+        reach = {(row["from"], row["to"]) for row in tables["signals"]
+                 if row["how"] in ("signal", "message") and row["from"] != row["to"]}
+        self.assertEqual({to for whose, to in reach if whose == "linux"},
+                         {"console", "sataserver", "init"})
+        self.assertNotIn("linux", {whose for whose, to in reach if to == "other"})
+        held = {(row["component"], row["object"]) for row in tables["capabilities"]}
+        for row in tables["signals"]:
+            if row["how"] in ("signal", "message"):
+                self.assertIn((row["from"], row["object"]), held)
+        self.assertEqual({(row["from"], row["to"]) for row in tables["signals"]
+                          if row["how"] == "interrupt"},
+                         {("ahci-irq", "sataserver"), ("serial-irq", "console")})
+
+    def test_capabilities(self):
+        """Nobody holds what is another's but to signal it; init keeps what it needs to listen."""
+        rows = self.tables()["capabilities"]
+        self.assertEqual([(row["type"], row["rights"]) for row in rows if row["component"] == "init"],
+                         [("endpoint", "receive"), ("reply object", "control")])
+        for row in rows:
+            if row["component"] != row["owner"]:
+                self.assertIn(row["rights"], ("signal", "send"))
+
+    def test_devices(self):
+        tables = self.tables()
+        self.assertEqual([(row["device"], row["owner"], row["dma"]) for row in tables["devices"]],
+                         [("ahci", "sataserver", "all memory")])
+        self.assertEqual({row["memory"] for row in tables["physical_addresses"]},
+                         {"linux.ram", "other.ram", "sataserver.dma"})
+        self.assertEqual([(row["disk"], row["rights"]) for row in tables["disks"]],
+                         [("linux/vda", "read write"), ("other/vda", "read")])
+        self.assertEqual([row["owner"] for row in tables["ports"]], ["console"])
+
+    def test_without_disks(self):
+        tables = self.tables(DESCRIPTION)
+        self.assertEqual((tables["devices"], tables["disks"]), ([], []))
+        self.assertIn("PCI devices.", self.report(DESCRIPTION))
+
+    def test_output(self):
+        text = self.report(DESCRIPTION)
+        self.assertEqual(self.report(DESCRIPTION, "-o", "report.txt"), "")
+        self.assertEqual(text_of("report.txt"), text)
+
+    def test_wrong(self):
+        write("system.yaml", b"system: 7\n")
+        result = tool("report", "--json", "system.yaml")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("system.yaml:1:9: error: ", result.stderr)
+
+
+class Check(InFolder):
+    """check"""
+
+    def test_json(self):
+        write('sys"tem.yaml', b"system: a\nvms:\n  - name: b\n    memroy: 64M\n    kernel: nowhere\n")
+        result = tool("check", "--json", "--artifacts", ".", 'sys"tem.yaml')
+        self.assertEqual((result.returncode, result.stderr), (1, ""))
+        said = json.loads(result.stdout)
+        self.assertEqual((said["file"], said["errors"], said["warnings"]), ('sys"tem.yaml', 1, 1))
+        self.assertEqual([(row["line"], row["column"], row["kind"]) for row in said["findings"]],
+                         [(4, 5, "error"), (5, 13, "warning")])
+        self.assertEqual(said["findings"][0]["message"],
+                         "unknown key 'memroy'; did you mean 'memory'?")
+
+    def test_json_good(self):
+        write("system.yaml", DESCRIPTION.encode())
+        result = tool("check", "--json", "system.yaml")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(json.loads(result.stdout),
+                         {"file": "system.yaml", "errors": 0, "warnings": 0, "findings": []})
 
 
 def main():
