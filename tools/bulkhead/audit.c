@@ -2,7 +2,6 @@
 #include "tools/bulkhead/audit.h"
 
 #include "tools/bulkhead/names.h"
-#include "user/libserver/sata.h"
 
 struct audit {
     const struct plan *plan;
@@ -67,19 +66,6 @@ static void list_components(struct audit *audit)
     listing_table_end(&audit->listing);
 }
 
-static const struct plan_context *context_of(const struct plan *plan,
-                                             const struct plan_thread *thread)
-{
-    static const struct plan_context none;
-
-    for (uint32_t i = 0; i < plan->nr_contexts; i++) {
-        if (plan->contexts[i].slot == thread->context) {
-            return &plan->contexts[i];
-        }
-    }
-    return &none;
-}
-
 static void list_threads(struct audit *audit)
 {
     const struct plan *plan = audit->plan;
@@ -90,7 +76,7 @@ static void list_threads(struct audit *audit)
                           "virtual_cpu", "faults_go_to"));
     for (uint32_t i = 0; i < plan->nr_threads; i++) {
         const struct plan_thread *thread = &plan->threads[i];
-        const struct plan_context *context = context_of(plan, thread);
+        const struct plan_context *context = names_find_context(plan, thread);
 
         ROW(audit, owner_name(audit, thread->owner), plan_name(plan, thread->name),
             number(audit, context->core), number(audit, thread->priority),
@@ -103,19 +89,6 @@ static void list_threads(struct audit *audit)
 
 /* --- Memory ------------------------------------------------------------------------------------
  */
-
-static const char *memory_rights(const struct plan_mapping *mapping, const struct plan_slot *space,
-                                 const struct plan_slot *frame)
-{
-    static const char *const words[] = { "nothing",      "write",
-                                         "read",         "read write",
-                                         "execute",      "write execute",
-                                         "read execute", "read write execute" };
-    bool nested = space->type == seL4_X86_EPTPML4Object;
-    bool execute = nested || (mapping->attributes & PLAN_ATTRIBUTE_EXECUTE_NEVER) == 0;
-
-    return words[(mapping->rights & frame->rights & 3u) | (execute ? 4u : 0)];
-}
 
 static void list_memory(struct audit *audit)
 {
@@ -133,7 +106,7 @@ static void list_memory(struct audit *audit)
         if (plan_slots_find(plan, mapping->space, 1, &space) &&
             plan_slots_find(plan, mapping->frame, mapping->count, &frame)) {
             ROW(audit, owner_name(audit, space.owner), names_of_space(plan, &space),
-                memory_rights(mapping, &space, &frame), plan_slot_name(plan, mapping->frame),
+                names_of_mapping(mapping, &space, &frame), plan_slot_name(plan, mapping->frame),
                 owner_name(audit, frame.owner),
                 number(audit, ((uint64_t)mapping->count << plan_frame_bits(frame.type)) >> 10),
                 hexadecimal(audit, mapping->address));
@@ -310,39 +283,9 @@ static void list_addresses(struct audit *audit)
 /* --- Disks -------------------------------------------------------------------------------------
  */
 
-/* The disk server's configuration, as init will put it into its memory; null without one. */
-static const struct sata_config *find_disks(const struct plan *plan)
-{
-    for (uint32_t i = 0; i < plan->nr_fills; i++) {
-        const struct plan_fill *fill = &plan->fills[i];
-        const struct sata_config *config = (const void *)(plan->bytes + fill->source);
-
-        if (fill->kind == PLAN_FILL_BYTES && fill->length == sizeof(*config) &&
-            config->magic == SATA_CONFIG_MAGIC) {
-            return config;
-        }
-    }
-    return NULL;
-}
-
-static const char *disk_place(const struct audit *audit, const struct sata_client_config *disk)
-{
-    if (disk->select == SATA_SELECT_UUID) {
-        return arena_format(audit->arena, "the partition with UUID %s", disk->text);
-    }
-    if (disk->select == SATA_SELECT_LABEL) {
-        return arena_format(audit->arena, "the partition labelled '%s'", disk->text);
-    }
-    if (disk->number == 0) {
-        return arena_format(audit->arena, "all of the disk with serial number %s", disk->text);
-    }
-    return arena_format(audit->arena, "partition %u of the disk with serial number %s",
-                        disk->number, disk->text);
-}
-
 static void list_disks(struct audit *audit)
 {
-    const struct sata_config *config = find_disks(audit->plan);
+    const struct sata_config *config = names_find_disks(audit->plan);
 
     listing_table(&audit->listing, "disks", "Who can read and write what is on disks",
                   COLUMNS("disk", "rights", "sectors"));
@@ -350,7 +293,8 @@ static void list_disks(struct audit *audit)
         const struct sata_client_config *disk = &config->clients[i];
         bool read_only = (disk->flags & SATA_CLIENT_READ_ONLY) != 0;
 
-        ROW(audit, disk->name, read_only ? "read" : "read write", disk_place(audit, disk));
+        ROW(audit, disk->name, read_only ? "read" : "read write",
+            names_of_place(audit->arena, disk));
     }
     listing_table_end(&audit->listing);
 }

@@ -132,22 +132,22 @@ static char *at(const struct iso *iso, const char *place, const char *file)
 /* Single files, by "place on the medium=file". */
 static bool make_iso(struct iso *iso)
 {
+    static char modification_date[] = "--modification-date=" ISO_DATE;
     char *image = arena_format(iso->arena, "%s/image.iso", iso->folder);
-    char *arguments[] = { "xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "BULKHEAD", "-o",
-                          image, "-graft-points",
-                          /* dates and identifiers */
-                          "--modification-date=" ISO_DATE, "--set_all_file_dates", ISO_DATE,
-                          "--gpt_disk_guid", GPT_GUID,
-                          /* BIOS: from a CD, and from a disk by its first sector */
-                          "--grub2-mbr", BOOT_HYBRID, "-b", "boot/grub/bios.img", "-no-emul-boot",
-                          "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
-                          /* UEFI: the same file system for both */
-                          "--efi-boot", "boot/grub/efi.img", "-efi-boot-part", "--efi-boot-image",
-                          at(iso, "boot/grub/grub.cfg", part(iso, PART_CONFIGURATION)),
-                          at(iso, "boot/grub/bios.img", part(iso, PART_BIOS)),
-                          at(iso, "boot/grub/efi.img", part(iso, PART_EFI_DISK)),
-                          at(iso, "boot/kernel.elf", iso->kernel),
-                          at(iso, "boot/image.elf", iso->image), NULL };
+    char *arguments[] = {
+        "xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "BULKHEAD", "-o", image, "-graft-points",
+        /* dates and identifiers */
+        modification_date, "--set_all_file_dates", ISO_DATE, "--gpt_disk_guid", GPT_GUID,
+        /* BIOS: from a CD, and from a disk by its first sector */
+        "--grub2-mbr", BOOT_HYBRID, "-b", "boot/grub/bios.img", "-no-emul-boot", "-boot-load-size",
+        "4", "-boot-info-table", "--grub2-boot-info",
+        /* UEFI: the same file system for both */
+        "--efi-boot", "boot/grub/efi.img", "-efi-boot-part", "--efi-boot-image",
+        at(iso, "boot/grub/grub.cfg", part(iso, PART_CONFIGURATION)),
+        at(iso, "boot/grub/bios.img", part(iso, PART_BIOS)),
+        at(iso, "boot/grub/efi.img", part(iso, PART_EFI_DISK)),
+        at(iso, "boot/kernel.elf", iso->kernel), at(iso, "boot/image.elf", iso->image), NULL
+    };
 
     return run(iso, arguments);
 }

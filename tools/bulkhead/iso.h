@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The image that machines boot from, by BIOS or UEFI, as a CD or copied onto a USB stick: GRUB, with
- * all that it needs in its two core images, and kernel and boot image as files.
+ * The image that machines boot from, by BIOS or UEFI, as a CD or copied onto a USB stick: GRUB,
+ * with all that it needs in its two core images, and kernel and boot image as files.
  *
  * Reproducible: the same kernel, boot image and GRUB give the same bytes. So nothing in it is taken
  * from the clock or from files' dates, which is why grub-mkrescue does not make it.

@@ -384,7 +384,7 @@ static enum exit_code command_graph(struct run *run)
             return complain(EXIT_ENVIRONMENT, source, strerror(errno));
         }
     }
-    graph_print(&plan, file);
+    graph_print(&plan, &run->arena, file);
     if (fflush(file) != 0 || (file != stdout && fclose(file) != 0)) {
         return complain(EXIT_ENVIRONMENT, source != NULL ? source : "output", strerror(errno));
     }

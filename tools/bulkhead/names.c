@@ -91,3 +91,58 @@ const char *names_of_rights(const struct plan_slot *source, uint64_t rights)
         return plan_frame_bits(source->type) != 0 ? memory[rights] : "control";
     }
 }
+
+const struct sata_config *names_find_disks(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->nr_fills; i++) {
+        const struct plan_fill *fill = &plan->fills[i];
+        const struct sata_config *config = (const void *)(plan->bytes + fill->source);
+
+        if (fill->kind == PLAN_FILL_BYTES && fill->length == sizeof(*config) &&
+            config->magic == SATA_CONFIG_MAGIC) {
+            return config;
+        }
+    }
+    return NULL;
+}
+
+const char *names_of_place(struct arena *arena, const struct sata_client_config *disk)
+{
+    if (disk->select == SATA_SELECT_UUID) {
+        return arena_format(arena, "the partition with UUID %s", disk->text);
+    }
+    if (disk->select == SATA_SELECT_LABEL) {
+        return arena_format(arena, "the partition labelled '%s'", disk->text);
+    }
+    if (disk->number == 0) {
+        return arena_format(arena, "all of the disk with serial number %s", disk->text);
+    }
+    return arena_format(arena, "partition %u of the disk with serial number %s", disk->number,
+                        disk->text);
+}
+
+const char *names_of_mapping(const struct plan_mapping *mapping, const struct plan_slot *space,
+                             const struct plan_slot *frame)
+{
+    static const char *const words[] = { "nothing",      "write",
+                                         "read",         "read write",
+                                         "execute",      "write execute",
+                                         "read execute", "read write execute" };
+    bool nested = space->type == seL4_X86_EPTPML4Object;
+    bool execute = nested || (mapping->attributes & PLAN_ATTRIBUTE_EXECUTE_NEVER) == 0;
+
+    return words[(mapping->rights & frame->rights & 3u) | (execute ? 4u : 0)];
+}
+
+const struct plan_context *names_find_context(const struct plan *plan,
+                                              const struct plan_thread *thread)
+{
+    static const struct plan_context none;
+
+    for (uint32_t i = 0; i < plan->nr_contexts; i++) {
+        if (plan->contexts[i].slot == thread->context) {
+            return &plan->contexts[i];
+        }
+    }
+    return &none;
+}

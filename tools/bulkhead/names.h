@@ -5,7 +5,9 @@
 #ifndef TOOLS_BULKHEAD_NAMES_H
 #define TOOLS_BULKHEAD_NAMES_H
 
+#include "tools/bulkhead/arena.h"
 #include "user/init/plan.h"
+#include "user/libserver/sata.h"
 
 /* "virtual machine", "server", "initial task, then supervisor" */
 const char *names_of_kind(const struct plan *plan, uint32_t owner);
@@ -16,5 +18,17 @@ const char *names_of_type(uint8_t type);
 const char *names_of_slot(const struct plan_slot *slot);
 /* What a capability with these rights allows its holder. */
 const char *names_of_rights(const struct plan_slot *source, uint64_t rights);
+/* What a mapping allows whoever uses its address space: "read write" and the like. */
+const char *names_of_mapping(const struct plan_mapping *mapping, const struct plan_slot *space,
+                             const struct plan_slot *frame);
+
+/* The disk server's configuration, as init will put it into its memory; null without one. */
+const struct sata_config *names_find_disks(const struct plan *plan);
+/* "the partition labelled 'home'" and the like */
+const char *names_of_place(struct arena *arena, const struct sata_client_config *disk);
+
+/* The scheduling context's row of a thread. */
+const struct plan_context *names_find_context(const struct plan *plan,
+                                              const struct plan_thread *thread);
 
 #endif

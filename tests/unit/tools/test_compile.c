@@ -546,24 +546,55 @@ static void test_unwritable(void **state)
     world_release(&world);
 }
 
-static void test_graph(void **state)
+/* The graph of a description; to be freed. */
+static char *draw(const char *description)
 {
     struct world world;
     char *text = NULL;
     size_t length;
     FILE *to;
 
-    (void)state;
-    compile(&world, small);
+    compile(&world, description);
     to = open_memstream(&text, &length);
-    graph_print(&world.plan, to);
+    graph_print(&world.plan, &world.arena, to);
     fclose(to);
-    assert_non_null(strstr(text, "linux.ram\\n64 MiB"));
-    assert_non_null(strstr(text, "g1 -> o0 [style=dashed, label=\"rw at 0x0\"]"));
-    assert_non_null(strstr(text, "[label=\"w badge 1\"]"));
-    assert_non_null(strstr(text, "ports 0x3f8-0x3ff"));
-    free(text);
     world_release(&world);
+    return text;
+}
+
+static void test_graph(void **state)
+{
+    char *text = draw(small);
+
+    (void)state;
+    assert_non_null(strstr(text, "label=\"ram\\n64 MiB\"]"));
+    assert_non_null(strstr(text, "g1 -> o0 [label=\"read write execute\"]"));
+    assert_non_null(strstr(text, "c1 -> o0 [label=\"read write\"]"));
+    assert_non_null(strstr(text, "c1 -> m0 [label=\"read\"]"));
+    assert_non_null(strstr(text, "virtual CPU 0: core 0, at most 25 %, priority 77"));
+    assert_non_null(strstr(text, "c1 -> c2 [dir=both"));
+    assert_non_null(strstr(text, "label=\"channel\\n12 KiB\"]"));
+    assert_non_null(strstr(text, "c1 -> c0 [style=dashed"));
+    assert_non_null(strstr(text, "I/O ports 0x3f8-0x3ff"));
+    assert_non_null(strstr(text, "i0 -> c2 [label=\"interrupts\"]"));
+    assert_null(strstr(text, "DMA"));
+    free(text);
+}
+
+static void test_graph_disks(void **state)
+{
+    char *text = draw(DESCRIPTION("64M", "") "    disks:\n"
+                                             "      - { partlabel: 'a\"b\\c', access: read-only }\n"
+                                             "      - { serial: WD-1, number: 2 }\n");
+
+    (void)state;
+    assert_non_null(strstr(text, "label=\"the partition labelled 'a\\\"b\\\\c'\"]"));
+    assert_non_null(strstr(text, "label=\"partition 2 of the disk with serial number WD-1\"]"));
+    assert_non_null(strstr(text, "d0 -> s0 [label=\"read\\nfor linux/vda\"]"));
+    assert_non_null(strstr(text, "d0 -> s1 [label=\"read write\\nfor linux/vdb\"]"));
+    assert_non_null(strstr(text, "d0 -> all ["));
+    assert_non_null(strstr(text, "d0 -> c2 [label=\"interrupts\"]"));
+    free(text);
 }
 
 int main(void)
@@ -577,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_end_action),   cmocka_unit_test(test_too_many_capabilities),
         cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
         cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_graph_disks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,9 +54,11 @@ def make_disks():
         file.seek(512)
         file.write(b"damaged")
     partition("mbr.img", "/sbin/sfdisk",
-              script="label: dos\nlabel-id: 0x1234abcd\n1: size=1M\n2: size=8M, type=5\n5: size=1M\n")
+              script="label: dos\nlabel-id: 0x1234abcd\n"
+                     "1: size=1M\n2: size=8M, type=5\n5: size=1M\n")
     subprocess.run(["/sbin/parted", "-s", "large.img", "mklabel", "gpt", "mkpart", "large", "1M",
-                    "2M"], check=True, stderr=subprocess.DEVNULL, env={**os.environ, "PARTED_SECTOR_SIZE": "4096"})
+                    "2M"], check=True, stderr=subprocess.DEVNULL,
+                   env={**os.environ, "PARTED_SECTOR_SIZE": "4096"})
 
 
 def tool(*arguments, environment=None):
@@ -221,8 +223,8 @@ class Report(InFolder):
     def test_capabilities(self):
         """Nobody holds what is another's but to signal it; init keeps what it needs to listen."""
         rows = self.tables()["capabilities"]
-        self.assertEqual([(row["type"], row["rights"]) for row in rows if row["component"] == "init"],
-                         [("endpoint", "receive"), ("reply object", "control")])
+        own = [(row["type"], row["rights"]) for row in rows if row["component"] == "init"]
+        self.assertEqual(own, [("endpoint", "receive"), ("reply object", "control")])
         for row in rows:
             if row["component"] != row["owner"]:
                 self.assertIn(row["rights"], ("signal", "send"))
@@ -258,7 +260,8 @@ class Check(InFolder):
     """check"""
 
     def test_json(self):
-        write('sys"tem.yaml', b"system: a\nvms:\n  - name: b\n    memroy: 64M\n    kernel: nowhere\n")
+        write('sys"tem.yaml',
+              b"system: a\nvms:\n  - name: b\n    memroy: 64M\n    kernel: nowhere\n")
         result = tool("check", "--json", "--artifacts", ".", 'sys"tem.yaml')
         self.assertEqual((result.returncode, result.stderr), (1, ""))
         said = json.loads(result.stdout)
