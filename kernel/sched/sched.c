@@ -122,9 +122,11 @@ void sched_postpone(struct tcb *tcb)
     cores[tcb->core].reprogram = true;
 }
 
+/* The context whose time is being used is left alone: its budget ends where that is checked. */
 void sched_resume(struct tcb *tcb)
 {
     if (!thread_runs_elsewhere(tcb) && thread_is_queueable(tcb) &&
+        tcb->sched_context != this_core()->current_sc &&
         !sched_context_is_released(tcb->sched_context))
         sched_postpone(tcb);
 }

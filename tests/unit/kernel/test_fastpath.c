@@ -272,6 +272,30 @@ static void test_signals_on_one_core_are_fast(void **state)
     }
 }
 
+/*
+ * A fast path does not look at the budget. Whoever has spent it meanwhile goes on until the next
+ * entry that does, and is not put where those wait who do not run.
+ */
+static void test_a_spent_budget_ends_later(void **state)
+{
+    unsigned object = make_notification(), thread = make_thread(100);
+    struct tcb *tcb = tcb_at(thread);
+
+    (void)state;
+    schedule();
+    for (unsigned i = 0; i < 3; i++) {
+        tcb->context.rdi = object;
+        syscall_by(thread, seL4_SysNBSend);
+        this_core()->consumed = refill_head(tcb->sched_context)->amount;
+        assert_true(was_fast(thread, seL4_SysNBWait));
+        assert_false(tcb->in_release_queue);
+        assert_ptr_equal(this_core()->current, tcb);
+        tcb->context.rdi = object;
+        syscall_by(thread, seL4_SysNBSendRecv); /* the general path: the budget ends here */
+        assert_int_equal(this_core()->consumed, 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, thread_world_set_up)
 
 int main(void)
@@ -280,6 +304,7 @@ int main(void)
         TEST(test_both_paths_give_the_same),
         TEST(test_the_usual_case_is_fast),
         TEST(test_signals_on_one_core_are_fast),
+        TEST(test_a_spent_budget_ends_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
