@@ -56,6 +56,7 @@ enum vmcs_field {
     VMCS_GUEST_PDPTE1 = 0x280c,
     VMCS_GUEST_PDPTE2 = 0x280e,
     VMCS_GUEST_PDPTE3 = 0x2810,
+#define VMCS_GUEST_PDPTE(n) (VMCS_GUEST_PDPTE0 + 2 * (n))
     /* 64-bit, host */
     VMCS_HOST_PAT = 0x2c00,
     VMCS_HOST_EFER = 0x2c02,

@@ -182,89 +182,6 @@ static enum vcpu_stop exit_pause(struct vcpu *vcpu)
     return vcpu_done(vcpu);
 }
 
-/* --- control registers --- */
-
-static bool write_cr4(struct vcpu *vcpu, uint64_t value)
-{
-    const struct vcpu_message *message = vcpu->message;
-    bool long_mode = (message->efer & EFER_LMA) != 0;
-    bool pcid_goes_on = (value & ~vcpu->cr4 & CR4_PCIDE) != 0;
-
-    if ((value & ~vcpu->cpuid.cr4_allowed) != 0 || (long_mode && (value & CR4_PAE) == 0) ||
-        (pcid_goes_on && (!long_mode || (message->cr3 & 0xfff) != 0)) ||
-        !vcpu_write_field(vcpu, VMCS_GUEST_CR4, value)) {
-        return false;
-    }
-    vcpu->cr4 = value;
-    cpuid_set_cr4(&vcpu->cpuid, value);
-    return true;
-}
-
-static bool write_cr8(struct vcpu *vcpu, uint64_t value)
-{
-    if (value > 15) {
-        return false;
-    }
-    lapic_write_cr8(&vcpu->lapic, value);
-    vcpu->attention |= vcpu->lapic.irr_any;
-    return true;
-}
-
-/* Which register moves where: told by the processor, or to be read from the instruction. */
-struct cr_access {
-    unsigned control, reg;
-    bool write;
-};
-
-static bool find_cr_access(struct vcpu *vcpu, struct cr_access *access)
-{
-    uint64_t qualification = vcpu->message->qualification;
-    uint64_t type = qualification >> VMX_CR_TYPE_SHIFT & VMX_CR_TYPE_MASK;
-    struct insn insn;
-
-    if (vcpu->message->length == 0) {
-        if (!emulate_decode(vcpu, &insn) || insn.form != INSN_CONTROL) {
-            return false;
-        }
-        *access = (struct cr_access){ insn.control, insn.reg, insn.op == INSN_MOV_TO_CR };
-        return true;
-    }
-    if (type > VMX_CR_TYPE_READ) {
-        return false;
-    }
-    *access = (struct cr_access){
-        .control = (unsigned)(qualification & VMX_CR_NUMBER_MASK),
-        .reg = (unsigned)(qualification >> VMX_CR_GPR_SHIFT & VMX_CR_GPR_MASK),
-        .write = type == VMX_CR_TYPE_WRITE,
-    };
-    return true;
-}
-
-static enum vcpu_stop exit_cr_access(struct vcpu *vcpu)
-{
-    struct cr_access access;
-    bool done = false;
-
-    if (!find_cr_access(vcpu, &access) || (access.control != 4 && access.control != 8)) {
-        return vm_crash(vcpu, VMX_EXIT_CR_ACCESS, vcpu->message->qualification,
-                        "access to a control register that is not emulated");
-    }
-    if (access.write) {
-        uint64_t value = vcpu_get_register(vcpu, access.reg);
-
-        done = access.control == 4 ? write_cr4(vcpu, value) : write_cr8(vcpu, value);
-    } else {
-        vcpu_set_register(vcpu, access.reg,
-                          access.control == 4 ? vcpu->cr4 : lapic_read_cr8(&vcpu->lapic));
-        done = true;
-    }
-    if (!done) {
-        vcpu_raise(vcpu, VECTOR_GP);
-        return VCPU_RUNS;
-    }
-    return vcpu_done(vcpu);
-}
-
 /* --- events --- */
 
 static enum vcpu_stop exit_timer(struct vcpu *vcpu)
@@ -364,7 +281,7 @@ static exit_handler *const handlers[VCPU_NR_REASONS] = {
     [VMX_EXIT_VMWRITE]             = exit_undefined,
     [VMX_EXIT_VMXOFF]              = exit_undefined,
     [VMX_EXIT_VMXON]               = exit_undefined,
-    [VMX_EXIT_CR_ACCESS]           = exit_cr_access,
+    [VMX_EXIT_CR_ACCESS]           = vcpu_access_control,
     [VMX_EXIT_IO]                  = exit_io,
     [VMX_EXIT_RDMSR]               = exit_rdmsr,
     [VMX_EXIT_WRMSR]               = exit_wrmsr,

@@ -148,9 +148,10 @@ struct vcpu {
     struct vm *vm;
     unsigned index;
     bool attention;
-    bool sleeping; /* HLT, and nothing has woken it yet */
-    bool waits;    /* after INIT, for a start-up message: the guest does not run */
-    bool unhalted; /* a paravirtual wake-up came before the HLT that it was meant for */
+    bool sleeping;     /* HLT, and nothing has woken it yet */
+    bool waits;        /* after INIT, for a start-up message: the guest does not run */
+    bool unhalted;     /* a paravirtual wake-up came before the HLT that it was meant for */
+    bool cr4_shadowed; /* CR4 is read from VMCS_CR4_SHADOW, not from an exit */
     uint64_t cr4;
     uint64_t tsc_offset;
     struct vcpu_events events;
@@ -217,6 +218,18 @@ static inline uint64_t vcpu_guest_tsc(const struct vcpu *vcpu)
 {
     return host_tsc() + vcpu->tsc_offset;
 }
+
+/* --- control.c --- */
+
+/* Entry controls of a guest that is not in long mode. */
+#define VCPU_ENTRY_LEGACY (VMX_ENTRY_CTL_LOAD_PAT | VMX_ENTRY_CTL_LOAD_EFER)
+
+/* Once at power-on: writes of CR4 are to exit where the processor does not do so anyway. */
+void vcpu_own_cr4(struct vcpu *vcpu);
+/* The register and what depends on it; false if the kernel refuses. */
+bool vcpu_set_cr4(struct vcpu *vcpu, uint64_t value);
+/* The exit for an access to a control register. */
+enum vcpu_stop vcpu_access_control(struct vcpu *vcpu);
 
 /* --- events.c --- */
 

@@ -26,7 +26,6 @@
 #define CS_INIT       0xf000u
 #define CS_BASE_INIT  0xffff0000u
 #define RIP_INIT      0xfff0u
-#define ENTRY_LEGACY  (VMX_ENTRY_CTL_LOAD_PAT | VMX_ENTRY_CTL_LOAD_EFER)
 #define CPUID_VERSION 1u
 
 struct field_value {
@@ -139,22 +138,15 @@ static void message_reset(struct vcpu *vcpu, uint64_t rip)
     message->deadline = VCPU_DEADLINE_OFF;
 }
 
-static void set_cr4(struct vcpu *vcpu, uint64_t value)
-{
-    vcpu->cr4 = value;
-    cpuid_set_cr4(&vcpu->cpuid, value);
-}
-
 /* --- the first vCPU: 64-bit mode with identity page tables, as Linux's boot protocol asks --- */
 
 static bool enter_linux(struct vcpu *vcpu, const struct linux_entry *entry)
 {
     const struct field_value fields[] = {
-        { VMCS_ENTRY_CONTROLS, ENTRY_LEGACY | VMX_ENTRY_CTL_GUEST_64 },
+        { VMCS_ENTRY_CONTROLS, VCPU_ENTRY_LEGACY | VMX_ENTRY_CTL_GUEST_64 },
         { VMCS_GUEST_EFER, EFER_LME | EFER_LMA },
         { VMCS_GUEST_CR0, CR0_PG | CR0_NE | CR0_ET | CR0_PE },
         { VMCS_GUEST_CR3, entry->cr3 },
-        { VMCS_GUEST_CR4, CR4_PAE },
         { VMCS_GUEST_GDTR_BASE, LINUX_GDT },
         { VMCS_GUEST_GDTR_LIMIT, LINUX_GDT_BYTES - 1 },
         { VMCS_GUEST_IDTR_BASE, 0 },
@@ -167,9 +159,8 @@ static bool enter_linux(struct vcpu *vcpu, const struct linux_entry *entry)
 
     message_reset(vcpu, entry->rip);
     vcpu->message->gpr[MESSAGE_RSI] = entry->rsi;
-    set_cr4(vcpu, CR4_PAE);
-    return WRITE_FIELDS(vcpu, fields) && write_segments(vcpu, code, data, local, task) &&
-           write_common(vcpu);
+    return vcpu_set_cr4(vcpu, CR4_PAE) && WRITE_FIELDS(vcpu, fields) &&
+           write_segments(vcpu, code, data, local, task) && write_common(vcpu);
 }
 
 /* --- real mode at the reset vector, as INIT leaves a processor --- */
@@ -177,11 +168,10 @@ static bool enter_linux(struct vcpu *vcpu, const struct linux_entry *entry)
 static bool enter_init(struct vcpu *vcpu)
 {
     static const struct field_value fields[] = {
-        { VMCS_ENTRY_CONTROLS, ENTRY_LEGACY },
+        { VMCS_ENTRY_CONTROLS, VCPU_ENTRY_LEGACY },
         { VMCS_GUEST_EFER, 0 },
         { VMCS_GUEST_CR0, CR0_INIT },
         { VMCS_GUEST_CR3, 0 },
-        { VMCS_GUEST_CR4, 0 },
         { VMCS_GUEST_GDTR_BASE, 0 },
         { VMCS_GUEST_GDTR_LIMIT, IDTR_REAL },
         { VMCS_GUEST_IDTR_BASE, 0 },
@@ -194,9 +184,8 @@ static bool enter_init(struct vcpu *vcpu)
 
     message_reset(vcpu, RIP_INIT);
     vcpu->message->gpr[MESSAGE_RDX] = cpuid_query(&vcpu->cpuid, CPUID_VERSION, 0)->eax;
-    set_cr4(vcpu, 0);
-    return WRITE_FIELDS(vcpu, fields) && write_segments(vcpu, code, data, local, task) &&
-           write_common(vcpu);
+    return vcpu_set_cr4(vcpu, 0) && WRITE_FIELDS(vcpu, fields) &&
+           write_segments(vcpu, code, data, local, task) && write_common(vcpu);
 }
 
 static void forget_events(struct vcpu *vcpu)
@@ -223,6 +212,7 @@ void vcpu_reset(struct vcpu *vcpu)
 bool vcpu_power_on(struct vcpu *vcpu, const struct linux_entry *entry)
 {
     vcpu->waits = vcpu->index != 0;
+    vcpu_own_cr4(vcpu);
     return write_machine(vcpu) && (vcpu->waits ? enter_init(vcpu) : enter_linux(vcpu, entry));
 }
 
