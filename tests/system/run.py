@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 
+import bochs
 import disks
 import guest_log
 import power_cut
@@ -286,6 +287,33 @@ def test_smp_4_on_4(context):
 def run_iso(context, boot):
     with context.system(boot=boot) as machine:
         boot_to_shell(machine).check("echo $((6 * 7))", "42")
+
+
+def run_on_vtx(context, model, test):
+    """Debian's kernel and one of the guest's tests on Intel VT-x in Bochs."""
+    text = description("linux").replace(
+        COMMAND_LINE, f'"console=ttyS0 cryptomgr.notests bulkhead.test={test}"')
+    boot = context.assembled(text.replace("vms:", "at-end: exit\nvms:", 1))
+    output = bochs.run(context.log("-bochs").removesuffix(".log"), boot[1], boot[3], model, 1)
+    with open(context.log(), "w", encoding="utf-8") as file:
+        file.write(output)
+    crash = re.search(CRASH, output, re.MULTILINE)
+    for wanted in (r"^virtualisation: VT-x$", rf"^bulkhead-test: end {test} status 0$",
+                   r"vm 'linux': powered off", r"all virtual machines have ended; leaving"):
+        if crash or not re.search(wanted, output, re.MULTILINE):
+            problem = repr(crash.group()) if crash else f"no {wanted!r}"
+            raise Failure(f"{problem}; its last lines:\n    "
+                          + "\n    ".join(output.splitlines()[-25:]))
+
+
+def test_vtx(context):
+    """Intel VT-x (Haswell, in Bochs): Debian's kernel starts, the guest's checks pass."""
+    run_on_vtx(context, "corei7_haswell_4770", "basic")
+
+
+def test_vtx_nehalem(context):
+    """VT-x without unrestricted guest (Nehalem, in Bochs): Debian's kernel starts and ends."""
+    run_on_vtx(context, "corei5_lynnfield_750", "log")
 
 
 def test_iso_bios(context):

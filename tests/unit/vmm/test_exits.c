@@ -746,6 +746,86 @@ static void test_control_registers(void **state)
     assert_int_equal(do_exit(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0), VCPU_STOPS);
 }
 
+/* MOV to CR0 from rax, as VT-x tells it; whether it was done. */
+static bool write_cr0(struct vcpu *vcpu, uint64_t value)
+{
+    struct vcpu_message *message = vcpu->message;
+
+    message->rip = CODE;
+    message->qualification = 0;
+    message->gpr[MESSAGE_RAX] = value;
+    message->cr0 = fake_field(VMCS_GUEST_CR0);
+    message->efer = fake_field(VMCS_GUEST_EFER);
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_CR_ACCESS, 3), VCPU_RUNS);
+    if (message->rip == CODE) {
+        EXPECT_GP(vcpu);
+        return false;
+    }
+    return true;
+}
+
+/* Paging and long mode begin and end with CR0, where its writes exit. */
+static void test_cr0(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vcpu_message *message = vcpu->message;
+    const uint64_t base = CR0_PE | CR0_NE | CR0_ET;
+
+    fake_set_field(VMCS_GUEST_CR0, base | CR0_CD | CR0_NW);
+    fake_set_field(VMCS_GUEST_EFER, EFER_LME);
+    fake_set_field(VMCS_ENTRY_CONTROLS, VCPU_ENTRY_LEGACY);
+    message->cs_rights = 0xc09b;
+    message->cr4 = 0;
+    assert_false(write_cr0(vcpu, base | CR0_NW));
+    assert_false(write_cr0(vcpu, CR0_PG));
+    assert_false(write_cr0(vcpu, base | CR0_PG)); /* long mode without PAE */
+    assert_int_equal(fake_field(VMCS_GUEST_CR0), base | CR0_CD | CR0_NW);
+    message->cr4 = CR4_PAE;
+    assert_true(
+        write_cr0(vcpu, base | CR0_PG | 1ull << 32)); /* 32-bit code: that half is not there */
+    assert_int_equal(fake_field(VMCS_GUEST_CR0), base | CR0_PG);
+    assert_int_equal(fake_field(VMCS_GUEST_EFER), EFER_LME | EFER_LMA);
+    assert_int_equal(fake_field(VMCS_ENTRY_CONTROLS), VCPU_ENTRY_LEGACY | VMX_ENTRY_CTL_GUEST_64);
+    message->cs_rights = 0xa09b;
+    assert_false(write_cr0(vcpu, base | CR0_PG | 1ull << 32));
+    assert_false(write_cr0(vcpu, base)); /* from 64-bit code */
+    assert_true(write_cr0(vcpu, base | CR0_PG | CR0_CD));
+    assert_int_equal(fake_field(VMCS_GUEST_CR0), base | CR0_PG | CR0_CD);
+    message->cs_rights = 0xc09b;
+    assert_true(write_cr0(vcpu, base));
+    assert_int_equal(fake_field(VMCS_GUEST_EFER), EFER_LME);
+    assert_int_equal(fake_field(VMCS_ENTRY_CONTROLS), VCPU_ENTRY_LEGACY);
+    /* CR0 is read without an exit: one that comes all the same is not ours to answer. */
+    message->qualification = 1 << 4;
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_CR_ACCESS, 3), VCPU_STOPS);
+}
+
+/* PAE paging has its four top entries in the VMCS. */
+static void test_pdptes(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vm *vm = vcpu->vm;
+    uint64_t entries[4] = { 0x5001, 0, 0x6019, 0x1fe }; /* the last one is not present */
+
+    fake_set_field(VMCS_GUEST_CR0, CR0_PE | CR0_NE | CR0_ET | CR0_CD);
+    fake_set_field(VMCS_GUEST_EFER, 0);
+    vcpu->message->cs_rights = 0xc09b;
+    vcpu->message->cr4 = CR4_PAE;
+    vcpu->message->cr3 = 0x4020;
+    assert_true(guest_ram_write(&vm->ram, gpa(0x4020), entries, sizeof(entries)));
+    assert_true(write_cr0(vcpu, CR0_PG | CR0_PE | CR0_NE | CR0_ET));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(fake_field(VMCS_GUEST_PDPTE(i)), entries[i]);
+    }
+    static const uint64_t wrong[] = { 0x5003, 0x5021, 0x5101, 1ull << 52 | 1 };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_true(guest_ram_write(&vm->ram, gpa(0x4028), &wrong[i], sizeof(wrong[i])));
+        assert_false(write_cr0(vcpu, CR0_PG | CR0_PE | CR0_NE | CR0_ET | CR0_CD));
+    }
+    vcpu->message->cr3 = FAKE_RAM_BYTES; /* no memory there */
+    assert_false(write_cr0(vcpu, CR0_PG | CR0_PE | CR0_NE | CR0_ET | CR0_CD));
+}
+
 static void test_xsetbv(void **state)
 {
     struct vcpu *vcpu = vcpu_of(state);
@@ -961,6 +1041,8 @@ int main(void)
         WITH_VM(test_mmio_refused),
         WITH_VM(test_string_io),
         WITH_VM(test_control_registers),
+        WITH_VM(test_cr0),
+        WITH_VM(test_pdptes),
         WITH_VM(test_xsetbv),
         WITH_VM(test_stops),
         WITH_VM(test_date),
