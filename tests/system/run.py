@@ -289,6 +289,13 @@ def run_iso(context, boot):
         boot_to_shell(machine).check("echo $((6 * 7))", "42")
 
 
+def test_missing_core(context):
+    """A VM on a core that the machine lacks: init says so, and starts nothing."""
+    with context.system(boot=context.described(2, [0, 2]), cores=2) as machine:
+        machine.expect(r"^\[bulkhead\] 'linux[^']*' needs core 2, and this machine has 2 cores, "
+                       r"numbered from 0$", never=CRASH + "|Linux version|starting$")
+
+
 def run_on_vtx(context, model, test):
     """Debian's kernel and one of the guest's tests on Intel VT-x in Bochs."""
     text = description("linux").replace(
