@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Partition tables made by the tools that people make them with (sgdisk, sfdisk, parted), read
- * whole, then damaged in each way that has a message of its own.
+ * Partition tables made by the tools that people make them with (sgdisk, sfdisk, fdisk, parted),
+ * read whole, then damaged in each way that has a message of its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -279,8 +279,10 @@ static void test_mbr(void **state)
 static void test_mbr_4k(void **state)
 {
     (void)state;
-    make_image(4096, "parted -s $D mklabel msdos mkpart primary 1MiB 8MiB mkpart extended 8MiB "
-                     "30MiB mkpart logical 9MiB 12MiB mkpart logical 13MiB 20MiB");
+    /* Not by parted 3.5, which now and then crashes over logical partitions in such sectors. */
+    make_image(4096,
+               "printf '%s\\n' o n p 1 256 2047 n e 2 2048 7679 n l 2304 3071 n l 3328 5119 w | "
+               "fdisk -b 4096 $D");
     assert_true(read_table());
     assert_no_message(0);
     assert_extent(1, 256, 1792);
