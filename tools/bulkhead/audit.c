@@ -336,6 +336,7 @@ static void list_capabilities(struct audit *audit)
     }
     listing_table_end(&audit->listing);
 }
+
 static void list_objects(struct audit *audit)
 {
     const struct plan *plan = audit->plan;

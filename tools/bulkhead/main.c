@@ -367,9 +367,10 @@ static enum exit_code read_plan(struct run *run, struct plan *plan)
     return code;
 }
 
-static enum exit_code command_graph(struct run *run)
+/* Prints the plan into a file, or on standard output if the path is null. */
+static enum exit_code print_plan(struct run *run, const char *path,
+                                 void (*print)(struct run *run, const struct plan *plan, FILE *to))
 {
-    const char *output = run->options.output, *source = output;
     struct plan plan;
     enum exit_code code = read_plan(run, &plan);
     FILE *file = stdout;
@@ -377,38 +378,41 @@ static enum exit_code command_graph(struct run *run)
     if (code != EXIT_GOOD) {
         return code;
     }
-    if (output != NULL) {
-        source = has_ending(output, ".dot") ? output : arena_format(&run->arena, "%s.dot", output);
-        file = fopen(source, "w");
-        if (file == NULL) {
-            return complain(EXIT_ENVIRONMENT, source, strerror(errno));
-        }
+    if (path != NULL && (file = fopen(path, "w")) == NULL) {
+        return complain(EXIT_ENVIRONMENT, path, strerror(errno));
     }
-    graph_print(&plan, &run->arena, file);
+    print(run, &plan, file);
     if (fflush(file) != 0 || (file != stdout && fclose(file) != 0)) {
-        return complain(EXIT_ENVIRONMENT, source != NULL ? source : "output", strerror(errno));
+        return complain(EXIT_ENVIRONMENT, path != NULL ? path : "output", strerror(errno));
     }
-    return source != output ? draw(run, source) : EXIT_GOOD;
+    return EXIT_GOOD;
+}
+
+static void print_graph(struct run *run, const struct plan *plan, FILE *to)
+{
+    graph_print(plan, &run->arena, to);
+}
+
+static enum exit_code command_graph(struct run *run)
+{
+    const char *output = run->options.output, *source = output;
+    enum exit_code code;
+
+    if (output != NULL && !has_ending(output, ".dot")) {
+        source = arena_format(&run->arena, "%s.dot", output);
+    }
+    code = print_plan(run, source, print_graph);
+    return code == EXIT_GOOD && source != output ? draw(run, source) : code;
+}
+
+static void print_report(struct run *run, const struct plan *plan, FILE *to)
+{
+    audit_print(plan, &run->arena, to, run->options.json);
 }
 
 static enum exit_code command_report(struct run *run)
 {
-    const char *output = run->options.output;
-    struct plan plan;
-    enum exit_code code = read_plan(run, &plan);
-    FILE *file = stdout;
-
-    if (code != EXIT_GOOD) {
-        return code;
-    }
-    if (output != NULL && (file = fopen(output, "w")) == NULL) {
-        return complain(EXIT_ENVIRONMENT, output, strerror(errno));
-    }
-    audit_print(&plan, &run->arena, file, run->options.json);
-    if (fflush(file) != 0 || (file != stdout && fclose(file) != 0)) {
-        return complain(EXIT_ENVIRONMENT, output != NULL ? output : "output", strerror(errno));
-    }
-    return EXIT_GOOD;
+    return print_plan(run, run->options.output, print_report);
 }
 
 static bool label_is_new(const struct model_vm *vms, const struct model_disk *disk)
