@@ -47,13 +47,18 @@ static _Noreturn void run_clock(void)
 /* It is stopped at a tick only: requests one after the other do not start it again each time. */
 static void keep_clock(bool ticked)
 {
-    bool busy = hba_is_busy(&hba) || service_waits_for_time(&service);
+    bool busy;
 
-    if (busy && !clock_runs) {
-        __atomic_store_n(&clock_runs, true, __ATOMIC_RELAXED);
+    if (clock_runs && !ticked) {
+        return; /* between two ticks there is nothing to decide */
+    }
+    busy = hba_is_busy(&hba) || service_waits_for_time(&service);
+    if (busy == clock_runs) {
+        return;
+    }
+    __atomic_store_n(&clock_runs, busy, __ATOMIC_RELAXED);
+    if (busy) {
         seL4_Signal(SATA_SLOT_CLOCK);
-    } else if (!busy && ticked) {
-        __atomic_store_n(&clock_runs, false, __ATOMIC_RELAXED);
     }
 }
 
