@@ -126,27 +126,7 @@ static void skip_instruction(struct vcpu *vcpu, u64 length)
         vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_STEP);
 }
 
-/*
- * The MSRs of SYSCALL: the guest's are loaded at each entry, and the kernel knows them because
- * writes exit. What WRMSR would not take is left to the monitor. CSTAR is never loaded: SYSCALL
- * does not use it on these processors.
- */
-static u64 *syscall_msr(struct vmx_state *state, u32 msr)
-{
-    switch (msr) {
-    case MSR_STAR:
-        return &state->star;
-    case MSR_LSTAR:
-        return &state->lstar;
-    case MSR_CSTAR:
-        return &state->cstar;
-    case MSR_SFMASK:
-        return &state->sfmask;
-    default:
-        return NULL;
-    }
-}
-
+/* What WRMSR would not take is left to the monitor. */
 static bool msr_takes(u32 msr, u64 value)
 {
     if (msr == MSR_LSTAR || msr == MSR_CSTAR)
@@ -158,7 +138,7 @@ static bool write_syscall_msr(struct vcpu *vcpu)
 {
     u32 msr = (u32)vcpu->gpr[GPR_RCX];
     u64 value = (vcpu->gpr[GPR_RAX] & MASK(32)) | vcpu->gpr[GPR_RDX] << 32;
-    u64 *place = syscall_msr(vmx_state(vcpu), msr);
+    u64 *place = vmx_syscall_msr(vmx_state(vcpu), msr);
 
     if (!place || !msr_takes(msr, value))
         return false;
@@ -169,7 +149,7 @@ static bool write_syscall_msr(struct vcpu *vcpu)
 
 static bool read_syscall_msr(struct vcpu *vcpu)
 {
-    const u64 *place = syscall_msr(vmx_state(vcpu), (u32)vcpu->gpr[GPR_RCX]);
+    const u64 *place = vmx_syscall_msr(vmx_state(vcpu), (u32)vcpu->gpr[GPR_RCX]);
 
     if (!place)
         return false;

@@ -331,10 +331,8 @@ bool vmx_write_current(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
 
 /* --- MSRs ------------------------------------------------------------------------------------ */
 
-static u64 *msr_place(struct vcpu *vcpu, u64 msr)
+u64 *vmx_syscall_msr(struct vmx_state *state, u64 msr)
 {
-    struct vmx_state *state = vmx_state(vcpu);
-
     switch (msr) {
     case MSR_STAR:
         return &state->star;
@@ -344,12 +342,20 @@ static u64 *msr_place(struct vcpu *vcpu, u64 msr)
         return &state->cstar;
     case MSR_SFMASK:
         return &state->sfmask;
+    default:
+        return NULL;
+    }
+}
+
+static u64 *msr_place(struct vcpu *vcpu, u64 msr)
+{
+    switch (msr) {
     case MSR_KERNEL_GS_BASE:
-        return &state->kernel_gs_base;
+        return &vmx_state(vcpu)->kernel_gs_base;
     case MSR_TSC_AUX:
         return cpu_has_rdtscp() ? &vcpu->tsc_aux : NULL;
     default:
-        return NULL;
+        return vmx_syscall_msr(vmx_state(vcpu), msr);
     }
 }
 

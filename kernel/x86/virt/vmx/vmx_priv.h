@@ -87,6 +87,11 @@ bool vmx_read_current(struct vcpu *vcpu, u64 field, u64 *value);
 bool vmx_write_current(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
 bool vmx_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
 bool vmx_write_msr(struct vcpu *vcpu, u64 msr, u64 value);
+/*
+ * The guest's MSR of SYSCALL, or NULL: it is loaded at each entry, and the kernel knows it because
+ * writes exit. CSTAR is never loaded: SYSCALL does not use it on these processors.
+ */
+u64 *vmx_syscall_msr(struct vmx_state *state, u64 msr);
 
 static inline u64 vmx_canonical(u64 address)
 {
