@@ -71,6 +71,10 @@ static inline bool virt_available(void)
     return virt != NULL;
 }
 
+/* CR4 bits that a guest may have: without what would give it state that nobody switches (PKE, CET,
+ * PKS, user interrupts), 5-level paging, and VMXE. */
+#define VIRT_GUEST_CR4 0x370fffull
+
 /* XCR0 bits that a guest may have: those whose state fits a VCPU's area. Fixed after virt_init. */
 extern u64 virt_guest_xcr0;
 

@@ -218,10 +218,7 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-#define CR0_WRITABLE 0xe005003full
-/* Without what would give the guest state that nobody switches (PKE, CET, PKS) and 5-level paging.
- */
-#define CR4_WRITABLE  0x370fffull
+#define CR0_WRITABLE  0xe005003full
 #define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
 
 /* What the processor would make of the value; false if the API refuses it outright. */
@@ -247,7 +244,7 @@ static bool filter_value(const struct field *field, u64 *value)
         *value = (*value & CR0_WRITABLE) | CR0_ET;
         return true;
     case CR4:
-        *value &= CR4_WRITABLE;
+        *value &= VIRT_GUEST_CR4;
         return true;
     case EFER:
         *value &= EFER_WRITABLE;

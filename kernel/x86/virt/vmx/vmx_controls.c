@@ -86,15 +86,10 @@ u64 vmx_filter_cr0(u64 value)
     return ((value | must) & vmx_capabilities.cr0_fixed1) | CR0_ET;
 }
 
-/*
- * No guest has what would give it state that nobody switches (PKE, CET, PKS, user interrupts), nor
- * 5-level paging; nor VMXE, which it must have but not see.
- */
-#define CR4_GUEST 0x370fffull
-
+/* VMXE is what a guest must have but not see. */
 u64 vmx_filter_cr4(u64 value)
 {
-    return ((value & (CR4_GUEST | CR4_VMXE)) | vmx_capabilities.cr4_fixed0) &
+    return ((value & (VIRT_GUEST_CR4 | CR4_VMXE)) | vmx_capabilities.cr4_fixed0) &
            vmx_capabilities.cr4_fixed1;
 }
 
@@ -114,7 +109,7 @@ static u64 primary_in_use(struct vcpu *vcpu)
 /* Bits that the kernel owns are in the mask, and read as the guest believes them to be. */
 static void apply_masks(const struct vmx_state *state)
 {
-    u64 cr4_owned = ~CR4_GUEST & ~state->cr4_mask;
+    u64 cr4_owned = ~VIRT_GUEST_CR4 & ~state->cr4_mask;
     u64 cr0_owned = CR0_CACHE & ~state->cr0_mask;
 
     vmwrite(VMCS_CR0_MASK, state->cr0_mask | cr0_owned);
