@@ -8,7 +8,7 @@
 #ifndef KERNEL_X86_VIRT_VIRT_H
 #define KERNEL_X86_VIRT_VIRT_H
 
-#include "kernel/core/types.h"
+#include "kernel/core/core.h"
 #include "kernel/vspace/vspace.h"
 
 struct user_context;
@@ -30,6 +30,9 @@ struct virt_backend {
     void (*create)(struct vcpu *vcpu);
     /* From now on its own I/O bitmap says which ports are intercepted; before that all are. */
     void (*use_io_bitmap)(struct vcpu *vcpu);
+    /* This core's processor holds the VCPU's debug registers from now on, or not any more: then its
+     * accesses to them exit. */
+    void (*debug_moved)(struct vcpu *vcpu);
     /* Nothing of the VCPU stays in this core's processor. All cores' locks are held. */
     void (*leave_core)(struct vcpu *vcpu);
 
@@ -70,6 +73,31 @@ static inline bool virt_available(void)
 {
     return virt != NULL;
 }
+
+/* --- virt_debug.c: DR0-DR3, of which this core's processor holds one VCPU's ------------------- */
+
+static inline bool virt_debug_loaded(const struct vcpu *vcpu)
+{
+    return this_core()->debug_owner == vcpu;
+}
+
+/* Brings them back into vcpu->dr if the processor holds them. */
+void virt_debug_sync(struct vcpu *vcpu);
+/* Puts vcpu->dr into the processor, which holds them from now on; and the reverse. */
+void virt_debug_load(struct vcpu *vcpu);
+void virt_debug_leave(struct vcpu *vcpu);
+
+/*
+ * Before an entry. A guest whose breakpoints are enabled needs its own from the first instruction
+ * on; one that only looks at them gets them when it does.
+ */
+static inline void virt_debug_prepare(struct vcpu *vcpu, u64 dr7)
+{
+    if ((dr7 & 0xff) && !virt_debug_loaded(vcpu))
+        virt_debug_load(vcpu);
+}
+
+/* --- what guests may have -------------------------------------------------------------------- */
 
 /* CR4 bits that a guest may have: without what would give it state that nobody switches (PKE, CET,
  * PKS, user interrupts), 5-level paging, and VMXE. */

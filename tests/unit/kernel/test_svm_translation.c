@@ -27,7 +27,6 @@ u64 host_physical_window;
 struct core cores[CONFIG_MAX_CORES];
 unsigned host_core;
 u64 virt_guest_xcr0 = 0xe7;
-static bool debug_loaded;
 static unsigned debug_loads;
 static unsigned fpu_releases;
 static unsigned looks_again;
@@ -38,22 +37,15 @@ void panic(const char *format, ...)
     abort();
 }
 
-bool svm_debug_loaded(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return debug_loaded;
-}
-
-void svm_debug_sync(struct vcpu *vcpu)
+void virt_debug_sync(struct vcpu *vcpu)
 {
     (void)vcpu;
 }
 
-void svm_debug_load(struct vcpu *vcpu)
+void virt_debug_load(struct vcpu *vcpu)
 {
-    (void)vcpu;
     debug_loads++;
-    debug_loaded = true;
+    this_core()->debug_owner = vcpu;
 }
 
 void fpu_release_vcpu(struct vcpu *vcpu)
@@ -87,7 +79,7 @@ static struct vcpu *fresh_vcpu(void)
     struct vcpu *vcpu = (struct vcpu *)(fixture.object + VCPU_STATE_OFFSET);
 
     memset(&fixture, 0, sizeof(fixture));
-    debug_loaded = false;
+    this_core()->debug_owner = NULL;
     debug_loads = 0;
     fpu_releases = 0;
     svm_state(vcpu)->primary = svm_filter_primary(0);

@@ -28,7 +28,6 @@ struct core cores[CONFIG_MAX_CORES];
 unsigned host_core;
 struct cpu cpu;
 u64 virt_guest_xcr0 = 0xe7;
-static bool debug_loaded;
 static unsigned debug_loads, host_nmis;
 
 #define VMCS_END 0x7000
@@ -55,22 +54,15 @@ bool vmwrite_try(u32 field, u64 value)
     return field != absent_field;
 }
 
-bool vmx_debug_loaded(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return debug_loaded;
-}
-
-void vmx_debug_sync(struct vcpu *vcpu)
+void virt_debug_sync(struct vcpu *vcpu)
 {
     (void)vcpu;
 }
 
-void vmx_debug_load(struct vcpu *vcpu)
+void virt_debug_load(struct vcpu *vcpu)
 {
-    (void)vcpu;
     debug_loads++;
-    debug_loaded = true;
+    this_core()->debug_owner = vcpu;
 }
 
 void vmx_host_nmi(void)
@@ -120,7 +112,7 @@ static struct vcpu *fresh_vcpu(void)
     memset(vmcs, 0, sizeof(vmcs));
     vmx_capabilities = skylake;
     vmx_slice = 50000;
-    debug_loaded = false;
+    this_core()->debug_owner = NULL;
     debug_loads = host_nmis = 0;
     absent_field = 0;
     state->pin = vmx_filter_pin(0);
@@ -260,7 +252,7 @@ static void test_monitors_bits_are_kept_apart_from_the_kernels(void **state)
     /* Debug registers that are not loaded exit, whatever the monitor said. */
     assert_int_equal(vmcs[VMCS_PRIMARY_CONTROLS] & VMX_PRIMARY_MOV_DR, VMX_PRIMARY_MOV_DR);
     assert_int_equal(read(vcpu, VMCS_PRIMARY_CONTROLS) & VMX_PRIMARY_MOV_DR, 0);
-    debug_loaded = true;
+    this_core()->debug_owner = vcpu;
     vmx_apply_controls(vcpu);
     assert_int_equal(vmcs[VMCS_PRIMARY_CONTROLS] & VMX_PRIMARY_MOV_DR, 0);
     /* An interrupt is left pending, though the API says that it is acknowledged. */

@@ -39,10 +39,9 @@ struct svm_core {
     u64 asid_generation; /* an ASID of an older one is stale */
     bool is_stale;       /* another core wants a new generation [atomic] */
     u32 next_asid;
-    bool flush_pending;       /* ASIDs have started anew: the next entry has to flush them all */
-    struct vcpu *debug_owner; /* whose values DR0-DR3 hold */
-    u64 tsc_aux;              /* what the MSR holds */
-    hpa_t host_vmcb;          /* where VMSAVE keeps the host's segments and MSRs */
+    bool flush_pending; /* ASIDs have started anew: the next entry has to flush them all */
+    u64 tsc_aux;        /* what the MSR holds */
+    hpa_t host_vmcb;    /* where VMSAVE keeps the host's segments and MSRs */
 };
 
 static struct svm_core svm_cores[CONFIG_MAX_CORES];
@@ -175,45 +174,6 @@ static void svm_create(struct vcpu *vcpu)
     svm_apply_controls(vcpu);
 }
 
-/* --- debug registers ------------------------------------------------------------------------- */
-
-bool svm_debug_loaded(const struct vcpu *vcpu)
-{
-    return svm_core()->debug_owner == vcpu;
-}
-
-void svm_debug_sync(struct vcpu *vcpu)
-{
-    if (svm_debug_loaded(vcpu))
-        read_debug_registers(vcpu->dr);
-}
-
-void svm_debug_load(struct vcpu *vcpu)
-{
-    struct svm_core *core = svm_core();
-    struct vcpu *owner = core->debug_owner;
-
-    if (owner != vcpu) {
-        if (owner)
-            svm_debug_sync(owner);
-        core->debug_owner = vcpu;
-        if (owner)
-            svm_apply_controls(owner); /* its accesses exit again */
-        svm_apply_controls(vcpu);
-    }
-    write_debug_registers(vcpu->dr);
-}
-
-/*
- * A guest whose breakpoints are enabled needs its own DR0-DR3 from the first instruction on; one
- * that only looks at them gets them when it does.
- */
-static void prepare_debug(struct vcpu *vcpu)
-{
-    if ((svm_vmcb(vcpu)->save.dr7 & 0xff) && !svm_debug_loaded(vcpu))
-        svm_debug_load(vcpu);
-}
-
 static void svm_use_io_bitmap(struct vcpu *vcpu)
 {
     svm_vmcb(vcpu)->control.iopm_base = ptr_to_hpa(vcpu_io_bitmap(vcpu)).raw;
@@ -223,11 +183,7 @@ static void svm_leave_core(struct vcpu *vcpu)
 {
     if (this_core()->loaded_vcpu == vcpu)
         svm_unload();
-    if (svm_debug_loaded(vcpu)) {
-        svm_debug_sync(vcpu);
-        svm_core()->debug_owner = NULL;
-        svm_apply_controls(vcpu);
-    }
+    virt_debug_leave(vcpu);
     svm_state(vcpu)->asid_generation = 0; /* ASIDs are each core's own */
 }
 
@@ -343,7 +299,7 @@ static void prepare_entry(struct vcpu *vcpu, struct svm_core *core, hpa_t nested
         assign_asid(vcpu);
     vmcb->control.tlb_control = core->flush_pending ? TLB_CONTROL_FLUSH_ALL : TLB_CONTROL_NOTHING;
     load_tsc_aux(vcpu->tsc_aux);
-    prepare_debug(vcpu);
+    virt_debug_prepare(vcpu, vmcb->save.dr7);
     this_core()->loaded_vcpu = vcpu;
 }
 
@@ -492,6 +448,7 @@ const struct virt_backend svm_backend = {
     .init_core = svm_init_core,
     .create = svm_create,
     .use_io_bitmap = svm_use_io_bitmap,
+    .debug_moved = svm_apply_controls,
     .leave_core = svm_leave_core,
     .read_field = svm_read_field,
     .write_field = svm_write_field,

@@ -128,7 +128,7 @@ void svm_apply_controls(struct vcpu *vcpu)
         intercepts[INTERCEPT_EXCEPTION] |= ALL_EXCEPTIONS;
     else if (state->nmi_blocking)
         intercepts[INTERCEPT_3] |= INTERCEPT3_IRET;
-    if (!svm_debug_loaded(vcpu))
+    if (!virt_debug_loaded(vcpu))
         intercepts[INTERCEPT_DR] = DR_ALL; /* the first use loads them */
 
     for (unsigned i = 0; i < 6; i++)

@@ -122,7 +122,7 @@ static enum guest_outcome debug_register_exit(struct vcpu *vcpu, unsigned dr, bo
     const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
 
     if (!(svm_state(vcpu)->primary & VMX_PRIMARY_MOV_DR)) {
-        svm_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
+        virt_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
         return GUEST_RESUME;
     }
     qualified(vcpu, VMX_EXIT_MOV_DR, dr | (u64)is_read << 4 | (control->exit_info1 & 0xf) << 8);

@@ -194,7 +194,7 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
     if (!field)
         return false;
     if (field->conversion == DEBUG)
-        svm_debug_sync(vcpu);
+        virt_debug_sync(vcpu);
     if (field->conversion == XCR0)
         fpu_settle_xcr0(vcpu);
     memcpy(&raw, field_address(vcpu, field), field->width);
@@ -289,7 +289,7 @@ static u64 stored_value(const struct field *field, u64 value)
 static void prepare_write(struct vcpu *vcpu, const struct field *field, u64 value)
 {
     if (field->conversion == DEBUG)
-        svm_debug_sync(vcpu);
+        virt_debug_sync(vcpu);
     if (field->conversion == XCR0)
         fpu_release_vcpu(vcpu);
     if (field->conversion == DEADLINE)
@@ -321,8 +321,8 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
         svm_vmcb(vcpu)->save.cpl = (value >> 5) & 3;
         break;
     case DEBUG:
-        if (svm_debug_loaded(vcpu))
-            svm_debug_load(vcpu);
+        if (virt_debug_loaded(vcpu))
+            virt_debug_load(vcpu);
         break;
     default:
         break;

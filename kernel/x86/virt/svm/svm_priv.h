@@ -131,12 +131,6 @@ bool svm_step_end(struct vcpu *vcpu, const struct svm_step *step);
 /* svm_exits.c: turns the VMCB's exit into vcpu->exit. */
 enum guest_outcome svm_exit(struct vcpu *vcpu);
 
-/* svm.c: the debug registers are this VCPU's on this core from now on. */
-void svm_debug_load(struct vcpu *vcpu);
-/* Brings the debug registers back into vcpu->dr if the processor holds them. */
-void svm_debug_sync(struct vcpu *vcpu);
-bool svm_debug_loaded(const struct vcpu *vcpu);
-
 /* svm_enter.S: one world switch. The general registers but rax and rsp are in gpr (order of enum
  * vcpu_gpr). */
 void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_vmcb_hpa);

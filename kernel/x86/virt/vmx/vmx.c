@@ -49,7 +49,6 @@ struct table_register {
  */
 struct vmx_core {
     struct vcpu *current; /* whose VMCS is the current one */
-    struct vcpu *debug_owner;
     u64 flush_generation; /* what is cached of a nested root since an older one is stale [atomic] */
     u64 vpid_generation;  /* a VPID of an older one is somebody else's */
     u32 next_vpid;
@@ -284,50 +283,9 @@ static void vmx_unload(void)
     this_core()->loaded_vcpu = NULL;
 }
 
-bool vmx_debug_loaded(const struct vcpu *vcpu)
+static void vmx_debug_moved(struct vcpu *vcpu)
 {
-    return vmx_core()->debug_owner == vcpu;
-}
-
-void vmx_debug_sync(struct vcpu *vcpu)
-{
-    if (vmx_debug_loaded(vcpu))
-        read_debug_registers(vcpu->dr);
-}
-
-void vmx_debug_load(struct vcpu *vcpu)
-{
-    struct vmx_core *core = vmx_core();
-    struct vcpu *owner = core->debug_owner;
-
-    if (owner != vcpu) {
-        if (owner) {
-            vmx_debug_sync(owner);
-            vmx_state(owner)->attention |= VMX_CONTROLS; /* its accesses exit again */
-        }
-        core->debug_owner = vcpu;
-        vmx_state(vcpu)->attention |= VMX_CONTROLS;
-    }
-    write_debug_registers(vcpu->dr);
-}
-
-static void debug_leave(struct vcpu *vcpu)
-{
-    if (!vmx_debug_loaded(vcpu))
-        return;
-    vmx_debug_sync(vcpu);
-    vmx_core()->debug_owner = NULL;
     vmx_state(vcpu)->attention |= VMX_CONTROLS;
-}
-
-/*
- * A guest whose breakpoints are enabled needs its own DR0-DR3 from the first instruction on; one
- * that only looks at them gets them when it does.
- */
-static void prepare_debug(struct vcpu *vcpu)
-{
-    if (!vmx_debug_loaded(vcpu) && (vmread(VMCS_GUEST_DR7) & 0xff))
-        vmx_debug_load(vcpu);
 }
 
 /* Whether this NMI means the kernel or nobody is its handler's to say; it may not return. */
@@ -457,7 +415,7 @@ static void vmx_leave_core(struct vcpu *vcpu)
 {
     if (this_core()->loaded_vcpu == vcpu)
         vmx_unload();
-    debug_leave(vcpu);
+    virt_debug_leave(vcpu);
     to_memory(vcpu);
 }
 
@@ -571,7 +529,7 @@ static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vm
         write_host_state(core);
     prepare_translations(state, core, eptp);
     load_tsc_aux(vcpu->tsc_aux);
-    prepare_debug(vcpu);
+    virt_debug_prepare(vcpu, vmread(VMCS_GUEST_DR7));
     if (state->attention & VMX_CONTROLS)
         vmx_apply_controls(vcpu);
     if (state->attention & VMX_SHADOW)
@@ -637,7 +595,7 @@ static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
 {
     struct vmx_state *state = vmx_state(vcpu);
     u64 user_gs_base = exchange_user_gs_base(vmx_canonical(state->kernel_gs_base));
-    bool has_debug = core->debug_owner == vcpu;
+    bool has_debug = virt_debug_loaded(vcpu);
     bool entered;
 
     if (has_debug)
@@ -766,6 +724,7 @@ const struct virt_backend vmx_backend = {
     .init_core = vmx_init_core,
     .create = vmx_create,
     .use_io_bitmap = vmx_use_io_bitmap,
+    .debug_moved = vmx_debug_moved,
     .leave_core = vmx_leave_core,
     .read_field = vmx_read_field,
     .write_field = vmx_write_field,

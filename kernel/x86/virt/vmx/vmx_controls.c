@@ -103,7 +103,7 @@ u64 vmx_filter_cr4(u64 value)
 static u64 primary_in_use(struct vcpu *vcpu)
 {
     /* The first use of a debug register loads them all. */
-    return vmx_state(vcpu)->primary | (vmx_debug_loaded(vcpu) ? 0 : VMX_PRIMARY_MOV_DR);
+    return vmx_state(vcpu)->primary | (virt_debug_loaded(vcpu) ? 0 : VMX_PRIMARY_MOV_DR);
 }
 
 /* Bits that the kernel owns are in the mask, and read as the guest believes them to be. */

@@ -204,7 +204,7 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
     case VMX_EXIT_MOV_DR:
         if (vmx_state(vcpu)->primary & VMX_PRIMARY_MOV_DR)
             break;
-        vmx_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
+        virt_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
         return GUEST_RESUME;
     case VMX_EXIT_RDMSR:
         if (read_syscall_msr(vcpu))

@@ -197,7 +197,7 @@ bool vmx_read_current(struct vcpu *vcpu, u64 encoding, u64 *value)
     if (!field)
         return false;
     if (field->conversion == DEBUG)
-        vmx_debug_sync(vcpu);
+        virt_debug_sync(vcpu);
     if (field->conversion == XCR0)
         fpu_settle_xcr0(vcpu);
     *value = raw_value(vcpu, field);
@@ -266,7 +266,7 @@ static void store(struct vcpu *vcpu, const struct field *field, u64 value)
 static void prepare_write(struct vcpu *vcpu, const struct field *field, u64 value)
 {
     if (field->conversion == DEBUG)
-        vmx_debug_sync(vcpu);
+        virt_debug_sync(vcpu);
     if (field->conversion == XCR0)
         fpu_release_vcpu(vcpu);
     if (field->conversion == DEADLINE)
@@ -308,8 +308,8 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
         vmwrite(VMCS_GUEST_ACTIVITY, VMX_ACTIVITY_ACTIVE);
         break;
     case DEBUG:
-        if (vmx_debug_loaded(vcpu))
-            vmx_debug_load(vcpu);
+        if (virt_debug_loaded(vcpu))
+            virt_debug_load(vcpu);
         break;
     default:
         break;

@@ -106,11 +106,6 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
 /* --- vmx.c -------------------------------------------------------------------------------------
  */
 
-bool vmx_debug_loaded(const struct vcpu *vcpu);
-/* Brings the debug registers back into memory if the processor holds them. */
-void vmx_debug_sync(struct vcpu *vcpu);
-/* The debug registers are this VCPU's on this core from now on. */
-void vmx_debug_load(struct vcpu *vcpu);
 /* Runs the handler of an NMI that has ended a guest's run. */
 void vmx_host_nmi(void);
 
