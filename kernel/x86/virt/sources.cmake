@@ -2,6 +2,7 @@
 set(KERNEL_X86_VIRT_SOURCES
     x86/virt/virt.c
     x86/virt/virt_debug.c
+    x86/virt/virt_fields.c
     x86/virt/svm/svm.c
     x86/virt/svm/svm_controls.c
     x86/virt/svm/svm_enter.S

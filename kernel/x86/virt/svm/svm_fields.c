@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The API's VCPU fields on AMD-V: one row says where a VMCS field lives here, which way it may be
- * accessed, and how it converts. What has no row is refused; so are the guest/host masks and read
- * shadows of CR0 and CR4, which AMD-V lacks.
+ * accessed, and how it converts. What has no row here or in virt_fields.c is refused; so are the
+ * guest/host masks and read shadows of CR0 and CR4, which AMD-V lacks.
  * Sources: ABI sections 11.3 and 11.4; SDM volume 3, appendix B (encodings) and 25.4.1 (access
  * rights); APM volume 2, 4.8 (segment attributes) and 15.5.1 (canonicalisation and consistency
  * checks).
@@ -11,7 +11,6 @@
 #include "abi/vmcs.h"
 #include "kernel/core/core.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/fpu.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
 #include "lib/string.h"
 
@@ -34,9 +33,6 @@ enum conversion {
     CR3,
     EFER,
     INTERRUPTIBILITY,
-    DEBUG, /* DR0-DR3: may be in the processor */
-    XCR0,
-    DEADLINE,
     BOOLEAN,
     ONLY_ZERO, /* another value would have an effect that nothing here has */
 };
@@ -135,12 +131,6 @@ static const struct field fields[] = {
     STATE(VMCS_ENTRY_INSTRUCTION_LENGTH, entry_length, RW, PLAIN),
     CONTROL(VMCS_TSC_OFFSET, tsc_offset, RW, PLAIN),
 
-    VCPU(VMCS_EXIT_INTERRUPTION_INFO, exit.interruption_info, R, PLAIN),
-    VCPU(VMCS_EXIT_INTERRUPTION_ERROR, exit.interruption_error, R, PLAIN),
-    VCPU(VMCS_IDT_VECTORING_INFO, exit.vectoring_info, R, PLAIN),
-    VCPU(VMCS_IDT_VECTORING_ERROR, exit.vectoring_error, R, PLAIN),
-    VCPU(VMCS_EXIT_INSTRUCTION_LENGTH, exit.instruction_length, R, PLAIN),
-    VCPU(VMCS_GUEST_PHYSICAL_ADDRESS, exit.guest_physical, R, PLAIN),
     STATE(VMCS_INSTRUCTION_ERROR, instruction_error, R, PLAIN),
     /* Of exits to SMM only; and of EPT violations, whose qualification says that it is not known.
      */
@@ -150,13 +140,7 @@ static const struct field fields[] = {
     NOTHING(VMCS_IO_RIP, R, PLAIN),
     NOTHING(VMCS_GUEST_LINEAR_ADDRESS, R, PLAIN),
 
-    VCPU(VCPU_FIELD_DEADLINE, deadline, RW, DEADLINE),
-    VCPU(VCPU_FIELD_XCR0, xcr0, RW, XCR0),
     SAVE(VCPU_FIELD_CR2, cr2, RW, PLAIN),
-    VCPU(VCPU_FIELD_DR0, dr[0], RW, DEBUG),
-    VCPU(VCPU_FIELD_DR1, dr[1], RW, DEBUG),
-    VCPU(VCPU_FIELD_DR2, dr[2], RW, DEBUG),
-    VCPU(VCPU_FIELD_DR3, dr[3], RW, DEBUG),
     SAVE(VCPU_FIELD_DR6, dr6, RW, PLAIN),
 };
 
@@ -192,11 +176,7 @@ bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
     u64 raw = 0;
 
     if (!field)
-        return false;
-    if (field->conversion == DEBUG)
-        virt_debug_sync(vcpu);
-    if (field->conversion == XCR0)
-        fpu_settle_xcr0(vcpu);
+        return virt_read_field(vcpu, encoding, value);
     memcpy(&raw, field_address(vcpu, field), field->width);
 
     switch (field->conversion) {
@@ -256,8 +236,6 @@ static bool filter_value(const struct field *field, u64 *value)
     case BOOLEAN:
         *value &= 1;
         return true;
-    case XCR0:
-        return virt_xcr0_is_valid(*value);
     case ONLY_ZERO:
         return *value == 0;
     default:
@@ -284,18 +262,6 @@ static u64 stored_value(const struct field *field, u64 value)
     }
 }
 
-/* Before the store: state that the processor holds comes back to memory first, lists stay in order.
- */
-static void prepare_write(struct vcpu *vcpu, const struct field *field, u64 value)
-{
-    if (field->conversion == DEBUG)
-        virt_debug_sync(vcpu);
-    if (field->conversion == XCR0)
-        fpu_release_vcpu(vcpu);
-    if (field->conversion == DEADLINE)
-        vcpu_set_deadline(vcpu, value);
-}
-
 static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value)
 {
     struct svm_state *state = svm_state(vcpu);
@@ -320,10 +286,6 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
     case SS_RIGHTS:
         svm_vmcb(vcpu)->save.cpl = (value >> 5) & 3;
         break;
-    case DEBUG:
-        if (virt_debug_loaded(vcpu))
-            virt_debug_load(vcpu);
-        break;
     default:
         break;
     }
@@ -336,11 +298,12 @@ bool svm_write_field(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
     const struct field *field = field_find(encoding, W);
     u64 stored;
 
-    if (!field || !filter_value(field, &value))
+    if (!field)
+        return virt_write_field(vcpu, encoding, value, written);
+    if (!filter_value(field, &value))
         return false;
     *written = value;
     stored = stored_value(field, value);
-    prepare_write(vcpu, field, value);
     memcpy(field_address(vcpu, field), &stored, field->width);
     finish_write(vcpu, field, value);
     return true;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The API's VCPU fields on VT-x. Nearly each is the VMCS's field of that name; a row says which way
- * it may be accessed, what a value goes through, and where it is if not there. What has no row is
- * refused.
+ * it may be accessed, what a value goes through, and where it is if not there. What has no row here
+ * or in virt_fields.c is refused.
  * Sources: ABI sections 11.3 and 11.4; Intel SDM volume 3, appendix B (encodings).
  */
 #include "abi/vcpu.h"
 #include "abi/vmcs.h"
 #include "kernel/core/core.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/fpu.h"
 #include "kernel/x86/virt/vmx/vmx_instructions.h"
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 #include "lib/string.h"
@@ -17,7 +16,6 @@
 enum place {
     IN_VMCS,
     IN_STATE,
-    IN_VCPU,
     IN_EITHER, /* the VMCS, if this processor's has the field; else the state */
 };
 enum access { R = 1, W = 2, RW = 3 };
@@ -39,9 +37,6 @@ enum conversion {
     COPY,             /* the state has a copy of the VMCS's */
     INTERRUPTIBILITY, /* the same, written at the next entry */
     ACTIVITY,
-    DEBUG, /* DR0-DR3: may be in the processor */
-    XCR0,
-    DEADLINE,
 };
 
 struct field {
@@ -57,16 +52,15 @@ struct field {
     {                                                                                              \
         encoding, IN_VMCS, 8, access, conversion, 0                                                \
     }
-#define MEMBER(type, encoding, place, member, access, conversion)                                  \
+#define MEMBER(encoding, place, member, access, conversion)                                        \
     {                                                                                              \
-        encoding, place, sizeof(((type *)0)->member), access, conversion, offsetof(type, member)   \
+        encoding, place, sizeof(((struct vmx_state *)0)->member), access, conversion,              \
+            offsetof(struct vmx_state, member)                                                     \
     }
 #define STATE(encoding, member, access, conversion)                                                \
-    MEMBER(struct vmx_state, encoding, IN_STATE, member, access, conversion)
+    MEMBER(encoding, IN_STATE, member, access, conversion)
 #define EITHER(encoding, member, access, conversion)                                               \
-    MEMBER(struct vmx_state, encoding, IN_EITHER, member, access, conversion)
-#define VCPU(encoding, member, access, conversion)                                                 \
-    MEMBER(struct vcpu, encoding, IN_VCPU, member, access, conversion)
+    MEMBER(encoding, IN_EITHER, member, access, conversion)
 #define SEGMENT(NAME)                                                                              \
     VMCS(VMCS_GUEST_##NAME##_SELECTOR, RW, PLAIN), VMCS(VMCS_GUEST_##NAME##_LIMIT, RW, PLAIN),     \
         VMCS(VMCS_GUEST_##NAME##_ACCESS_RIGHTS, RW, RIGHTS),                                       \
@@ -125,12 +119,6 @@ static const struct field fields[] = {
     STATE(VMCS_ENTRY_INSTRUCTION_LENGTH, entry_length, RW, PLAIN),
     VMCS(VMCS_TSC_OFFSET, RW, PLAIN),
 
-    VCPU(VMCS_EXIT_INTERRUPTION_INFO, exit.interruption_info, R, PLAIN),
-    VCPU(VMCS_EXIT_INTERRUPTION_ERROR, exit.interruption_error, R, PLAIN),
-    VCPU(VMCS_IDT_VECTORING_INFO, exit.vectoring_info, R, PLAIN),
-    VCPU(VMCS_IDT_VECTORING_ERROR, exit.vectoring_error, R, PLAIN),
-    VCPU(VMCS_EXIT_INSTRUCTION_LENGTH, exit.instruction_length, R, PLAIN),
-    VCPU(VMCS_GUEST_PHYSICAL_ADDRESS, exit.guest_physical, R, PLAIN),
     STATE(VMCS_INSTRUCTION_ERROR, instruction_error, R, PLAIN),
     VMCS(VMCS_EXIT_INSTRUCTION_INFO, R, PLAIN),
     VMCS(VMCS_IO_RCX, R, PLAIN),
@@ -139,13 +127,7 @@ static const struct field fields[] = {
     VMCS(VMCS_IO_RIP, R, PLAIN),
     VMCS(VMCS_GUEST_LINEAR_ADDRESS, R, PLAIN),
 
-    VCPU(VCPU_FIELD_DEADLINE, deadline, RW, DEADLINE),
-    VCPU(VCPU_FIELD_XCR0, xcr0, RW, XCR0),
     STATE(VCPU_FIELD_CR2, cr2, RW, PLAIN),
-    VCPU(VCPU_FIELD_DR0, dr[0], RW, DEBUG),
-    VCPU(VCPU_FIELD_DR1, dr[1], RW, DEBUG),
-    VCPU(VCPU_FIELD_DR2, dr[2], RW, DEBUG),
-    VCPU(VCPU_FIELD_DR3, dr[3], RW, DEBUG),
     STATE(VCPU_FIELD_DR6, dr6, RW, PLAIN),
 };
 
@@ -172,7 +154,7 @@ static u64 width_mask(u32 encoding)
 
 static void *memory_of(struct vcpu *vcpu, const struct field *field)
 {
-    return (field->place == IN_VCPU ? (u8 *)vcpu : (u8 *)vmx_state(vcpu)) + field->offset;
+    return (u8 *)vmx_state(vcpu) + field->offset;
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -195,11 +177,7 @@ bool vmx_read_current(struct vcpu *vcpu, u64 encoding, u64 *value)
     const struct field *field = field_find(encoding, R);
 
     if (!field)
-        return false;
-    if (field->conversion == DEBUG)
-        virt_debug_sync(vcpu);
-    if (field->conversion == XCR0)
-        fpu_settle_xcr0(vcpu);
+        return virt_read_field(vcpu, encoding, value);
     *value = raw_value(vcpu, field);
     if (field->conversion == CR0)
         *value = (*value & ~CR0_CACHE) | vmx_state(vcpu)->cr0_cache;
@@ -243,8 +221,6 @@ static bool filter_value(const struct field *field, u64 *value)
     case ACTIVITY:
         *value &= 1;
         return true;
-    case XCR0:
-        return virt_xcr0_is_valid(*value);
     default:
         /* Encodings with bit 31 are the API's own, all of 64 bits. */
         if (!(field->encoding & BIT(31)))
@@ -259,18 +235,6 @@ static void store(struct vcpu *vcpu, const struct field *field, u64 value)
         vmwrite(field->encoding, value);
     else if (field->place != IN_EITHER || !vmwrite_try(field->encoding, value))
         memcpy(memory_of(vcpu, field), &value, field->width);
-}
-
-/* Before the store: state that the processor holds comes back to memory first, lists stay in order.
- */
-static void prepare_write(struct vcpu *vcpu, const struct field *field, u64 value)
-{
-    if (field->conversion == DEBUG)
-        virt_debug_sync(vcpu);
-    if (field->conversion == XCR0)
-        fpu_release_vcpu(vcpu);
-    if (field->conversion == DEADLINE)
-        vcpu_set_deadline(vcpu, value);
 }
 
 static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value)
@@ -307,10 +271,6 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
         vcpu->activity = (u32)value;
         vmwrite(VMCS_GUEST_ACTIVITY, VMX_ACTIVITY_ACTIVE);
         break;
-    case DEBUG:
-        if (virt_debug_loaded(vcpu))
-            virt_debug_load(vcpu);
-        break;
     default:
         break;
     }
@@ -320,10 +280,11 @@ bool vmx_write_current(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
 {
     const struct field *field = field_find(encoding, W);
 
-    if (!field || !filter_value(field, &value))
+    if (!field)
+        return virt_write_field(vcpu, encoding, value, written);
+    if (!filter_value(field, &value))
         return false;
     *written = value;
-    prepare_write(vcpu, field, value);
     store(vcpu, field, value);
     finish_write(vcpu, field, value);
     return true;
