@@ -82,10 +82,13 @@ static bool write_cr0(struct vcpu *vcpu, uint64_t value)
 
 bool vcpu_set_cr4(struct vcpu *vcpu, uint64_t value)
 {
+    if (!vcpu_write_field(vcpu, VMCS_GUEST_CR4, value) ||
+        (vcpu->cr4_shadowed && !vcpu_write_field(vcpu, VMCS_CR4_SHADOW, value))) {
+        return false;
+    }
     vcpu->cr4 = value;
     cpuid_set_cr4(&vcpu->cpuid, value);
-    return vcpu_write_field(vcpu, VMCS_GUEST_CR4, value) &&
-           (!vcpu->cr4_shadowed || vcpu_write_field(vcpu, VMCS_CR4_SHADOW, value));
+    return true;
 }
 
 void vcpu_own_cr4(struct vcpu *vcpu)

@@ -735,6 +735,13 @@ static void test_control_registers(void **state)
     message->qualification = 4 | 3 << 8;
     do_exit(vcpu, VMX_EXIT_CR_ACCESS, 3);
     assert_int_equal(vcpu->cr4, CR4_PAE);
+    /* What the kernel refuses has not become the guest's. */
+    message->rip = CODE;
+    message->gpr[MESSAGE_RBX] = CR4_PAE | CR4_PGE;
+    fake_host.refused_field = VMCS_GUEST_CR4;
+    do_exit(vcpu, VMX_EXIT_CR_ACCESS, 3);
+    EXPECT_GP(vcpu);
+    assert_int_equal(vcpu->cr4, CR4_PAE);
     /* "Invalid state" at a MOV to CR3 was a #GP. */
     put_code(vcpu, "\x0f\x22\xd8", 3);
     fake_set_field(VMCS_GUEST_CR0, CR0_PE);
