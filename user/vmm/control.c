@@ -157,9 +157,8 @@ static uint64_t value_to_write(struct vcpu *vcpu, unsigned reg)
 {
     const struct vcpu_message *message = vcpu->message;
     uint64_t value = vcpu_get_register(vcpu, reg);
-    bool mode_64 = (message->efer & EFER_LMA) != 0 && (message->cs_rights & SEGMENT_LONG) != 0;
 
-    return mode_64 ? value : (uint32_t)value;
+    return x86_is_64_bit(message->efer, message->cs_rights) ? value : (uint32_t)value;
 }
 
 /* False: the guest gets #GP. */

@@ -11,7 +11,7 @@
 
 static enum insn_mode mode_of(const struct vcpu_message *message)
 {
-    if ((message->efer & EFER_LMA) != 0 && (message->cs_rights & SEGMENT_LONG) != 0) {
+    if (x86_is_64_bit(message->efer, message->cs_rights)) {
         return INSN_MODE_64;
     }
     return (message->cs_rights & SEGMENT_BIG) != 0 && (message->rflags & RFLAGS_VM) == 0

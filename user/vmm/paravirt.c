@@ -103,8 +103,8 @@ static bool is_user(struct vcpu *vcpu)
 
 static bool is_64_bit(struct vcpu *vcpu)
 {
-    return (vcpu_read_field(vcpu, VMCS_GUEST_ACCESS_RIGHTS(VMCS_SEGMENT_CS)) & SEGMENT_LONG) != 0 &&
-           (vcpu_read_field(vcpu, VMCS_GUEST_EFER) & EFER_LMA) != 0;
+    return x86_is_64_bit(vcpu_read_field(vcpu, VMCS_GUEST_EFER),
+                         vcpu_read_field(vcpu, VMCS_GUEST_ACCESS_RIGHTS(VMCS_SEGMENT_CS)));
 }
 
 /* rbx, rcx: a set of APIC IDs, counted from rdx; rsi: vector and delivery mode. */

@@ -8,6 +8,9 @@
 #ifndef USER_VMM_X86_H
 #define USER_VMM_X86_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define CR0_PE (1ull << 0)
 #define CR0_ET (1ull << 4)
 #define CR0_NE (1ull << 5)
@@ -93,5 +96,11 @@ enum x86_vector {
 #define SEGMENT_BIG      (1u << 14)
 #define SEGMENT_UNUSABLE (1u << 16)
 #define SEGMENT_DPL(ar)  ((ar) >> 5 & 3)
+
+/* Whether the processor runs 64-bit code: elsewhere in long mode, code is of 32 or 16 bits. */
+static inline bool x86_is_64_bit(uint64_t efer, uint64_t cs_rights)
+{
+    return (efer & EFER_LMA) != 0 && (cs_rights & SEGMENT_LONG) != 0;
+}
 
 #endif
