@@ -4,12 +4,12 @@
  * same program runs in a guest of ours, in one of KVM and on the bare machine; docs/performance.md
  * says what its figures mean.
  *
- *   cpuid.one    a CPUID instruction, which leaves a guest, on the first processor
- *   cpuid.two    the same on both at a time: elapsed time for one of them, whoever executed it
- *   ipi          membarrier(): interrupts the other processor, which is busy, and waits for its
- * answer wake         wakes a thread on the other processor, which sleeps, and sleeps until that
- * answers xz.one       xz compresses INPUT with one thread, on the first processor xz.two       the
- * same with two threads on both
+ * - cpuid.one: a CPUID instruction, which leaves a guest, on the first processor
+ * - cpuid.two: the same on both at a time: elapsed time for one of them, whoever executed it
+ * - ipi: membarrier(): interrupts the other processor, which is busy, and waits for its answer
+ * - wake: wakes a thread on the other processor, which sleeps, and sleeps until that answers
+ * - xz.one: xz compresses INPUT with one thread, on the first processor
+ * - xz.two: the same with two threads on both
  *
  * Unit: ticks of the TSC. All readings are on the first processor: the other's may differ. Of half
  * a second's samples the lower decile counts (not for xz): what it takes while the emulator has the
