@@ -221,7 +221,7 @@ static enum request_status start_request(struct virtio_blk *blk, struct look *lo
  */
 static bool look_at(struct virtio_blk *blk, unsigned queue, struct look *look)
 {
-    struct virtqueue_chain *chain = &blk->chain;
+    struct virtqueue_chain *chain = &blk->virtio.chain;
     struct virtqueue_segment *writable = chain->segments + chain->nr_readable;
     unsigned nr_writable = chain->nr_segments - chain->nr_readable;
     struct virtqueue_segment status;
@@ -264,8 +264,9 @@ static void finish(struct virtio_blk *blk, const struct virtio_blk_pending *pend
     virtqueue_put(ring, pending->ticket, written);
 }
 
-static bool handle_chain(struct virtio_blk *blk, unsigned queue)
+static bool handle(struct virtio_device *device, unsigned queue)
 {
+    struct virtio_blk *blk = blk_of(device);
     enum request_status status;
     struct look look;
 
@@ -280,57 +281,22 @@ static bool handle_chain(struct virtio_blk *blk, unsigned queue)
     return true;
 }
 
-/* --- queues --- */
+/* --- the server --- */
 
-static bool has_room(struct virtio_blk *blk)
+static bool is_ready(struct virtio_device *device, unsigned queue)
 {
-    return disk_client_has_room(&blk->client) || blk->client.gone;
+    struct disk_client *client = &blk_of(device)->client;
+
+    (void)queue;
+    return disk_client_has_room(client) || client->gone;
 }
 
-/* Takes what there is room and time for. False: the driver broke the rules. */
-static bool take_chains(struct virtio_blk *blk, unsigned queue, unsigned *batch)
+static void pass_on(struct virtio_device *device)
 {
-    struct virtqueue *ring = &blk->virtio.queues[queue].ring;
+    struct virtio_blk *blk = blk_of(device);
 
-    virtqueue_quiet(ring);
-    do {
-        for (;;) {
-            enum virtqueue_result result;
-
-            if (*batch == 0 || !has_room(blk)) {
-                blk->waiting |= 1u << queue;
-                return true;
-            }
-            result = virtqueue_take(ring, &blk->chain);
-            if (result == VIRTQUEUE_EMPTY) {
-                break;
-            }
-            if (result == VIRTQUEUE_BROKEN || !handle_chain(blk, queue)) {
-                return false;
-            }
-            --*batch;
-        }
-    } while (virtqueue_listen(ring));
-    return true;
-}
-
-/* The queues of the set; then the server and the driver are told. */
-static void serve_queues(struct virtio_blk *blk, uint32_t set, struct interrupt_messages *out)
-{
-    struct virtio_device *device = &blk->virtio;
-    unsigned batch = VIRTIO_BLK_BATCH;
-
-    blk->waiting &= ~set;
-    for (; set != 0 && virtio_works(device); set &= set - 1) {
-        if (!take_chains(blk, bits_lowest(set), &batch)) {
-            virtio_needs_reset(device, out);
-        }
-    }
     if (disk_client_must_signal(&blk->client)) {
         disk_signal(blk->index);
-    }
-    for (unsigned i = 0; i < device->nr_queues && virtio_works(device); i++) {
-        virtio_signal_queue(device, i, out);
     }
 }
 
@@ -351,19 +317,16 @@ static void take_completions(struct virtio_blk *blk)
 
 static void serve(struct virtio_device *device, struct interrupt_messages *out)
 {
-    struct virtio_blk *blk = blk_of(device);
-
-    take_completions(blk);
+    take_completions(blk_of(device));
     virtio_continue_reset(device);
-    serve_queues(blk, blk->waiting, out);
+    virtio_serve_queues(device, device->waiting, out);
 }
 
 static bool has_work(struct virtio_device *device)
 {
-    struct virtio_blk *blk = blk_of(device);
+    const struct disk_client *client = &blk_of(device)->client;
 
-    return (blk->client.gone && blk->client.outstanding != 0) ||
-           (blk->waiting != 0 && virtio_works(device) && has_room(blk));
+    return client->gone && client->outstanding != 0;
 }
 
 /* --- the device --- */
@@ -408,11 +371,6 @@ static void config_write(struct virtio_device *device, uint32_t offset, unsigned
     }
 }
 
-static void kick(struct virtio_device *device, unsigned queue, struct interrupt_messages *out)
-{
-    serve_queues(blk_of(device), 1u << queue, out);
-}
-
 static bool quiesce(struct virtio_device *device)
 {
     take_completions(blk_of(device));
@@ -422,7 +380,6 @@ static bool quiesce(struct virtio_device *device)
 static void reset(struct virtio_device *device)
 {
     blk_of(device)->write_back = true;
-    blk_of(device)->waiting = 0;
 }
 
 static const struct virtio_ops blk_ops = {
@@ -431,7 +388,9 @@ static const struct virtio_ops blk_ops = {
     .config_bytes = sizeof(struct blk_config),
     .config_read = config_read,
     .config_write = config_write,
-    .kick = kick,
+    .is_ready = is_ready,
+    .handle = handle,
+    .pass_on = pass_on,
     .serve = serve,
     .has_work = has_work,
     .quiesce = quiesce,

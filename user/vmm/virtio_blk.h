@@ -7,10 +7,8 @@
  *      completion -> status byte, used ring, interrupt; then what had found no room
  *
  * Invariants  I1  pending[tag] is valid for each tag that is outstanding in the channel
- *             I2  `waiting` has a bit for each queue that may hold chains nobody will kick for
  * Trust       A request that is not possible (alignment, range, length) is an error to the driver.
  *             A chain without a whole header or a place for the status is needs-reset.
- * Work        one call takes at most VIRTIO_BLK_BATCH chains and says then that it has more work
  * Durability  With a write cache a write is completed from the cache, unless the driver cannot
  *             flush or has chosen write-through: then each write is FUA. Without one there is
  *             nothing to flush, and the guest is told so.
@@ -23,8 +21,6 @@
 
 #include "user/vmm/disk_client.h"
 #include "user/vmm/virtio_pci.h"
-
-#define VIRTIO_BLK_BATCH 256u
 
 /* What a request's completion needs. */
 struct virtio_blk_pending {
@@ -40,9 +36,7 @@ struct virtio_blk {
     unsigned index;                    /* [c] which of the VM's disks it is */
     uint32_t max_segment, nr_segments; /* [c] what the driver is told */
     bool write_back;                   /* the driver's choice */
-    uint32_t waiting;                  /* I2 */
     struct virtio_blk_pending pending[DISK_MAX_REQUESTS];
-    struct virtqueue_chain chain; /* while it is looked at */
     struct disk_segment segments[DISK_MAX_SEGMENTS];
 };
 

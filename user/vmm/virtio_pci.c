@@ -78,7 +78,8 @@ static struct virtio_device *device_of(struct pci_function *function)
 
 /* --- interrupts --- */
 
-void virtio_signal_queue(struct virtio_device *device, unsigned queue,
+/* After buffers have been put back. */
+static void signal_queue(struct virtio_device *device, unsigned queue,
                          struct interrupt_messages *out)
 {
     if (virtqueue_wants_interrupt(&device->queues[queue].ring)) {
@@ -87,7 +88,8 @@ void virtio_signal_queue(struct virtio_device *device, unsigned queue,
     }
 }
 
-void virtio_needs_reset(struct virtio_device *device, struct interrupt_messages *out)
+/* The driver broke the rules. */
+static void needs_reset(struct virtio_device *device, struct interrupt_messages *out)
 {
     if ((device->status & VIRTIO_STATUS_NEEDS_RESET) != 0) {
         return;
@@ -97,6 +99,62 @@ void virtio_needs_reset(struct virtio_device *device, struct interrupt_messages 
         device->isr |= ISR_CONFIG;
         msix_raise(&device->msix, device->config_vector, out);
     }
+}
+
+/* --- chains --- */
+
+/* False: the driver broke the rules. */
+static bool take_chains(struct virtio_device *device, unsigned queue, unsigned *batch)
+{
+    struct virtqueue *ring = &device->queues[queue].ring;
+
+    virtqueue_quiet(ring);
+    do {
+        for (;;) {
+            enum virtqueue_result result;
+
+            if (*batch == 0 || !device->ops->is_ready(device, queue)) {
+                device->waiting |= 1u << queue;
+                return true;
+            }
+            result = virtqueue_take(ring, &device->chain);
+            if (result == VIRTQUEUE_EMPTY) {
+                break;
+            }
+            if (result == VIRTQUEUE_BROKEN || !device->ops->handle(device, queue)) {
+                return false;
+            }
+            --*batch;
+        }
+    } while (virtqueue_listen(ring));
+    return true;
+}
+
+void virtio_serve_queues(struct virtio_device *device, uint32_t set, struct interrupt_messages *out)
+{
+    unsigned batch = VIRTIO_BATCH;
+
+    device->waiting &= ~set;
+    for (; set != 0 && virtio_works(device); set &= set - 1) {
+        if (!take_chains(device, bits_lowest(set), &batch)) {
+            needs_reset(device, out);
+        }
+    }
+    device->ops->pass_on(device);
+    for (unsigned i = 0; i < device->nr_queues && virtio_works(device); i++) {
+        signal_queue(device, i, out);
+    }
+}
+
+/* Whether a queue that waits need not wait any more. */
+static bool can_go_on(struct virtio_device *device)
+{
+    for (uint32_t set = device->waiting; set != 0 && virtio_works(device); set &= set - 1) {
+        if (device->ops->is_ready(device, bits_lowest(set))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- reset --- */
@@ -111,6 +169,7 @@ static void set_initial_state(struct virtio_device *device)
     device->status = 0;
     device->isr = 0;
     device->resetting = false;
+    device->waiting = 0;
     for (unsigned i = 0; i < device->nr_queues; i++) {
         virtqueue_reset(&device->queues[i].ring, VIRTQUEUE_MAX_SIZE);
         device->queues[i].vector = VIRTIO_NO_VECTOR;
@@ -151,7 +210,9 @@ static void serve(struct pci_function *function, struct interrupt_messages *out)
 
 static bool has_work(struct pci_function *function)
 {
-    return device_of(function)->ops->has_work(device_of(function));
+    struct virtio_device *device = device_of(function);
+
+    return device->ops->has_work(device) || can_go_on(device);
 }
 
 /* --- features and status --- */
@@ -229,7 +290,7 @@ static void enable_queue(struct virtio_device *device, struct virtqueue *ring,
     /* A size chosen before the ring's format was, must fit it. */
     if ((!format.packed && !is_power_of_two(ring->size)) ||
         !virtqueue_enable(ring, device->ram, format)) {
-        virtio_needs_reset(device, out);
+        needs_reset(device, out);
     }
 }
 
@@ -450,7 +511,7 @@ static uint64_t bar_read(struct pci_function *function, uint32_t offset, unsigne
 static void notify(struct virtio_device *device, uint32_t offset, struct interrupt_messages *out)
 {
     if (virtio_works(device) && offset / NOTIFY_MULTIPLIER < device->nr_queues) {
-        device->ops->kick(device, offset / NOTIFY_MULTIPLIER, out);
+        virtio_serve_queues(device, 1u << offset / NOTIFY_MULTIPLIER, out);
     }
 }
 

@@ -13,7 +13,9 @@
  *                 value, and the device is `resetting`
  *             I3  `stopped` from the VM's stop to its next power-on: no queue is touched
  *             I4  with DEVICE_NEEDS_RESET set no queue is touched
+ *             I5  `waiting` has a bit for each queue that may hold chains nobody will kick for
  * Locking     the slot's lock of the PCI bus, held by whoever calls
+ * Work        one call takes at most VIRTIO_BATCH chains and says then that it has more work
  * Errors      what a hostile driver does wrong ends in DEVICE_NEEDS_RESET and a configuration
  *             interrupt; registers that are not there read as zero and take nothing
  * Sources     Virtio 1.2 sections 2.1 "Device Status Field", 3.1 "Device Initialization", 4.1
@@ -29,6 +31,7 @@
 #define VIRTIO_MAX_QUEUES 4u
 #define VIRTIO_BAR_BYTES  0x4000u
 #define VIRTIO_NO_VECTOR  0xffffu
+#define VIRTIO_BATCH      256u
 
 #define VIRTIO_F_INDIRECT_DESC (1ull << 28)
 #define VIRTIO_F_EVENT_IDX     (1ull << 29)
@@ -54,9 +57,13 @@ struct virtio_ops {
     uint64_t (*config_read)(struct virtio_device *device, uint32_t offset, unsigned size);
     void (*config_write)(struct virtio_device *device, uint32_t offset, unsigned size,
                          uint64_t value);
-    /* The driver has put something into this queue. The device works. */
-    void (*kick)(struct virtio_device *device, unsigned queue, struct interrupt_messages *out);
-    /* See pci.h. */
+    /* Whether there is room for another chain of this queue. The device works. */
+    bool (*is_ready)(struct virtio_device *device, unsigned queue);
+    /* device->chain, which was taken from this queue. False: the driver broke the rules. */
+    bool (*handle)(struct virtio_device *device, unsigned queue);
+    /* After chains were handled: who is behind the device is told. */
+    void (*pass_on)(struct virtio_device *device);
+    /* See pci.h; has_work: beside chains that wait and can be taken. */
     void (*serve)(struct virtio_device *device, struct interrupt_messages *out);
     bool (*has_work)(struct virtio_device *device);
     /* Reset has been asked for, or the VM has stopped. True: nothing is outstanding any more. Asked
@@ -85,6 +92,8 @@ struct virtio_device {
     uint8_t status, isr;
     bool resetting, stopped;
     struct virtio_queue queues[VIRTIO_MAX_QUEUES];
+    uint32_t waiting;             /* I5 */
+    struct virtqueue_chain chain; /* while it is handled */
 };
 
 /*
@@ -109,11 +118,12 @@ static inline bool virtio_has(const struct virtio_device *device, uint64_t featu
     return (device->accepted & feature) != 0;
 }
 
-/* After buffers have been put back: an interrupt, if the driver wants one. */
-void virtio_signal_queue(struct virtio_device *device, unsigned queue,
+/*
+ * Takes chains of the queues of the set, as far as there is room and time for them; then the driver
+ * gets its interrupts.
+ */
+void virtio_serve_queues(struct virtio_device *device, uint32_t set,
                          struct interrupt_messages *out);
-/* The driver broke the rules. */
-void virtio_needs_reset(struct virtio_device *device, struct interrupt_messages *out);
 /* What was outstanding has become less: a reset that waits for it may be complete. */
 void virtio_continue_reset(struct virtio_device *device);
 

@@ -850,7 +850,7 @@ static void test_bounded_work(void **state)
     struct driver_used used;
 
     begin(world, F_ALL & ~F_PACKED);
-    for (unsigned i = 0; i < VIRTIO_BLK_BATCH; i++) {
+    for (unsigned i = 0; i < VIRTIO_BATCH; i++) {
         const struct driver_buffer buffers[] = { { REQUESTS, 16, false }, { DATA, 21, true } };
 
         memcpy(memory(world, REQUESTS), &(uint64_t[]){ GET_ID, 0 }, 16);
@@ -858,7 +858,7 @@ static void test_bounded_work(void **state)
     }
     kick(world);
     assert_int_equal(world->vcpu->inbox.requests, REQUEST_SERVE);
-    assert_int_equal(collect(world, &used), VIRTIO_BLK_BATCH);
+    assert_int_equal(collect(world, &used), VIRTIO_BATCH);
     put(world, GET_ID, 0, DATA, 20);
     assert_false(driver_must_kick(&world->queue)); /* it has not asked for one yet */
     assert_int_equal(vcpu_take_requests(world->vcpu), VCPU_RUNS);
