@@ -22,11 +22,16 @@ static void finish(struct vcpu *vcpu, unsigned slot, const struct interrupt_mess
 {
     struct pci_function *function = vcpu->vm->pci.slots[slot];
     bool more = function->ops != NULL && function->ops->has_work(function);
+    uint64_t serve_at = function->serve_at;
 
     vm_deliver_all(vcpu, messages);
     unlock_slot(vcpu, slot);
     if (more) {
         (void)inbox_post(&vcpu->inbox, REQUEST_SERVE); /* we are outside: no signal is needed */
+    }
+    if (serve_at < vcpu->serve_at) {
+        vcpu->serve_at = serve_at;
+        vcpu_sync_deadline(vcpu);
     }
 }
 
@@ -100,7 +105,7 @@ void bus_serve(struct vcpu *vcpu, unsigned slot)
 static bool is_left(struct vcpu *vcpu, unsigned slot)
 {
     struct pci_function *function = lock_slot(vcpu, slot);
-    bool left = function->ops->has_work(function);
+    bool left = function->serve_at != PCI_NEVER || function->ops->has_work(function);
 
     unlock_slot(vcpu, slot);
     return left;

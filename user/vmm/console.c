@@ -24,11 +24,17 @@ void console_init(struct console *console, struct console_channel *channel)
     ring_may_sleep(&console->in, 1);
 }
 
+void console_lose(struct console *console, uint64_t count)
+{
+    uint32_t most = UINT32_MAX - console->lost;
+
+    console->lost += count < most ? (uint32_t)count : most;
+}
+
 void console_put(struct console *console, uint8_t byte)
 {
-    if ((console->lost != 0 || ring_put(&console->out, &byte, 1) == 0) &&
-        console->lost < UINT32_MAX) {
-        console->lost++;
+    if (console->lost != 0 || ring_put(&console->out, &byte, 1) == 0) {
+        console_lose(console, 1);
     }
 }
 
@@ -38,10 +44,19 @@ bool console_has_room(struct console *console)
            !ring_may_sleep(&console->out, WAKE_BYTES);
 }
 
-bool console_get(struct console *console, uint8_t *byte)
+bool console_has_drained(struct console *console)
 {
-    return ring_get(&console->in, byte, 1) != 0 ||
-           (!ring_may_sleep(&console->in, 1) && ring_get(&console->in, byte, 1) != 0);
+    return ring_available(&console->out) >= WAKE_BYTES;
+}
+
+bool console_has_input(struct console *console)
+{
+    return ring_available(&console->in) != 0 || !ring_may_sleep(&console->in, 1);
+}
+
+uint32_t console_read(struct console *console, void *bytes, uint32_t count)
+{
+    return ring_get(&console->in, bytes, count);
 }
 
 /* Once there is room for the mark, the output may go on. */
@@ -56,6 +71,12 @@ static void mark_loss(struct console *console)
     length = format_text(mark, sizeof(mark), "\r\n[%u bytes of output lost]\r\n", console->lost);
     ring_put(&console->out, mark, (uint32_t)length);
     console->lost = 0;
+}
+
+uint32_t console_write(struct console *console, const void *bytes, uint32_t count)
+{
+    mark_loss(console);
+    return console->lost == 0 ? ring_put(&console->out, bytes, count) : 0;
 }
 
 void console_pump(struct console *console)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The monitor's end of its channel to the console server: two rings of bytes. When the output ring
- * is nearly full the guest's port says busy, and what is sent all the same is lost, counted, and
- * the loss marked in the output. What arrives while the guest does not read stays in the ring.
+ * The monitor's end of its channel to the console server: two rings of bytes, which the guest's
+ * serial port and its virtio console share. When the output ring is nearly full the serial port
+ * says busy, and what is sent all the same is lost, counted, and the loss marked in the output.
+ * What arrives while the guest does not read stays in the ring.
  *
  * Locking  LOCK_SERIAL of vm.h, held by the caller
  * Errors   none; a server that breaks the rings swallows output
@@ -31,10 +32,18 @@ void console_init(struct console *console, struct console_channel *channel);
 
 /* Takes one byte; without room it is lost. */
 void console_put(struct console *console, uint8_t byte);
+/* As many of these bytes as there is room for, which may change meanwhile; how many. */
+uint32_t console_write(struct console *console, const void *bytes, uint32_t count);
+/* So much was not even tried. */
+void console_lose(struct console *console, uint64_t count);
 /* Whether a whole FIFO fits. If not, the server will signal when there is room again. */
 bool console_has_room(struct console *console);
-/* Whether there is input, and the next byte of it. If not, the server will signal when there is. */
-bool console_get(struct console *console, uint8_t *byte);
+/* Whether there is as much room as the server waits for until it signals. */
+bool console_has_drained(struct console *console);
+/* Whether there is input. If not, the server will signal when there is. */
+bool console_has_input(struct console *console);
+/* As much input as there is, at most count bytes; how much. */
+uint32_t console_read(struct console *console, void *bytes, uint32_t count);
 /* After puts and gets: marks losses, tells the server if it waits. */
 void console_pump(struct console *console);
 /* Waits until all output has reached the serial port. For last words. */

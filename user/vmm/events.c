@@ -69,14 +69,14 @@ void vcpu_note_not_entered(struct vcpu *vcpu)
     vcpu->attention = true;
 }
 
-void vcpu_sync_deadline(struct vcpu *vcpu)
+/* When the APIC timer is due, on the host's TSC. */
+static uint64_t apic_deadline(struct vcpu *vcpu)
 {
     uint64_t deadline = lapic_timer_deadline(&vcpu->lapic);
     uint64_t now;
 
     if (deadline == LAPIC_NEVER) {
-        vcpu->message->deadline = VCPU_DEADLINE_OFF;
-        return;
+        return VCPU_DEADLINE_OFF;
     }
     now = vcpu_guest_tsc(vcpu);
     if (deadline <= now) { /* saves the entry that would end at once */
@@ -84,11 +84,17 @@ void vcpu_sync_deadline(struct vcpu *vcpu)
         vcpu->attention = true;
         deadline = lapic_timer_deadline(&vcpu->lapic);
         if (deadline == LAPIC_NEVER) {
-            vcpu->message->deadline = VCPU_DEADLINE_OFF;
-            return;
+            return VCPU_DEADLINE_OFF;
         }
     }
-    vcpu->message->deadline = deadline - vcpu->tsc_offset;
+    return deadline - vcpu->tsc_offset;
+}
+
+void vcpu_sync_deadline(struct vcpu *vcpu)
+{
+    uint64_t deadline = apic_deadline(vcpu);
+
+    vcpu->message->deadline = deadline < vcpu->serve_at ? deadline : vcpu->serve_at;
 }
 
 enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu)

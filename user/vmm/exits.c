@@ -187,6 +187,10 @@ static enum vcpu_stop exit_pause(struct vcpu *vcpu)
 static enum vcpu_stop exit_timer(struct vcpu *vcpu)
 {
     lapic_timer_expire(&vcpu->lapic, vcpu_guest_tsc(vcpu));
+    if (vcpu->serve_at <= host_tsc()) {
+        vcpu->serve_at = VCPU_DEADLINE_OFF;
+        bus_serve_rest(vcpu);
+    }
     vcpu_sync_deadline(vcpu);
     vcpu->attention = true;
     return VCPU_RUNS;

@@ -178,6 +178,7 @@ static void on_notification(struct vcpu *vcpu, uint64_t badge)
 {
     serve_disks(vcpu, badge);
     if ((badge & VMM_BADGE_SERIAL) != 0) {
+        bus_serve(vcpu, VM_CONSOLE_SLOT);
         vm_lock(vcpu, LOCK_SERIAL);
         serial_sync(vcpu);
         vm_unlock(vcpu, LOCK_SERIAL);

@@ -76,6 +76,7 @@ void pci_function_power_on(struct pci_function *function)
 {
     memcpy(function->config, function->at_power_on, sizeof(function->config));
     __atomic_store_n(&function->window, PCI_NO_WINDOW, __ATOMIC_RELAXED);
+    function->serve_at = PCI_NEVER;
 }
 
 /* --- configuration space --- */

@@ -22,9 +22,10 @@
 #define PCI_WINDOW_BASE  0x00c0000000ull
 #define PCI_WINDOW_BYTES 0x0020000000ull
 
-#define PCI_SLOTS        9u /* in use; the bus has 32 */
+#define PCI_SLOTS        10u /* in use; the bus has 32 */
 #define PCI_CONFIG_BYTES 256u
 #define PCI_NO_WINDOW    (~0ull)
+#define PCI_NEVER        (~0ull)
 
 /* Offsets in configuration space. */
 enum pci_register {
@@ -68,9 +69,10 @@ struct pci_ops {
 };
 
 struct pci_function {
-    const struct pci_ops *ops;             /* [c] */
-    uint32_t bar_bytes;                    /* [c] a power of two, at least 16; 0: no BAR */
-    uint64_t window;                       /* [a] I1 */
+    const struct pci_ops *ops; /* [c] */
+    uint32_t bar_bytes;        /* [c] a power of two, at least 16; 0: no BAR */
+    uint64_t window;           /* [a] I1 */
+    uint64_t serve_at; /* by the host's TSC: to be served then without being asked; or PCI_NEVER */
     uint8_t writable[PCI_CONFIG_BYTES];    /* [c] */
     uint8_t config[PCI_CONFIG_BYTES];      /* at present */
     uint8_t at_power_on[PCI_CONFIG_BYTES]; /* [c] */

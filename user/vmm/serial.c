@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the guest's serial port and the console server: moves what has arrived, tells the guest's
- * port whether there is room, and drives its interrupt line.
+ * Between the guest's serial port and the console server: moves what has arrived and is not for the
+ * virtio console, tells the guest's port whether there is room, and drives its interrupt line.
  */
 #include "user/vmm/vm.h"
+
+static void take_input(struct vm *vm)
+{
+    unsigned room = uart_receive_room(&vm->uart);
+    uint8_t byte;
+
+    while (room != 0 && console_has_input(&vm->console) &&
+           console_read(&vm->console, &byte, 1) != 0) {
+        uart_receive(&vm->uart, byte);
+        room--;
+    }
+}
 
 void serial_sync(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    unsigned room = uart_receive_room(&vm->uart);
     bool has_room, line;
-    uint8_t byte;
 
     vm->uart.changed = false;
-    while (room != 0 && console_get(&vm->console, &byte)) {
-        uart_receive(&vm->uart, byte);
-        room--;
+    if (!virtio_console_takes_input(&vm->virtio_console)) {
+        take_input(vm);
     }
     console_pump(&vm->console);
     has_room = console_has_room(&vm->console);

@@ -8,7 +8,8 @@
  * registers and are put there by vcpu_enter().
  *
  * Invariants (whenever no exit handler runs)
- *   I1  message->deadline is the APIC timer's deadline on the host's TSC, or off
+ *   I1  message->deadline is the APIC timer's deadline on the host's TSC, or serve_at if that comes
+ *       first, or off
  *   I2  attention is set if anything waits to be injected, a window is requested, or the CPU sleeps
  *   I3  cr4 is the guest's CR4: the guest cannot write it without an exit
  * Units  host TSC = guest TSC - tsc_offset
@@ -154,6 +155,7 @@ struct vcpu {
     bool cr4_shadowed; /* CR4 is read from VMCS_CR4_SHADOW, not from an exit */
     uint64_t cr4;
     uint64_t tsc_offset;
+    uint64_t serve_at; /* host TSC at which functions on the bus are served, or VCPU_DEADLINE_OFF */
     struct vcpu_events events;
     struct paravirt paravirt;
     struct inbox inbox;
@@ -243,7 +245,7 @@ void vcpu_raise_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error_c
 void vcpu_note_vectoring(struct vcpu *vcpu);
 /* The guest did not run, so that the event in the message was not injected: it is chosen again. */
 void vcpu_note_not_entered(struct vcpu *vcpu);
-/* I1 after the APIC timer or the TSC offset has changed. */
+/* I1 after the APIC timer, the TSC offset or serve_at has changed. */
 void vcpu_sync_deadline(struct vcpu *vcpu);
 /* What single-stepping and the interrupt shadow ask for after an instruction. */
 enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu);

@@ -135,7 +135,7 @@ static void message_reset(struct vcpu *vcpu, uint64_t rip)
     message->primary = VMX_PRIMARY_HLT | VMX_PRIMARY_TSC_OFFSETTING | VMX_PRIMARY_MWAIT |
                        VMX_PRIMARY_MONITOR | VMX_PRIMARY_RDPMC | VMX_PRIMARY_CR8_LOAD |
                        VMX_PRIMARY_CR8_STORE | VMX_PRIMARY_UNCONDITIONAL_IO | pause_control(vcpu);
-    message->deadline = VCPU_DEADLINE_OFF;
+    message->deadline = vcpu->serve_at;
 }
 
 /* --- the first vCPU: 64-bit mode with identity page tables, as Linux's boot protocol asks --- */
@@ -205,6 +205,7 @@ void vcpu_reset(struct vcpu *vcpu)
     forget_events(vcpu);
     vcpu->inbox = (struct inbox){ 0 };
     vcpu->tsc_offset = -vcpu->vm->start_tsc;
+    vcpu->serve_at = VCPU_DEADLINE_OFF;
     lapic_reset(&vcpu->lapic, vcpu->index);
     msrs_reset(vcpu);
 }

@@ -302,6 +302,27 @@ enum virtqueue_result virtqueue_take(struct virtqueue *queue, struct virtqueue_c
     return queue->format.packed ? packed_take(queue, chain) : split_take(queue, chain);
 }
 
+/* The way back of packed_advance(). */
+static void packed_retreat(const struct virtqueue *queue, uint16_t *position, bool *wrap,
+                           uint16_t places)
+{
+    if (*position < places) {
+        *position = (uint16_t)(*position + queue->size);
+        *wrap = !*wrap;
+    }
+    *position = (uint16_t)(*position - places);
+}
+
+void virtqueue_untake(struct virtqueue *queue, const struct virtqueue_chain *chain)
+{
+    if (queue->format.packed) {
+        packed_retreat(queue, &queue->next_avail, &queue->avail_wrap, chain->places);
+    } else {
+        queue->next_avail--;
+    }
+    queue->in_flight = (uint16_t)(queue->in_flight - chain->places);
+}
+
 /* --- used --- */
 
 static void split_put(struct virtqueue *queue, uint16_t id, uint32_t written)

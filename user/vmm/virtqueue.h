@@ -88,6 +88,8 @@ bool virtqueue_enable(struct virtqueue *queue, const struct guest_ram *ram,
 
 /* The next chain, into *chain, whose contents are undefined after another answer. */
 enum virtqueue_result virtqueue_take(struct virtqueue *queue, struct virtqueue_chain *chain);
+/* The chain that was taken last is to be taken again, as it will be then. */
+void virtqueue_untake(struct virtqueue *queue, const struct virtqueue_chain *chain);
 /* The device is done with a chain and has written this many bytes from its first writable one on.
  */
 void virtqueue_put(struct virtqueue *queue, struct virtqueue_ticket ticket, uint32_t written);

@@ -49,6 +49,12 @@ const char *vm_check_config(const struct vmm_config *config)
     return NULL;
 }
 
+/* Where a virtio function's registers are at power-on. */
+static uint32_t bar_of(unsigned slot)
+{
+    return (uint32_t)PCI_WINDOW_BASE + slot * VIRTIO_BAR_BYTES;
+}
+
 void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_source *cpuid)
 {
     vm->config = config;
@@ -57,6 +63,9 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
     vm->nr_vcpus = config->nr_vcpus;
     ports_init(vm);
     pci_bus_init(&vm->pci);
+    virtio_console_init(&vm->virtio_console, &vm->ram, &vm->console, vm->tsc_khz * 1000ull,
+                        bar_of(VM_CONSOLE_SLOT));
+    vm->pci.slots[VM_CONSOLE_SLOT] = &vm->virtio_console.virtio.function;
     for (unsigned i = 0; i < vm->nr_vcpus; i++) {
         const struct cpuid_parameters parameters = {
             .apic_id = i,
@@ -89,8 +98,7 @@ enum disk_state vm_start_disk(struct vm *vm, unsigned n)
     unsigned slot = VM_DISK_SLOT + n;
 
     if (state == DISK_READY) {
-        virtio_blk_init(&vm->disks[n], &vm->ram, n, nr_queues,
-                        (uint32_t)PCI_WINDOW_BASE + slot * VIRTIO_BAR_BYTES);
+        virtio_blk_init(&vm->disks[n], &vm->ram, n, nr_queues, bar_of(slot));
         vm->pci.slots[slot] = &vm->disks[n].virtio.function;
     }
     return state;

@@ -24,13 +24,15 @@
 #include "user/vmm/uart.h"
 #include "user/vmm/vcpu.h"
 #include "user/vmm/virtio_blk.h"
+#include "user/vmm/virtio_console.h"
 
 #define SERIAL_PORT 0x3f8u
 #define SERIAL_PIN  4u
 
-#define VM_DISK_SLOT 1u
+#define VM_DISK_SLOT    1u
+#define VM_CONSOLE_SLOT (VM_DISK_SLOT + VMM_MAX_DISKS)
 
-_Static_assert(VM_DISK_SLOT + VMM_MAX_DISKS <= PCI_SLOTS, "there is a slot for each disk");
+_Static_assert(VM_CONSOLE_SLOT < PCI_SLOTS, "there are slots for all");
 
 /* Ports below this are looked up in a byte table; above it is nothing. */
 #define VM_NR_PORTS 0x1000u
@@ -45,10 +47,10 @@ struct vm_stop {
 };
 
 enum vm_lock {
-    LOCK_SERIAL,
     LOCK_PLATFORM,
     LOCK_CMOS,
-    LOCK_PCI, /* + slot: of the function there */
+    LOCK_PCI,                                 /* + slot: of the function there */
+    LOCK_SERIAL = LOCK_PCI + VM_CONSOLE_SLOT, /* also the serial port's: they have one channel */
     LOCK_PCI_LAST = LOCK_PCI + PCI_SLOTS - 1,
     LOCK_IOAPIC, /* inside the others: devices move its lines */
     VM_NR_LOCKS,
@@ -58,13 +60,14 @@ struct vm {
     const struct vmm_config *config; /* [c] */
     struct guest_ram ram;            /* [c] */
     struct lock locks[VM_NR_LOCKS];
-    struct ioapic ioapic;     /* LOCK_IOAPIC */
-    struct platform platform; /* LOCK_PLATFORM */
-    struct cmos cmos;         /* LOCK_CMOS */
-    struct uart uart;         /* LOCK_SERIAL */
-    struct console console;   /* LOCK_SERIAL */
-    bool serial_line;         /* LOCK_SERIAL: the level of the serial port's interrupt line */
-    struct pci_bus pci;       /* LOCK_PCI: its functions */
+    struct ioapic ioapic;                 /* LOCK_IOAPIC */
+    struct platform platform;             /* LOCK_PLATFORM */
+    struct cmos cmos;                     /* LOCK_CMOS */
+    struct uart uart;                     /* LOCK_SERIAL */
+    struct console console;               /* LOCK_SERIAL */
+    struct virtio_console virtio_console; /* LOCK_SERIAL; in slot VM_CONSOLE_SLOT */
+    bool serial_line;   /* LOCK_SERIAL: the level of the serial port's interrupt line */
+    struct pci_bus pci; /* LOCK_PCI: its functions */
     struct virtio_blk disks[VMM_MAX_DISKS]; /* LOCK_PCI; disk n is in slot VM_DISK_SLOT + n */
     bool stopping;                          /* [a] the VM does not go on */
     struct vm_stop stop;                    /* I1 */

@@ -48,13 +48,17 @@ static void check_chain(const struct world *world)
     expect(bytes == chain->readable_bytes + chain->writable_bytes);
 }
 
-static void take_chain(struct world *world)
+static void take_chain(struct world *world, bool keep)
 {
     enum virtqueue_result result = virtqueue_take(&world->queue, &world->chain);
 
     expect((result == VIRTQUEUE_BROKEN) == world->queue.broken);
     if (result == VIRTQUEUE_TAKEN) {
         check_chain(world);
+        if (!keep) {
+            virtqueue_untake(&world->queue, &world->chain);
+            return;
+        }
         expect(world->nr_flight < MAX_FLIGHT);
         world->flight[world->nr_flight++] =
             (struct virtqueue_ticket){ world->chain.id, world->chain.places };
@@ -115,7 +119,7 @@ static void step(struct world *world, struct input *input)
         break;
     case 4:
     case 5:
-        take_chain(world);
+        take_chain(world, take(input, 1) % 8 != 0);
         break;
     case 6:
         put_chain(world, (uint8_t)take(input, 1), (uint8_t)take(input, 1));

@@ -122,6 +122,13 @@ void fake_console(void)
     ring_may_sleep(&output, 1);
 }
 
+void fake_console_take(unsigned bytes)
+{
+    for (; bytes != 0 && fake_host.nr_sent < FAKE_MAX_SENT; bytes--) {
+        ring_get(&output, &fake_host.sent[fake_host.nr_sent++], 1);
+    }
+}
+
 void console_signal(void)
 {
     fake_host.console_waits = true;

@@ -38,6 +38,8 @@ void fake_vm_power_on(struct vm *vm);
 void fake_vm_free(struct vm *vm);
 /* The console's turn: takes output, gives input as far as there is room. */
 void fake_console(void);
+/* It takes so much, though it is busy. */
+void fake_console_take(unsigned bytes);
 /* Field of vCPU 0 as last written. */
 uint64_t fake_field(uint64_t field);
 void fake_set_field(uint64_t field, uint64_t value);

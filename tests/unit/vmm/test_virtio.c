@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI, MSI-X, the virtio transport and the block device, seen as a guest sees them: through the
- * VM's buses, with a fake disk server behind the channel.
+ * PCI, MSI-X, the virtio transport, the block device and the console, seen as a guest sees them:
+ * through the VM's buses, with fake servers behind the channels.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,10 +17,11 @@
 #include "tests/unit/vmm/virtio_driver.h"
 #include "user/vmm/acpi.h"
 
-#define FUNCTION 8u /* bus 0, device 1, function 0 */
-#define RINGS    0x1000000ull
-#define REQUESTS 0x2000000ull /* headers and status bytes */
-#define DATA     0x2100000ull
+#define FUNCTION         8u  /* bus 0, device 1, function 0 */
+#define CONSOLE_FUNCTION 72u /* device 9 */
+#define RINGS            0x1000000ull
+#define REQUESTS         0x2000000ull /* headers and status bytes */
+#define DATA             0x2100000ull
 
 #define VECTOR 0x40u /* of the configuration; queues follow */
 
@@ -47,9 +48,11 @@ struct world {
     struct vm *vm;
     struct vcpu *vcpu;
     struct fake_disk disk;
+    uint32_t function; /* the one under test */
     uint64_t bar;
     uint64_t accepted;
-    struct driver_queue queue;
+    struct driver_queue queue; /* the disk's first, the console's transmitq */
+    struct driver_queue receiveq;
     unsigned nr_requests;
 };
 
@@ -57,12 +60,12 @@ struct world {
 
 static uint64_t config_get(struct world *world, uint32_t offset, unsigned size)
 {
-    return bus_config_read(world->vcpu, FUNCTION, offset, size);
+    return bus_config_read(world->vcpu, world->function, offset, size);
 }
 
 static void config_set(struct world *world, uint32_t offset, unsigned size, uint64_t value)
 {
-    bus_config_write(world->vcpu, FUNCTION, offset, size, value);
+    bus_config_write(world->vcpu, world->function, offset, size, value);
 }
 
 static uint64_t get(struct world *world, uint32_t offset, unsigned size)
@@ -149,8 +152,8 @@ static void accept(struct world *world, uint64_t features)
     set(world, COMMON + 0x14, 1, 1 | 2 | 8);
 }
 
-/* As a driver begins, up to DRIVER_OK, with at most these features and queue 0. */
-static void begin(struct world *world, uint64_t wanted)
+/* As a driver begins, with at most these features. */
+static void negotiate(struct world *world, uint64_t wanted)
 {
     config_set(world, 4, 2, 6);
     set(world, COMMON + 0x14, 1, 0);
@@ -159,10 +162,21 @@ static void begin(struct world *world, uint64_t wanted)
     accept(world, offered(world) & wanted);
     assert_int_equal(status_of(world), 1 | 2 | 8);
     set_up_msix(world);
-    set_up_queue(world, 0, &world->queue, RINGS, 256);
-    driver_listen(&world->queue);
+}
+
+static void set_driver_ok(struct world *world)
+{
     set(world, COMMON + 0x14, 1, 1 | 2 | 4 | 8);
     assert_int_equal(status_of(world), 1 | 2 | 4 | 8);
+}
+
+/* Up to DRIVER_OK, with queue 0. */
+static void begin(struct world *world, uint64_t wanted)
+{
+    negotiate(world, wanted);
+    set_up_queue(world, 0, &world->queue, RINGS, 256);
+    driver_listen(&world->queue);
+    set_driver_ok(world);
 }
 
 static void add_disk(struct world *world, uint32_t sector_bytes, uint32_t flags)
@@ -170,7 +184,7 @@ static void add_disk(struct world *world, uint32_t sector_bytes, uint32_t flags)
     fake_disk_make(&world->disk, &world->vm->ram, sector_bytes, flags);
     vm_init_disk(world->vm, 0, world->disk.channel);
     assert_int_equal(vm_start_disk(world->vm, 0), DISK_READY);
-    world->bar = bus_config_read(world->vcpu, FUNCTION, 0x10, 4);
+    world->bar = config_get(world, 0x10, 4);
 }
 
 static void power_on(struct world *world)
@@ -183,6 +197,7 @@ static void make(struct world *world, uint32_t sector_bytes, uint32_t flags)
 {
     world->vm = fake_vm_make_vcpus(2);
     world->vcpu = &world->vm->vcpus[0];
+    world->function = FUNCTION;
     add_disk(world, sector_bytes, flags);
     power_on(world);
 }
@@ -222,6 +237,17 @@ static int setup_plain(void **state)
 
     make(world, 512, 0);
     *state = world;
+    return 0;
+}
+
+static int setup_console(void **state)
+{
+    struct world *world;
+
+    setup(state);
+    world = *state;
+    world->function = CONSOLE_FUNCTION;
+    world->bar = config_get(world, 0x10, 4);
     return 0;
 }
 
@@ -1078,25 +1104,430 @@ static void test_start(void **state)
     assert_int_equal(vm->disks[1].nr_segments, 32);
 }
 
+/* --- the console --- */
+
+#define OUTPUT 0x2200000ull /* what the driver puts out; where it takes input is at DATA */
+
+/* Up to DRIVER_OK, with both queues. */
+static void begin_console(struct world *world, uint64_t wanted)
+{
+    negotiate(world, wanted);
+    set_up_queue(world, 0, &world->receiveq, RINGS + 0x200000, 64);
+    set_up_queue(world, 1, &world->queue, RINGS, 256);
+    driver_listen(&world->receiveq);
+    driver_quiet(&world->queue);
+    set_driver_ok(world);
+    fake_host.nr_sent = 0;
+}
+
+static void kick_console(struct world *world, unsigned queue)
+{
+    if (driver_must_kick(queue == 0 ? &world->receiveq : &world->queue)) {
+        set(world, NOTIFY + 4 * queue, 2, queue);
+    }
+}
+
+/* In one buffer, whose bytes are at this place of OUTPUT. */
+static void put_out(struct world *world, uint32_t at, uint32_t bytes)
+{
+    const struct driver_buffer buffer = { OUTPUT + at, bytes, false };
+
+    assert_true(driver_put(&world->queue, &buffer, 1, false) >= 0);
+    kick_console(world, 1);
+}
+
+static void say(struct world *world, const char *text)
+{
+    memcpy(memory(world, OUTPUT), text, strlen(text));
+    put_out(world, 0, (uint32_t)strlen(text));
+}
+
+static void fill_output(struct world *world, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++) {
+        *memory(world, OUTPUT + i) = (uint8_t)(i * 7 + i / 256);
+    }
+}
+
+/* How many buffers of output have come back. */
+static unsigned collect_output(struct world *world)
+{
+    struct driver_used used;
+    unsigned nr = 0;
+
+    while (driver_get(&world->queue, &used)) {
+        assert_int_equal(used.written, 0);
+        nr++;
+    }
+    return nr;
+}
+
+/* The server has had its turn and has signalled, as main.c hears it. */
+static void console_turn(struct world *world)
+{
+    fake_console();
+    bus_serve(world->vcpu, VM_CONSOLE_SLOT);
+    vm_lock(world->vcpu, LOCK_SERIAL);
+    serial_sync(world->vcpu);
+    vm_unlock(world->vcpu, LOCK_SERIAL);
+}
+
+static bool sent(const char *text)
+{
+    return fake_host.nr_sent == strlen(text) &&
+           memcmp(fake_host.sent, text, fake_host.nr_sent) == 0;
+}
+
+/* The vCPU's timer, which must have been set for this or earlier. */
+static void time_passes(struct world *world, uint64_t ticks)
+{
+    fake_host.tsc += ticks;
+    if (world->vcpu->message->deadline <= fake_host.tsc) {
+        world->vcpu->message->reason = VMX_EXIT_PREEMPTION_TIMER;
+        assert_int_equal(vcpu_handle_exit(world->vcpu), VCPU_RUNS);
+    }
+}
+
+static uint8_t uart_get(struct world *world, uint16_t reg)
+{
+    return (uint8_t)port_read(world->vcpu, (uint16_t)(SERIAL_PORT + reg), 1);
+}
+
+static void test_console_identity(void **state)
+{
+    struct world *world = *state;
+
+    assert_int_equal(config_get(world, 0, 4), 0x10431af4);
+    assert_int_equal(config_get(world, 0x0a, 2), 0x0780);
+    begin_console(world, F_ALL);
+    assert_int_equal(world->accepted, F_VERSION_1 | F_PACKED | F_EVENT_IDX | 1ull << 28);
+    assert_int_equal(get(world, COMMON + 0x12, 2), 2);
+    set(world, CONFIG + 8, 4, 'x'); /* emergency output is not offered */
+    assert_int_equal(get(world, CONFIG, 8), 0);
+    assert_int_equal(get(world, CONFIG + 8, 4), 0);
+    assert_true(sent(""));
+}
+
+static void test_console_output(void **state)
+{
+    struct world *world = *state;
+
+    for (unsigned way = 0; way < 4; way++) {
+        const struct driver_buffer buffers[] = { { OUTPUT, 1, false },
+                                                 { OUTPUT + 1, 5000, false },
+                                                 { OUTPUT + 5001, 3, false } };
+
+        begin_console(world, ring_features[way]);
+        fill_output(world, 5004);
+        driver_put(&world->queue, buffers, 3, way % 2 == 0);
+        kick_console(world, 1);
+        assert_int_equal(collect_output(world), 1);
+        assert_int_equal(fake_host.nr_sent, 5004);
+        assert_memory_equal(fake_host.sent, memory(world, OUTPUT), 5004);
+        assert_false(interrupted(world, VECTOR + 1));
+        /* Between what the serial port sends. */
+        fake_host.nr_sent = 0;
+        port_write(world->vcpu, SERIAL_PORT, 1, 'a');
+        say(world, "bc");
+        port_write(world->vcpu, SERIAL_PORT, 1, 'd');
+        assert_true(sent("abcd"));
+    }
+}
+
+/* More than there is room for waits, in pieces if need be, and comes complete. */
+static void test_console_full(void **state)
+{
+    struct world *world = *state;
+
+    fill_output(world, 60000);
+    for (unsigned way = 0; way < 4; way++) {
+        unsigned used = 0;
+
+        begin_console(world, ring_features[way]);
+        fake_host.console_busy = true;
+        for (unsigned i = 0; i < 5; i++) {
+            put_out(world, 4000 * i, 4000);
+        }
+        put_out(world, 20000, 40000);
+        used += collect_output(world);
+        assert_int_equal(used, 2); /* 8192 bytes are in the ring */
+        vm_lock(world->vcpu, LOCK_SERIAL);
+        serial_sync(world->vcpu);
+        vm_unlock(world->vcpu, LOCK_SERIAL);
+        assert_int_equal(uart_get(world, 5) & 0x20, 0); /* the serial port has no room either */
+        console_turn(world);
+        assert_int_equal(collect_output(world), 0);
+        assert_int_equal(world->vcpu->inbox.requests, 0);
+        fake_host.console_busy = false;
+        for (unsigned i = 0; i < 10; i++) {
+            console_turn(world);
+            vcpu_take_requests(world->vcpu); /* the fake server has made room at once */
+            used += collect_output(world);
+        }
+        assert_int_equal(used, 6);
+        assert_int_equal(fake_host.nr_sent, 60000);
+        assert_memory_equal(fake_host.sent, memory(world, OUTPUT), 60000);
+        assert_int_equal(uart_get(world, 5) & 0x20, 0x20);
+        assert_true(world->vm->virtio_console.virtio.function.serve_at == PCI_NEVER);
+    }
+}
+
+#define SECOND 1000000000ull /* of the fake host's TSC */
+
+/* A server that stops holds up nobody for longer than a second, and once. */
+static void test_console_stalled(void **state)
+{
+    struct world *world = *state;
+
+    begin_console(world, F_ALL);
+    fill_output(world, 10000);
+    fake_host.console_busy = true;
+    put_out(world, 0, 10000);
+    assert_int_equal(collect_output(world), 0);
+    assert_in_range(world->vcpu->message->deadline, fake_host.tsc + SECOND,
+                    fake_host.tsc + 5 * SECOND + SECOND / 100);
+    time_passes(world, SECOND / 2);
+    assert_int_equal(collect_output(world), 0);
+    time_passes(world, 5 * SECOND);
+    assert_int_equal(collect_output(world), 1);
+    assert_true(world->vcpu->message->deadline == VCPU_DEADLINE_OFF);
+    put_out(world, 0, 100);
+    assert_int_equal(collect_output(world), 1);
+    assert_int_equal(world->vm->console.lost, 10000 - 8192 + 100);
+    fake_host.console_busy = false;
+    fake_console();
+    say(world, "again");
+    assert_int_equal(collect_output(world), 1);
+    assert_int_equal(fake_host.nr_sent, 8192 + strlen("\r\n[1908 bytes of output lost]\r\nagain"));
+    assert_memory_equal(fake_host.sent + 8192, "\r\n[1908 bytes of output lost]\r\nagain", 38);
+}
+
+/* One that takes a little now and then gains it no time to speak of. */
+static void test_console_slow(void **state)
+{
+    struct world *world = *state;
+    uint64_t begin_tsc;
+
+    begin_console(world, F_ALL);
+    fake_host.console_busy = true;
+    put_out(world, 0, 8192);
+    assert_int_equal(collect_output(world), 1);
+    begin_tsc = fake_host.tsc;
+    put_out(world, 0, 4096);
+    for (unsigned i = 0; i < 100 && collect_output(world) == 0; i++) {
+        fake_console_take(64);
+        bus_serve(world->vcpu, VM_CONSOLE_SLOT);
+        time_passes(world, SECOND / 10);
+    }
+    assert_in_range(fake_host.tsc - begin_tsc, SECOND, 2 * SECOND);
+    fake_console_take(64); /* too little to begin again */
+    put_out(world, 0, 16);
+    assert_int_equal(collect_output(world), 1);
+    assert_true(world->vm->virtio_console.stalled);
+}
+
+static void put_receive_buffer(struct world *world, unsigned number, uint32_t bytes)
+{
+    const struct driver_buffer buffer = { DATA + 4096 * number, bytes, true };
+
+    assert_true(driver_put(&world->receiveq, &buffer, 1, false) >= 0);
+    kick_console(world, 0);
+}
+
+static void type(struct world *world, const char *text)
+{
+    fake_host.input = text;
+    console_turn(world);
+}
+
+static void test_console_input(void **state)
+{
+    struct world *world = *state;
+    char long_text[400];
+
+    memset(long_text, 'y', 399);
+    long_text[399] = '\0';
+    for (unsigned way = 0; way < 4; way++) {
+        struct driver_used used;
+
+        begin_console(world, ring_features[way]);
+        put_receive_buffer(world, 0, 4096);
+        type(world, "u"); /* nothing has been put out here */
+        assert_int_equal(uart_get(world, 0), 'u');
+        assert_false(interrupted(world, VECTOR + 1));
+        say(world, "login: ");
+        type(world, "root\n");
+        assert_true(interrupted(world, VECTOR + 1));
+        assert_true(driver_get(&world->receiveq, &used));
+        assert_int_equal(used.written, 5);
+        assert_memory_equal(memory(world, DATA), "root\n", 5);
+        assert_int_equal(uart_get(world, 5) & 1, 0);
+        /* Without a buffer it waits. */
+        driver_listen(&world->receiveq);
+        type(world, "xy");
+        put_receive_buffer(world, 1, 1);
+        assert_true(interrupted(world, VECTOR + 1));
+        assert_true(driver_get(&world->receiveq, &used));
+        assert_int_equal(*memory(world, DATA + 4096), 'x');
+        driver_listen(&world->receiveq);
+        put_receive_buffer(world, 1, 4096);
+        assert_true(driver_get(&world->receiveq, &used));
+        assert_int_equal(used.written, 1);
+        assert_int_equal(*memory(world, DATA + 4096), 'y');
+        for (unsigned i = 0; i < 3; i++) {
+            put_receive_buffer(world, i, 4096);
+        }
+        type(world, long_text);
+        assert_true(driver_get(&world->receiveq, &used));
+        assert_int_equal(used.written, 256);
+        assert_true(driver_get(&world->receiveq, &used));
+        assert_int_equal(used.written, 143);
+        assert_false(driver_get(&world->receiveq, &used));
+        interrupted(world, VECTOR + 1);
+        set(world, COMMON + 0x14, 1, 0); /* the driver goes */
+        type(world, "v");
+        assert_int_equal(uart_get(world, 0), 'v');
+    }
+}
+
+/* What was typed before the first output finds its way when that comes. */
+static void test_console_early_input(void **state)
+{
+    struct world *world = *state;
+    struct driver_used used;
+
+    begin_console(world, F_ALL);
+    put_receive_buffer(world, 0, 4096);
+    type(world, "12"); /* the serial port without its FIFO takes one */
+    say(world, "#");
+    assert_int_equal(world->vcpu->inbox.requests, REQUEST_SERVE);
+    assert_int_equal(vcpu_take_requests(world->vcpu), VCPU_RUNS);
+    assert_true(driver_get(&world->receiveq, &used));
+    assert_int_equal(*memory(world, DATA), '2');
+}
+
+static void test_console_hostile(void **state)
+{
+    static const struct driver_buffer bad[] = {
+        { OUTPUT, 16, true },                /* to transmitq */
+        { FAKE_RAM_BYTES - 256, 512, false } /* outside */
+    };
+    static const struct driver_buffer readable = { DATA, 16, false };
+    struct world *world = *state;
+
+    for (unsigned i = 0; i < 8; i++) {
+        begin_console(world, ring_features[i % 4]);
+        driver_put(&world->queue, &bad[i / 4], 1, false);
+        kick_console(world, 1);
+        assert_int_equal(status_of(world), 64 | 1 | 2 | 4 | 8);
+        assert_true(interrupted(world, VECTOR));
+    }
+    /* While output waits: its time passes, and that is all. */
+    begin_console(world, F_ALL);
+    fake_host.console_busy = true;
+    put_out(world, 0, 10000);
+    fake_host.input = "x";
+    fake_console();
+    driver_put(&world->receiveq, &readable, 1, false);
+    set(world, NOTIFY, 2, 0);
+    assert_int_equal(status_of(world), 64 | 1 | 2 | 4 | 8);
+    time_passes(world, 10 * SECOND);
+    assert_true(world->vcpu->message->deadline == VCPU_DEADLINE_OFF);
+    assert_int_equal(world->vcpu->inbox.requests, 0);
+    assert_int_equal(collect_output(world), 0);
+    fake_host.console_busy = false;
+    fake_console();
+    begin_console(world, F_ALL);
+    say(world, "good");
+    assert_true(sent("good"));
+}
+
+/* The driver may change what waits, or take it back by a reset. */
+static void test_console_changed(void **state)
+{
+    struct world *world = *state;
+
+    begin_console(world, ~F_PACKED);
+    fake_host.console_busy = true;
+    put_out(world, 0, 10000);
+    *(uint32_t *)driver_at(&world->queue, world->queue.descriptors + 8, 4) = 16;
+    fake_host.console_busy = false;
+    console_turn(world);
+    assert_int_equal(collect_output(world), 1);
+    assert_int_equal(fake_host.nr_sent, 8192);
+    fake_host.console_busy = true;
+    put_out(world, 0, 10000);
+    begin_console(world, F_ALL);
+    assert_true(world->vm->virtio_console.virtio.function.serve_at == PCI_NEVER);
+    fake_host.console_busy = false;
+    fake_console();
+    fake_host.nr_sent = 0;
+    say(world, "fresh");
+    assert_true(sent("fresh"));
+    assert_true(bus_stop(world->vcpu));
+    say(world, "not any more");
+    assert_true(sent("fresh"));
+}
+
+static void test_console_bounded(void **state)
+{
+    struct world *world = *state;
+    struct driver_buffer byte = { OUTPUT, 1, false };
+
+    begin_console(world, ~F_PACKED);
+    for (unsigned i = 0; i < VIRTIO_BATCH; i++) {
+        assert_true(driver_put(&world->queue, &byte, 1, false) >= 0);
+    }
+    kick_console(world, 1);
+    assert_int_equal(collect_output(world), VIRTIO_BATCH);
+    assert_int_equal(world->vcpu->inbox.requests, REQUEST_SERVE);
+    assert_int_equal(vcpu_take_requests(world->vcpu), VCPU_RUNS);
+    assert_int_equal(world->vcpu->inbox.requests, 0);
+}
+
 #define WITH(make, test) cmocka_unit_test_setup_teardown(test, make, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(setup, test_config_space),   WITH(setup, test_bar),
-        WITH(setup, test_capabilities),   WITH(setup, test_msix),
-        WITH(setup, test_negotiation),    WITH(setup, test_queue_sizes),
-        WITH(setup, test_bad_queue),      WITH(setup, test_read_write),
-        WITH(setup, test_cut_chain),      WITH(setup, test_config),
-        WITH(setup_4k, test_4k),          WITH(setup, test_impossible_requests),
-        WITH(setup, test_large_request),  WITH(setup, test_discard),
-        WITH(setup_4k, test_discard_4k),  WITH(setup_read_only, test_read_only),
-        WITH(setup, test_cache_modes),    WITH(setup_plain, test_no_cache),
-        WITH(setup, test_queues),         WITH(setup, test_full_channel),
-        WITH(setup, test_bounded_work),   WITH(setup, test_signals),
-        WITH(setup, test_hostile_chain),  WITH(setup, test_reset_waits),
-        WITH(setup, test_stop_waits),     WITH(setup, test_gone),
-        WITH(setup, test_hostile_server), WITH(setup, test_start),
+        WITH(setup, test_config_space),
+        WITH(setup, test_bar),
+        WITH(setup, test_capabilities),
+        WITH(setup, test_msix),
+        WITH(setup, test_negotiation),
+        WITH(setup, test_queue_sizes),
+        WITH(setup, test_bad_queue),
+        WITH(setup, test_read_write),
+        WITH(setup, test_cut_chain),
+        WITH(setup, test_config),
+        WITH(setup_4k, test_4k),
+        WITH(setup, test_impossible_requests),
+        WITH(setup, test_large_request),
+        WITH(setup, test_discard),
+        WITH(setup_4k, test_discard_4k),
+        WITH(setup_read_only, test_read_only),
+        WITH(setup, test_cache_modes),
+        WITH(setup_plain, test_no_cache),
+        WITH(setup, test_queues),
+        WITH(setup, test_full_channel),
+        WITH(setup, test_bounded_work),
+        WITH(setup, test_signals),
+        WITH(setup, test_hostile_chain),
+        WITH(setup, test_reset_waits),
+        WITH(setup, test_stop_waits),
+        WITH(setup, test_gone),
+        WITH(setup, test_hostile_server),
+        WITH(setup, test_start),
+        WITH(setup_console, test_console_identity),
+        WITH(setup_console, test_console_output),
+        WITH(setup_console, test_console_full),
+        WITH(setup_console, test_console_stalled),
+        WITH(setup_console, test_console_slow),
+        WITH(setup_console, test_console_input),
+        WITH(setup_console, test_console_early_input),
+        WITH(setup_console, test_console_hostile),
+        WITH(setup_console, test_console_changed),
+        WITH(setup_console, test_console_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
