@@ -34,7 +34,8 @@ class Machine:
     def __init__(self, log_path, boot, cpu=CPU, memory=2048, accel=None, cores=1):
         self.command = [
             "qemu-system-x86_64", "-machine", "q35", *(accel or TAKING_TURNS), "-cpu", cpu,
-            "-smp", str(cores), "-m", str(memory), "-display", "none", "-serial", "stdio",
+            "-smp", str(cores), "-m", str(memory), "-display", "none",
+            "-chardev", "stdio,id=terminal,mux=on", "-serial", "chardev:terminal",
             "-monitor", "none", "-no-reboot", "-net", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *boot]
         self.log_path = log_path

@@ -34,8 +34,9 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 
 # For a VM with several CPUs that QEMU runs in parallel: without the self tests of Linux's ciphers,
 # for which it patches code while other CPUs run that (docs/emulators.md, section 3).
-COMMAND_LINE = '"console=ttyS0"'
-PARALLEL_COMMAND_LINE = '"console=ttyS0 cryptomgr.notests"'
+CONSOLE = "console=hvc0 earlyprintk=ttyS0"
+COMMAND_LINE = f'"{CONSOLE}"'
+PARALLEL_COMMAND_LINE = f'"{CONSOLE} cryptomgr.notests"'
 
 
 def description(system):
@@ -127,11 +128,13 @@ class Context:
         return Machine(self.log(), boot or self.direct(), **options)
 
     def native(self, command_line):
-        """The guest's kernel and initramfs on the bare emulated machine."""
+        """The guest's kernel and initramfs on the bare emulated machine, with both consoles."""
         return Machine(
             self.log("-native"),
             ["-kernel", self.path("guest", "vmlinuz"),
-             "-initrd", self.path("guest", "initramfs.cpio.gz"), "-append", command_line],
+             "-initrd", self.path("guest", "initramfs.cpio.gz"), "-append", command_line,
+             "-device", "virtio-serial-pci,max_ports=1,disable-legacy=on",
+             "-device", "virtconsole,chardev=terminal"],
             memory=512)
 
 
@@ -191,6 +194,52 @@ def test_reboot(context):
             machine.expect(r"Linux version", never=CRASH)
             shell.wait(never=CRASH)
             shell.check("ls /tmp", "")
+
+
+def exits(output):
+    """How many exits a VM says it has had in all since it was made, each time that it ended."""
+    reports = output.split("vCPU 0 notifications")[:-1]
+    return [sum(int(count) for count in re.findall(r"exits for reason \d+: (\d+)", report))
+            for report in reports]
+
+
+def test_virtio_console(context):
+    """What a guest puts out through /dev/hvc0 comes complete, at a fraction of the UART's exits."""
+    count = 4000
+    text = "".join(f"{number:06} of {count} lines, each as long as a line is\n"
+                   for number in range(count))
+    boot = context.assembled(
+        description("linux").rstrip("\n") + "\n    statistics: true\n")
+    with context.system(boot=boot, accel=COUNTED) as machine:
+        for device in "/dev/null", "/dev/hvc0", "/dev/ttyS0":
+            shell = boot_to_shell(machine)
+            shell.check("grep -o hvc0 /sys/class/tty/console/active", "hvc0")
+            shell.check(f"i=0; while [ $i -lt {count} ]; do printf '%06d of {count} lines, each as "
+                        "long as a line is\\n' $i; i=$((i + 1)); done >/run/lines")
+            output = shell.check(f"cat /run/lines >{device}")
+            if device != "/dev/null" and output != text:
+                raise Failure(f"{len(output)} bytes have come through {device}, of {len(text)}")
+            machine.send("reboot\n")
+            machine.expect(r"vCPU 0 notifications", never=CRASH)
+        nothing, hvc0, uart = exits(machine.output)
+    of_hvc0, of_uart = hvc0 - 2 * nothing, uart - hvc0 - nothing
+    print(f"{len(text)} bytes: {of_hvc0} exits through hvc0, {of_uart} through the UART, "
+          f"{of_uart / of_hvc0:.0f} times as many; {nothing} for booting")
+    if of_uart < 10 * of_hvc0:
+        raise Failure("the virtio console has not spared the exits")
+
+
+def test_uart(context):
+    """A guest that keeps to its serial port has the keyboard there, though it has /dev/hvc0."""
+    text = description("linux").replace(CONSOLE, "console=ttyS0")
+    with context.system(boot=context.assembled(text)) as machine:
+        shell = boot_to_shell(machine)
+        shell.check("ls /dev/hvc0", "/dev/hvc0")
+        shell.check("cat /sys/class/tty/console/active", "ttyS0")
+        # From the first output there on what is typed is for that one.
+        machine.send("exec </dev/hvc0 >/dev/hvc0 2>&1; echo mo''ved\n")
+        machine.expect(r"^moved$", never=CRASH)
+        shell.check("echo $((6 * 7))", "42")
 
 
 def test_counted(context):
@@ -299,7 +348,7 @@ def test_missing_core(context):
 def run_on_vtx(context, model, test):
     """Debian's kernel and one of the guest's tests on Intel VT-x in Bochs."""
     text = description("linux").replace(
-        COMMAND_LINE, f'"console=ttyS0 cryptomgr.notests bulkhead.test={test}"')
+        COMMAND_LINE, f'"{CONSOLE} cryptomgr.notests bulkhead.test={test}"')
     boot = context.assembled(text.replace("vms:", "at-end: exit\nvms:", 1))
     output = bochs.run(context.log("-bochs").removesuffix(".log"), boot[1], boot[3], model, 1)
     with open(context.log(), "w", encoding="utf-8") as file:
@@ -646,7 +695,7 @@ def test_disk_killed(context):
 def test_disk_triple_fault(context):
     """A guest that triple-faults amid its I/O costs its own VM, and no file system anything."""
     disk = context.disk(["one", "two"])
-    text = description("two").replace("console=ttyS0", "console=ttyS0 reboot=t", 1)
+    text = description("two").replace(CONSOLE, f"{CONSOLE} reboot=t", 1)
     with context.system(boot=context.assembled(text) + disk.arguments(), cores=3) as machine:
         one = boot_to_shell(machine)
         two = switch_to_shell(machine, "2", "two")

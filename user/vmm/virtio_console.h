@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A virtio console with one port, beside the UART and on the same channel to the console server: a
- * buffer of output costs one exit, however long it is.
+ * buffer of output costs an exit or two, however long it is.
  *
  *      transmitq -> the channel's output ring, as far as there is room; the rest waits
  *      input ring -> buffers of receiveq
