@@ -110,7 +110,8 @@ def run_refused(build, folder, way):
     elif way == "little-memory":
         memory = 64
     elif way == "missing-core":  # one less than the tool says
-        cores = int(tool(build, "cores", os.path.join(folder, "system.yaml"))) - 1
+        said = tool(build, "machine", os.path.join(folder, "system.yaml"))
+        cores = int(re.search(r"^cores: (\d+)$", said, re.MULTILINE).group(1)) - 1
     with machine_for(build, folder, image, memory, cores) as machine:
         machine.expect(r"^\[bulkhead\] " + REFUSED[way], never=r"PANIC|panic:|starting")
         machine.expect(STOPPED_LINE)

@@ -734,6 +734,18 @@ def run_by_front_door(context, file_name):
                      os.path.join(SOURCE, "bulkhead"), "run", file_name)
 
 
+def test_machine(context):
+    """The front door gives QEMU the machine that the description assumes."""
+    file_name = context.log("-machine").removesuffix(".log") + ".yaml"
+    with open(file_name, "w", encoding="utf-8") as file:
+        file.write(description("linux") + "machine:\n  cores: 3\n  memory: 3G\n")
+    arguments = run_by_front_door(context, file_name)
+    system = re.search(r"-initrd (build/systems/[^ ]*)/image.elf", arguments)[1]
+    shutil.rmtree(os.path.join(SOURCE, system))
+    if " -smp 3 -m 3072 " not in arguments:
+        raise Failure(f"QEMU was given {arguments}")
+
+
 def test_disk_images(context):
     """Each description has its own disk image and boot image, even beside another one."""
     folder = context.log("-descriptions").removesuffix(".log")

@@ -6,6 +6,7 @@
 
 #include "tools/bulkhead/console.h"
 #include "tools/bulkhead/disk.h"
+#include "tools/bulkhead/machine.h"
 #include "tools/bulkhead/sata.h"
 #include "user/libserver/disk.h"
 #include "user/libserver/sata.h"
@@ -13,7 +14,6 @@
 #include "user/vmm/config.h"
 
 #define MAX_VMS       SERVER_MAX_CLIENTS
-#define MAX_CORES     64u
 #define MAX_PRIORITY  253u /* servers run above */
 #define MIN_BUDGET_US 20u
 #define MAX_PERIOD_US (3600ull * 1000000)
@@ -81,8 +81,9 @@ static void rule_cores(struct report *report, const struct model_vm *vm)
                      vm->vcpus.value == 1 ? "" : "s");
     }
     for (size_t i = 0; i < vm->cores.count; i++) {
-        if (vm->cores.values[i] >= MAX_CORES) {
-            report_error(report, vm->cores.each[i], "expected a core from 0 to %u", MAX_CORES - 1);
+        if (vm->cores.values[i] >= MACHINE_MAX_CORES) {
+            report_error(report, vm->cores.each[i], "expected a core from 0 to %u",
+                         MACHINE_MAX_CORES - 1);
         }
     }
 }
@@ -357,7 +358,7 @@ static void rule_core_is_enough(struct report *report, const struct model *model
 
 static void rule_cores_are_enough(struct report *report, const struct model *model)
 {
-    for (uint64_t core = 0; core < MAX_CORES; core++) {
+    for (uint64_t core = 0; core < MACHINE_MAX_CORES; core++) {
         rule_core_is_enough(report, model, core);
     }
 }
@@ -369,6 +370,7 @@ void check_model(struct report *report, const struct model *model)
     rule_names_differ(report, model);
     rule_cores_are_enough(report, model);
     disk_check_names(report, model);
+    machine_check(report, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
         for (size_t rule = 0; rule < sizeof(vm_rules) / sizeof(vm_rules[0]); rule++) {
             vm_rules[rule](report, &model->vms[i]);

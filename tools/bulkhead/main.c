@@ -21,6 +21,7 @@
 #include "tools/bulkhead/file.h"
 #include "tools/bulkhead/graph.h"
 #include "tools/bulkhead/iso.h"
+#include "tools/bulkhead/machine.h"
 #include "tools/bulkhead/process.h"
 #include "user/libserver/server.h"
 #include "user/vmm/config.h"
@@ -66,7 +67,7 @@ static const char usage[] =
     "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
     "       bulkhead report FILE [--json] [-o FILE]\n"
     "       bulkhead labels FILE\n"
-    "       bulkhead cores FILE\n"
+    "       bulkhead machine FILE\n"
     "\n"
     "  check   says all that is wrong with a system description\n"
     "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
@@ -75,7 +76,7 @@ static const char usage[] =
     "  report  says as text who can read, write, signal, interrupt and use what, with all\n"
     "          capabilities\n"
     "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
-    "  cores   prints how many cores the machine must have\n"
+    "  machine prints how many cores and how much memory the machine is assumed to have\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
     "      --iso             also DIR/image.iso, for BIOS and UEFI, CD or USB stick\n"
@@ -447,22 +448,15 @@ static enum exit_code command_labels(struct run *run)
     return code;
 }
 
-/* Core 0 is the servers'. */
-static enum exit_code command_cores(struct run *run)
+/* MiB, rounded down: what emulators take. */
+static enum exit_code command_machine(struct run *run)
 {
     enum exit_code code = read_description(run, false);
-    const struct model *model = &run->model;
-    uint64_t last = 0;
+    struct machine machine = machine_assumed(&run->model);
 
-    for (size_t i = 0; code == EXIT_GOOD && i < model->nr_vms; i++) {
-        for (size_t j = 0; j < model->vms[i].cores.count; j++) {
-            uint64_t core = model->vms[i].cores.values[j];
-
-            last = core > last ? core : last;
-        }
-    }
     if (code == EXIT_GOOD) {
-        printf("%llu\n", (unsigned long long)last + 1);
+        printf("cores: %llu\nmemory: %lluM\n", (unsigned long long)machine.cores,
+               (unsigned long long)(machine.memory >> 20));
     }
     return code;
 }
@@ -484,7 +478,7 @@ static enum exit_code run_command(struct run *run)
         enum exit_code (*function)(struct run *run);
     } commands[] = {
         { "check", command_check },   { "build", command_build },   { "graph", command_graph },
-        { "report", command_report }, { "labels", command_labels }, { "cores", command_cores },
+        { "report", command_report }, { "labels", command_labels }, { "machine", command_machine },
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -497,7 +491,7 @@ static enum exit_code run_command(struct run *run)
     }
     fprintf(stderr,
             "bulkhead: unknown command '%s'; expected check, build, graph, report, labels or "
-            "cores\n",
+            "machine\n",
             run->options.command);
     return EXIT_USAGE;
 }

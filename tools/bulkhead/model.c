@@ -175,13 +175,20 @@ static void read_access(struct report *report, const struct tree *value, void *m
 /* --- The language ------------------------------------------------------------------------------
  */
 
+static void read_machine(struct report *report, const struct tree *value, void *member);
 static void read_vms(struct report *report, const struct tree *value, void *member);
 static void read_disks(struct report *report, const struct tree *value, void *member);
 
 static const struct key system_keys[] = {
     { "system", offsetof(struct model, name), read_name, true },
     { "at-end", offsetof(struct model, at_end), read_end_action, false },
+    { "machine", offsetof(struct model, machine), read_machine, false },
     { "vms", 0, read_vms, true }, /* its member is the whole model */
+};
+
+static const struct key machine_keys[] = {
+    { "cores", offsetof(struct model_machine, cores), read_number, false },
+    { "memory", offsetof(struct model_machine, memory), read_size, false },
 };
 
 static const struct key vm_keys[] = {
@@ -214,6 +221,7 @@ static const struct key disk_keys[] = {
         what, keys, sizeof(keys) / sizeof((keys)[0])                                               \
     }
 static const struct language system_language = LANGUAGE("a system", system_keys);
+static const struct language machine_language = LANGUAGE("a machine", machine_keys);
 static const struct language vm_language = LANGUAGE("a VM", vm_keys);
 static const struct language disk_language = LANGUAGE("a disk", disk_keys);
 
@@ -335,6 +343,11 @@ static void vm_complete(struct model_vm *vm)
     if (vm->command_line.text == NULL) {
         vm->command_line.text = "";
     }
+}
+
+static void read_machine(struct report *report, const struct tree *value, void *member)
+{
+    read_map(report, &machine_language, value, member);
 }
 
 static void read_disks(struct report *report, const struct tree *value, void *member)

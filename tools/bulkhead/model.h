@@ -75,9 +75,16 @@ struct model_vm {
     size_t nr_disks;
 };
 
+/* What the tool may assume of the machine. */
+struct model_machine {
+    struct model_number cores;
+    struct model_number memory; /* bytes */
+};
+
 struct model {
     struct position at;
     struct model_text name;
+    struct model_machine machine;
     struct model_number at_end; /* enum plan_end_action */
     struct model_vm *vms;
     size_t nr_vms;

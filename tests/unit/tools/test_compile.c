@@ -13,6 +13,7 @@
 #include "tests/unit/tools/world.h"
 #include "tools/bulkhead/emit.h"
 #include "tools/bulkhead/graph.h"
+#include "tools/bulkhead/machine.h"
 #include "user/libserver/console.h"
 #include "user/libserver/sata.h"
 #include "user/vmm/config.h"
@@ -546,6 +547,43 @@ static void test_unwritable(void **state)
     world_release(&world);
 }
 
+static uint64_t plan_bytes(const struct plan *plan)
+{
+    uint64_t bytes = plan->header->image_bytes;
+
+    for (uint32_t i = 0; i < plan->nr_objects; i++) {
+        bytes += (uint64_t)plan->objects[i].count << plan->objects[i].size_bits;
+    }
+    for (uint32_t i = 0; i < plan->nr_paging; i++) {
+        bytes += (uint64_t)plan->paging[i].count << seL4_PageTableBits;
+    }
+    return bytes;
+}
+
+/* The largest system: what the checks reckon with holds it, and 32 MiB for what is in no plan. */
+static void test_reserve(void **state)
+{
+    struct world world;
+    char *text = NULL;
+    size_t length;
+    FILE *to = open_memstream(&text, &length);
+
+    (void)state;
+    fputs("system: test\nvms:\n", to);
+    for (unsigned i = 0; i < 15; i++) {
+        fprintf(to,
+                "  - name: vm-%u\n    memory: 4G\n    kernel: k\n    initrd: i\n    vcpus: 16\n"
+                "    disks:\n      - partlabel: p-%u\n",
+                i, i);
+    }
+    fclose(to);
+    compile(&world, text);
+    assert_in_range(plan_bytes(&world.plan) + (32u << 20), 60ull << 30,
+                    machine_needed(&world.model).memory);
+    world_release(&world);
+    free(text);
+}
+
 /* The graph of a description; to be freed. */
 static char *draw(const char *description)
 {
@@ -608,7 +646,7 @@ int main(void)
         cmocka_unit_test(test_end_action),   cmocka_unit_test(test_too_many_capabilities),
         cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
         cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
-        cmocka_unit_test(test_graph_disks),
+        cmocka_unit_test(test_graph_disks),  cmocka_unit_test(test_reserve),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

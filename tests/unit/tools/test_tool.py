@@ -279,6 +279,26 @@ class Check(InFolder):
                          {"file": "system.yaml", "errors": 0, "warnings": 0, "findings": []})
 
 
+class Machine(InFolder):
+    """machine"""
+
+    def machine(self, text):
+        write("system.yaml", text.encode())
+        result = tool("machine", "--artifacts", ".", "system.yaml")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
+
+    def test_described(self):
+        self.assertEqual(self.machine(TWO_VMS + "machine:\n  cores: 8\n  memory: 1000000K\n"),
+                         "cores: 8\nmemory: 976M\n")
+
+    def test_needed(self):
+        """All cores that are named, memory in steps of 512M."""
+        self.assertEqual(self.machine(DESCRIPTION), "cores: 1\nmemory: 2048M\n")
+        self.assertEqual(self.machine(TWO_VMS), "cores: 2\nmemory: 2048M\n")
+        self.assertEqual(self.machine(TWO_VMS.replace("64M", "1G")), "cores: 2\nmemory: 2560M\n")
+
+
 def main():
     global BUILD
     if len(sys.argv) < 2:
