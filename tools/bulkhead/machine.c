@@ -16,12 +16,9 @@
 #define USUAL_BYTES (2048 * MEBIBYTE)
 #define STEP_BYTES  (512 * MEBIBYTE)
 
-#define MIN_MEMORY (128 * MEBIBYTE)
-#define MAX_MEMORY (16384ull * 1024 * MEBIBYTE)
-
 static uint64_t vm_bytes(const struct model_vm *vm)
 {
-    uint64_t ram = vm->memory.value < VMM_RAM_MAX ? vm->memory.value : VMM_RAM_MAX;
+    uint64_t ram = vm->memory.value;
 
     return ram + PAGING_BYTES(ram) + RESERVE_VM_BYTES + vm->kernel.length + vm->initrd.length;
 }
@@ -67,19 +64,6 @@ struct machine machine_assumed(const struct model *model)
 /* --- Rules -------------------------------------------------------------------------------------
  */
 
-static void rule_machine(struct report *report, const struct model_machine *machine)
-{
-    if (machine->cores.given &&
-        (machine->cores.value < 1 || machine->cores.value > MACHINE_MAX_CORES)) {
-        report_error(report, machine->cores.at, "expected 1 to %u cores", MACHINE_MAX_CORES);
-    }
-    if (machine->memory.given &&
-        (machine->memory.value < MIN_MEMORY || machine->memory.value > MAX_MEMORY)) {
-        report_error(report, machine->memory.at, "expected %lluM to %lluT of memory",
-                     MIN_MEMORY / MEBIBYTE, MAX_MEMORY / MEBIBYTE / 1024 / 1024);
-    }
-}
-
 /* A VM that names no cores has one for each vCPU. */
 static void rule_cores_exist(struct report *report, const struct model *model,
                              const struct model_vm *vm)
@@ -87,7 +71,7 @@ static void rule_cores_exist(struct report *report, const struct model *model,
     const struct model_number *cores = &model->machine.cores;
 
     for (size_t i = 0; cores->given && i < vm->cores.count; i++) {
-        if (vm->cores.values[i] >= cores->value && vm->cores.values[i] < MACHINE_MAX_CORES) {
+        if (vm->cores.values[i] >= cores->value) {
             report_error(report, vm->cores.each[i],
                          "vCPU %zu runs on core %llu and the machine has %llu, numbered from 0 "
                          "(line %u); expected other 'cores'",
@@ -119,7 +103,6 @@ static void rule_memory_is_enough(struct report *report, const struct model *mod
 
 void machine_check(struct report *report, const struct model *model)
 {
-    rule_machine(report, &model->machine);
     rule_memory_is_enough(report, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
         rule_cores_exist(report, model, &model->vms[i]);

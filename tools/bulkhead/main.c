@@ -23,6 +23,7 @@
 #include "tools/bulkhead/iso.h"
 #include "tools/bulkhead/machine.h"
 #include "tools/bulkhead/process.h"
+#include "tools/bulkhead/schema.h"
 #include "user/libserver/server.h"
 #include "user/vmm/config.h"
 
@@ -68,6 +69,7 @@ static const char usage[] =
     "       bulkhead report FILE [--json] [-o FILE]\n"
     "       bulkhead labels FILE\n"
     "       bulkhead machine FILE\n"
+    "       bulkhead schema\n"
     "\n"
     "  check   says all that is wrong with a system description\n"
     "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
@@ -77,6 +79,7 @@ static const char usage[] =
     "          capabilities\n"
     "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
     "  machine prints how many cores and how much memory the machine is assumed to have\n"
+    "  schema  prints the language as a JSON Schema, for editors\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
     "      --iso             also DIR/image.iso, for BIOS and UEFI, CD or USB stick\n"
@@ -163,9 +166,9 @@ static bool read_options(struct options *options, int count, char **arguments)
             return false;
         }
     }
-    if (count - optind == 2) {
+    if (count - optind == 1 || count - optind == 2) {
         options->command = arguments[optind];
-        options->description = arguments[optind + 1];
+        options->description = arguments[optind + 1]; /* null if there is none */
     }
     return options->help || options->command != NULL;
 }
@@ -461,6 +464,12 @@ static enum exit_code command_machine(struct run *run)
     return code;
 }
 
+static enum exit_code command_schema(struct run *run)
+{
+    schema_print(&run->arena, stdout);
+    return EXIT_GOOD;
+}
+
 /* Programs get what check finds as its result. */
 static void print_findings(const struct run *run)
 {
@@ -476,22 +485,31 @@ static enum exit_code run_command(struct run *run)
     static const struct {
         const char *name;
         enum exit_code (*function)(struct run *run);
+        bool alone; /* without a description */
     } commands[] = {
-        { "check", command_check },   { "build", command_build },   { "graph", command_graph },
-        { "report", command_report }, { "labels", command_labels }, { "machine", command_machine },
+        { "check", command_check, false },   { "build", command_build, false },
+        { "graph", command_graph, false },   { "report", command_report, false },
+        { "labels", command_labels, false }, { "machine", command_machine, false },
+        { "schema", command_schema, true },
     };
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, run->options.command) == 0) {
-            enum exit_code code = commands[i].function(run);
+            enum exit_code code;
+
+            if (commands[i].alone != (run->options.description == NULL)) {
+                fputs(usage, stderr);
+                return EXIT_USAGE;
+            }
+            code = commands[i].function(run);
 
             print_findings(run);
             return code;
         }
     }
     fprintf(stderr,
-            "bulkhead: unknown command '%s'; expected check, build, graph, report, labels or "
-            "machine\n",
+            "bulkhead: unknown command '%s'; expected check, build, graph, report, labels, "
+            "machine or schema\n",
             run->options.command);
     return EXIT_USAGE;
 }

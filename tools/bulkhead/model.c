@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/bulkhead/model.h"
 
-#include <ctype.h>
 #include <string.h>
 
+#include "tools/bulkhead/language.h"
 #include "tools/bulkhead/value.h"
 
-#define DEFAULT_PRIORITY  100u
-#define DEFAULT_PERIOD_US 10000u
+static void read_map(struct report *report, const struct language *language, struct position at,
+                     const struct tree *map, void *into);
 
-/* How a value is read into the member it is meant for. */
-typedef void (*value_reader)(struct report *report, const struct tree *value, void *member);
+static void *member_of(void *structure, size_t offset)
+{
+    return (uint8_t *)structure + offset;
+}
 
-struct key {
-    const char *name;
-    size_t offset; /* of the member */
-    value_reader read;
-    bool required;
-};
-
-struct language {
-    const char *what; /* "a VM", for messages */
-    const struct key *keys;
-    size_t count;
-};
-
-/* --- Readers -----------------------------------------------------------------------------------
+/* --- Values ------------------------------------------------------------------------------------
  */
 
 static bool expect_text(struct report *report, const struct tree *value, const char *expected)
@@ -37,84 +26,80 @@ static bool expect_text(struct report *report, const struct tree *value, const c
     return false;
 }
 
-static void read_text(struct report *report, const struct tree *value, void *member)
+static void read_text(struct report *report, const struct key *key, const struct tree *value,
+                      struct model_text *text)
 {
-    struct model_text *text = member;
+    const struct key_kind *kind = key_kind(key->type);
+    size_t length;
 
-    if (expect_text(report, value, "text")) {
-        *text = (struct model_text){ value->text, value->at };
-    }
-}
-
-static bool is_name(const char *text)
-{
-    if (!islower((unsigned char)*text)) {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (!islower((unsigned char)*text) && !isdigit((unsigned char)*text) && *text != '-') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void read_name(struct report *report, const struct tree *value, void *member)
-{
-    static const char expected[] = "a name of lower-case letters, digits and '-', a letter first";
-    struct model_text *text = member;
-
-    if (!expect_text(report, value, expected)) {
+    if (!expect_text(report, value, kind->expected)) {
         return;
     }
-    if (!is_name(value->text)) {
-        report_error(report, value->at, "'%s' is no name; expected %s", value->text, expected);
+    length = strlen(value->text);
+    if (kind->pattern != NULL && !value_matches(value->text, kind->pattern)) {
+        report_error(report, value->at, "'%s' is not %s", value->text, kind->expected);
+        return;
+    }
+    if (key->most != 0 && (length < key->least || length > key->most)) {
+        report_error(report, value->at, "expected %llu to %llu characters, found %zu",
+                     (unsigned long long)key->least, (unsigned long long)key->most, length);
         return;
     }
     *text = (struct model_text){ value->text, value->at };
 }
 
-static void read_file(struct report *report, const struct tree *value, void *member)
+static void read_file(struct report *report, const struct key *key, const struct tree *value,
+                      struct model_file *file)
 {
-    struct model_file *file = member;
-
-    if (!expect_text(report, value, "the name of a file")) {
-        return;
-    }
-    if (*value->text == '\0') {
+    read_text(report, key, value, &file->name);
+    if (file->name.text != NULL && *file->name.text == '\0') {
         report_error(report, value->at, "an empty name; expected the name of a file");
-        return;
+        file->name.text = NULL;
     }
-    file->name = (struct model_text){ value->text, value->at };
 }
 
-typedef bool (*number_parser)(const char *text, uint64_t *number);
-
-static void read_number_as(struct report *report, const struct tree *value, void *member,
-                           number_parser parse, const char *expected)
+/* What is out of range becomes the end of it, so that it is said once what is wrong. */
+static void limit(struct report *report, const struct key *key, struct model_number *number)
 {
-    struct model_number *number = member;
+    uint64_t found = number->value;
+
+    if (key->most == 0) {
+        return;
+    }
+    number->value = found < key->least ? key->least : found > key->most ? key->most : found;
+    if (number->value != found) {
+        report_error(report, number->at, "expected %s from %s to %s, found %s",
+                     key->type == KEY_SIZE   ? "a size"
+                     : key->type == KEY_TIME ? "a time"
+                                             : "a number",
+                     key_print(report->arena, key, key->least),
+                     key_print(report->arena, key, key->most),
+                     key_print(report->arena, key, found));
+    }
+}
+
+static void read_number(struct report *report, const struct key *key, const struct tree *value,
+                        struct model_number *number)
+{
+    const char *expected = key->type == KEY_CHOICE    ? key_choice_names(report->arena, key)
+                           : key->type == KEY_NUMBERS ? key_kind(KEY_NUMBER)->expected
+                                                      : key_kind(key->type)->expected;
 
     if (!expect_text(report, value, expected)) {
         return;
     }
-    if (!parse(value->text, &number->value)) {
+    if (!key_parse(key, value->text, &number->value)) {
         report_error(report, value->at, "'%s' is not %s", value->text, expected);
         return;
     }
     number->at = value->at;
     number->given = true;
+    limit(report, key, number);
 }
 
-static void read_number(struct report *report, const struct tree *value, void *member)
+static void read_numbers(struct report *report, const struct key *key, const struct tree *value,
+                         struct model_numbers *numbers)
 {
-    read_number_as(report, value, member, value_number, "a whole number");
-}
-
-static void read_numbers(struct report *report, const struct tree *value, void *member)
-{
-    struct model_numbers *numbers = member;
-
     if (value->kind != TREE_LIST || value->count == 0 || value->count > MODEL_MAX_NUMBERS) {
         report_error(report, value->at,
                      "expected a list of 1 to %u whole numbers, such as [0, 1], found %s",
@@ -129,195 +114,106 @@ static void read_numbers(struct report *report, const struct tree *value, void *
     for (size_t i = 0; i < value->count; i++) {
         struct model_number number = { .at = value->items[i]->at };
 
-        read_number(report, value->items[i], &number);
+        read_number(report, key, value->items[i], &number);
         numbers->values[i] = number.value;
         numbers->each[i] = number.at;
     }
 }
 
-static void read_size(struct report *report, const struct tree *value, void *member)
+static void read_maps(struct report *report, const struct key *key, const struct tree *value,
+                      void *structure)
 {
-    read_number_as(report, value, member, value_size, "a size with a unit, such as 512M or 2G");
-}
+    const struct language *language = key->language;
+    uint8_t *items;
 
-static void read_time(struct report *report, const struct tree *value, void *member)
-{
-    read_number_as(report, value, member, value_time, "a time with a unit, such as 10ms or 500us");
-}
-
-static void read_flag(struct report *report, const struct tree *value, void *member)
-{
-    read_number_as(report, value, member, value_flag, "'true' or 'false'");
-}
-
-static bool parse_end_action(const char *text, uint64_t *number)
-{
-    *number = strcmp(text, "exit") == 0 ? PLAN_END_EXIT : PLAN_END_HALT;
-    return *number == PLAN_END_EXIT || strcmp(text, "halt") == 0;
-}
-
-static void read_end_action(struct report *report, const struct tree *value, void *member)
-{
-    read_number_as(report, value, member, parse_end_action, "'halt' or 'exit'");
-}
-
-static bool parse_access(const char *text, uint64_t *number)
-{
-    *number = strcmp(text, "read-only") == 0 ? MODEL_READ_ONLY : MODEL_READ_WRITE;
-    return *number == MODEL_READ_ONLY || strcmp(text, "read-write") == 0;
-}
-
-static void read_access(struct report *report, const struct tree *value, void *member)
-{
-    read_number_as(report, value, member, parse_access, "'read-write' or 'read-only'");
-}
-
-/* --- The language ------------------------------------------------------------------------------
- */
-
-static void read_machine(struct report *report, const struct tree *value, void *member);
-static void read_vms(struct report *report, const struct tree *value, void *member);
-static void read_disks(struct report *report, const struct tree *value, void *member);
-
-static const struct key system_keys[] = {
-    { "system", offsetof(struct model, name), read_name, true },
-    { "at-end", offsetof(struct model, at_end), read_end_action, false },
-    { "machine", offsetof(struct model, machine), read_machine, false },
-    { "vms", 0, read_vms, true }, /* its member is the whole model */
-};
-
-static const struct key machine_keys[] = {
-    { "cores", offsetof(struct model_machine, cores), read_number, false },
-    { "memory", offsetof(struct model_machine, memory), read_size, false },
-};
-
-static const struct key vm_keys[] = {
-    { "name", offsetof(struct model_vm, name), read_name, true },
-    { "memory", offsetof(struct model_vm, memory), read_size, true },
-    { "kernel", offsetof(struct model_vm, kernel), read_file, true },
-    { "initrd", offsetof(struct model_vm, initrd), read_file, false },
-    { "cmdline", offsetof(struct model_vm, command_line), read_text, false },
-    { "vcpus", offsetof(struct model_vm, vcpus), read_number, false },
-    { "cores", offsetof(struct model_vm, cores), read_numbers, false },
-    { "priority", offsetof(struct model_vm, priority), read_number, false },
-    { "budget", offsetof(struct model_vm, budget), read_time, false },
-    { "period", offsetof(struct model_vm, period), read_time, false },
-    { "statistics", offsetof(struct model_vm, statistics), read_flag, false },
-    { "disks", 0, read_disks, false }, /* its member is the whole VM */
-};
-
-static const struct key disk_keys[] = {
-    { "partuuid", offsetof(struct model_disk, partuuid), read_text, false },
-    { "partlabel", offsetof(struct model_disk, partlabel), read_text, false },
-    { "serial", offsetof(struct model_disk, serial), read_text, false },
-    { "number", offsetof(struct model_disk, number), read_number, false },
-    { "access", offsetof(struct model_disk, access), read_access, false },
-    { "bandwidth", offsetof(struct model_disk, bandwidth), read_size, false },
-    { "iops", offsetof(struct model_disk, iops), read_number, false },
-};
-
-#define LANGUAGE(what, keys)                                                                       \
-    {                                                                                              \
-        what, keys, sizeof(keys) / sizeof((keys)[0])                                               \
-    }
-static const struct language system_language = LANGUAGE("a system", system_keys);
-static const struct language machine_language = LANGUAGE("a machine", machine_keys);
-static const struct language vm_language = LANGUAGE("a VM", vm_keys);
-static const struct language disk_language = LANGUAGE("a disk", disk_keys);
-
-static const struct key *language_find(const struct language *language, const char *name)
-{
-    for (size_t i = 0; i < language->count; i++) {
-        if (strcmp(language->keys[i].name, name) == 0) {
-            return &language->keys[i];
-        }
-    }
-    return NULL;
-}
-
-/* Returns the key that was probably meant, or null. */
-static const char *refuse_unknown_key(struct report *report, const struct language *language,
-                                      const struct tree *key)
-{
-    struct buffer all = { .arena = report->arena };
-    const char *nearest = NULL;
-    unsigned distance = value_tolerance(key->text) + 1;
-
-    for (size_t i = 0; i < language->count; i++) {
-        const char *name = language->keys[i].name;
-        unsigned apart = value_distance(key->text, name);
-
-        if (apart < distance) {
-            distance = apart;
-            nearest = name;
-        }
-        buffer_append(&all, i == 0 ? "" : ", ", i == 0 ? 0 : 2);
-        buffer_append(&all, name, strlen(name));
-    }
-    buffer_append(&all, "", 1);
-    if (nearest != NULL) {
-        report_error(report, key->at, "unknown key '%s'; did you mean '%s'?", key->text, nearest);
-    } else {
-        report_error(report, key->at, "unknown key '%s'; %s has: %s", key->text, language->what,
-                     (const char *)all.bytes);
-    }
-    return nearest;
-}
-
-/* Whether the map has that key, or one that was probably meant to be it. */
-static bool map_has(const struct tree *map, const char *const *meant, const char *name)
-{
-    for (size_t i = 0; i < map->count; i++) {
-        if (strcmp(map->keys[i]->text, name) == 0 ||
-            (meant[i] != NULL && strcmp(meant[i], name) == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void read_map(struct report *report, const struct language *language, const struct tree *map,
-                     void *into)
-{
-    const char **meant = arena_take(report->arena, map->count * sizeof(*meant));
-
-    if (map->kind != TREE_MAP) {
-        report_error(report, map->at, "expected the keys of %s, found %s", language->what,
-                     tree_kind_name(map));
+    if (value->kind != TREE_LIST || value->count == 0) {
+        report_error(report, value->at, "expected a list of %s, found %s; each begins with '- %s:'",
+                     language->some,
+                     value->kind == TREE_LIST ? "an empty one" : tree_kind_name(value),
+                     language->keys[0].name);
         return;
     }
-    for (size_t i = 0; i < map->count; i++) {
-        const struct key *key = language_find(language, map->keys[i]->text);
-
-        if (key == NULL) {
-            meant[i] = refuse_unknown_key(report, language, map->keys[i]);
-        } else {
-            key->read(report, map->items[i], (uint8_t *)into + key->offset);
-        }
+    if (value->count > key->most) {
+        report_error(report, value->items[key->most]->at, "too many %s; expected at most %llu",
+                     language->some, (unsigned long long)key->most);
     }
-    for (size_t i = 0; i < language->count; i++) {
-        if (language->keys[i].required && !map_has(map, meant, language->keys[i].name)) {
-            report_error(report, map->at, "%s needs the key '%s'", language->what,
-                         language->keys[i].name);
-        }
+    items = arena_take(report->arena, value->count * language->bytes);
+    memcpy(member_of(structure, key->offset), &items, sizeof(items));
+    *(size_t *)member_of(structure, key->count) = value->count;
+    for (size_t i = 0; i < value->count; i++) {
+        read_map(report, language, value->items[i]->at, value->items[i],
+                 items + i * language->bytes);
+    }
+}
+
+static void read_value(struct report *report, const struct key *key, const struct tree *value,
+                       void *structure)
+{
+    void *member = member_of(structure, key->offset);
+
+    switch (key->type) {
+    case KEY_NAME:
+    case KEY_TEXT:
+    case KEY_UUID:
+        read_text(report, key, value, member);
+        break;
+    case KEY_FILE:
+        read_file(report, key, value, member);
+        break;
+    case KEY_NUMBER:
+    case KEY_SIZE:
+    case KEY_TIME:
+    case KEY_FLAG:
+    case KEY_CHOICE:
+        read_number(report, key, value, member);
+        break;
+    case KEY_NUMBERS:
+        read_numbers(report, key, value, member);
+        break;
+    case KEY_MAP:
+        read_map(report, key->language, value->at, value, member);
+        break;
+    case KEY_MAPS:
+        read_maps(report, key, value, structure);
+        break;
     }
 }
 
 /* --- Defaults ----------------------------------------------------------------------------------
  */
 
-static void set_default(struct model_number *number, uint64_t value)
+/* A key that is not there, in the map that begins at that place. */
+static void set_default(struct report *report, const struct key *key, struct position at,
+                        void *member)
 {
-    if (!number->given) {
-        number->value = value;
+    switch (key->type) {
+    case KEY_NAME:
+    case KEY_TEXT:
+    case KEY_UUID:
+        *(struct model_text *)member = (struct model_text){ key->value, at };
+        break;
+    case KEY_FILE:
+        *(struct model_file *)member = (struct model_file){ .name.at = at };
+        break;
+    case KEY_NUMBER:
+    case KEY_SIZE:
+    case KEY_TIME:
+    case KEY_FLAG:
+    case KEY_CHOICE:
+        *(struct model_number *)member = (struct model_number){ .at = at };
+        if (key->value != NULL) {
+            key_parse(key, key->value, &((struct model_number *)member)->value);
+        }
+        break;
+    case KEY_NUMBERS:
+        *(struct model_numbers *)member = (struct model_numbers){ .at = at };
+        break;
+    case KEY_MAP:
+        read_map(report, key->language, at, NULL, member);
+        break;
+    case KEY_MAPS: /* none */
+        break;
     }
-}
-
-static void vm_start(struct model_vm *vm, struct position at)
-{
-    vm->at = vm->memory.at = vm->vcpus.at = vm->priority.at = vm->budget.at = vm->period.at = at;
-    vm->cores.at = vm->statistics.at = vm->name.at = vm->command_line.at = at;
-    vm->kernel.name.at = vm->initrd.name.at = at;
 }
 
 /* vCPU i runs on core i. */
@@ -329,70 +225,121 @@ static void set_default_cores(struct model_vm *vm)
     for (; vm->cores.count < vm->vcpus.value && vm->cores.count < MODEL_MAX_NUMBERS;
          vm->cores.count++) {
         vm->cores.values[vm->cores.count] = vm->cores.count;
-        vm->cores.each[vm->cores.count] = vm->at;
+        vm->cores.each[vm->cores.count] = vm->vcpus.at;
     }
 }
 
+/* What depends on other keys. */
 static void vm_complete(struct model_vm *vm)
 {
-    set_default(&vm->vcpus, 1);
     set_default_cores(vm);
-    set_default(&vm->priority, DEFAULT_PRIORITY);
-    set_default(&vm->period, DEFAULT_PERIOD_US);
-    set_default(&vm->budget, vm->period.value);
-    if (vm->command_line.text == NULL) {
-        vm->command_line.text = "";
+    if (!vm->budget.given) {
+        vm->budget.value = vm->period.value;
     }
 }
 
-static void read_machine(struct report *report, const struct tree *value, void *member)
+/* --- Maps --------------------------------------------------------------------------------------
+ */
+
+/* Returns the key that was probably meant, or null. */
+static const char *refuse_unknown_key(struct report *report, const struct language *language,
+                                      const struct tree *key)
 {
-    read_map(report, &machine_language, value, member);
+    const char *nearest = NULL;
+    unsigned distance = value_tolerance(key->text) + 1;
+
+    for (size_t i = 0; i < language->count; i++) {
+        unsigned apart = value_distance(key->text, language->keys[i].name);
+
+        if (apart < distance) {
+            distance = apart;
+            nearest = language->keys[i].name;
+        }
+    }
+    if (nearest != NULL) {
+        report_error(report, key->at, "unknown key '%s'; did you mean '%s'?", key->text, nearest);
+    } else {
+        report_error(report, key->at, "unknown key '%s'; %s has: %s", key->text, language->what,
+                     language_names(report->arena, language, false));
+    }
+    return nearest;
 }
 
-static void read_disks(struct report *report, const struct tree *value, void *member)
+/* The value of the key, or null; also found by another name that was probably meant to be it. */
+static const struct tree *find_value(const struct tree *map, const char *const *meant,
+                                     const char *name)
 {
-    struct model_vm *vm = member;
+    for (size_t i = 0; map != NULL && i < map->count; i++) {
+        if (strcmp(meant[i] != NULL ? meant[i] : map->keys[i]->text, name) == 0) {
+            return map->items[i];
+        }
+    }
+    return NULL;
+}
 
-    if (value->kind != TREE_LIST || value->count == 0) {
-        report_error(report, value->at, "expected a list of disks, found %s",
-                     value->kind == TREE_LIST ? "an empty one" : tree_kind_name(value));
+/* Which keys there must be, may be together, and what they need. */
+static void check_keys(struct report *report, const struct language *language,
+                       const struct tree *map, const char *const *meant)
+{
+    bool has_alternatives = false;
+    unsigned nr_alternatives = 0;
+
+    for (size_t i = 0; i < language->count; i++) {
+        const struct key *key = &language->keys[i];
+        const struct tree *value = find_value(map, meant, key->name);
+
+        has_alternatives |= key->alternative;
+        nr_alternatives += key->alternative && value != NULL;
+        if (key->required && value == NULL) {
+            report_error(report, map->at, "%s needs the key '%s'", language->what, key->name);
+        }
+        if (key->needs != NULL && value != NULL && find_value(map, meant, key->needs) == NULL) {
+            report_error(report, value->at, "'%s' needs the key '%s', too", key->name, key->needs);
+        }
+    }
+    if (has_alternatives && nr_alternatives != 1) {
+        report_error(report, map->at, "%s has exactly one of the keys %s; found %s", language->what,
+                     language_names(report->arena, language, true),
+                     nr_alternatives == 0 ? "none" : "several");
+    }
+}
+
+/* map: null for one that is not there; then all has its default. */
+static void read_map(struct report *report, const struct language *language, struct position at,
+                     const struct tree *map, void *into)
+{
+    const char **meant;
+
+    *(struct position *)into = at;
+    for (size_t i = 0; i < language->count; i++) {
+        set_default(report, &language->keys[i], at, member_of(into, language->keys[i].offset));
+    }
+    if (map == NULL) {
         return;
     }
-    vm->disks = arena_take(report->arena, value->count * sizeof(*vm->disks));
-    vm->nr_disks = value->count;
-    for (size_t i = 0; i < value->count; i++) {
-        struct model_disk *disk = &vm->disks[i];
-
-        disk->at = disk->partuuid.at = disk->partlabel.at = value->items[i]->at;
-        disk->serial.at = disk->number.at = disk->access.at = value->items[i]->at;
-        disk->bandwidth.at = disk->iops.at = value->items[i]->at;
-        read_map(report, &disk_language, value->items[i], disk);
-    }
-}
-
-static void read_vms(struct report *report, const struct tree *value, void *member)
-{
-    struct model *model = member;
-
-    if (value->kind != TREE_LIST || value->count == 0) {
-        report_error(report, value->at,
-                     "expected a list of VMs, found %s; each begins with '- name:'",
-                     value->kind == TREE_LIST ? "an empty one" : tree_kind_name(value));
+    if (map->kind != TREE_MAP) {
+        report_error(report, map->at, "expected the keys of %s, found %s", language->what,
+                     tree_kind_name(map));
         return;
     }
-    model->vms = arena_take(report->arena, value->count * sizeof(*model->vms));
-    model->nr_vms = value->count;
-    for (size_t i = 0; i < value->count; i++) {
-        vm_start(&model->vms[i], value->items[i]->at);
-        read_map(report, &vm_language, value->items[i], &model->vms[i]);
-        vm_complete(&model->vms[i]);
+    meant = arena_take(report->arena, map->count * sizeof(*meant));
+    for (size_t i = 0; i < map->count; i++) {
+        const struct key *key = language_find(language, map->keys[i]->text);
+
+        if (key == NULL) {
+            meant[i] = refuse_unknown_key(report, language, map->keys[i]);
+        } else {
+            read_value(report, key, map->items[i], into);
+        }
     }
+    check_keys(report, language, map, meant);
 }
 
 void model_read(struct report *report, const struct tree *tree, struct model *model)
 {
-    *model = (struct model){ .at = tree->at };
-    model->name.at = model->at_end.at = tree->at;
-    read_map(report, &system_language, tree, model);
+    *model = (struct model){ 0 };
+    read_map(report, &system_language, tree->at, tree, model);
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        vm_complete(&model->vms[i]);
+    }
 }

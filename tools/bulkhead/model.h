@@ -3,8 +3,11 @@
  * Second pass: the tree becomes a model, values with types and units, defaults filled in. Each
  * value keeps its position, so that the checks that follow can point at it.
  *
- * The tables in model.c are the language: every key, what it takes, whether it must be there.
- * docs/system-description.md explains them.
+ * A key that is not there has its default and the position of the map that lacks it; a number out
+ * of its range is the end of the range (language.h has both). So the checks that follow need not
+ * ask again.
+ *
+ * A structure that a map is read into begins with the map's position.
  */
 #ifndef TOOLS_BULKHEAD_MODEL_H
 #define TOOLS_BULKHEAD_MODEL_H
@@ -12,7 +15,6 @@
 #include "abi/plan.h"
 #include "tools/bulkhead/tree.h"
 
-/* A key that the description does not have takes the position of the map that lacks it. */
 struct model_text {
     const char *text; /* null: not given */
     struct position at;
@@ -77,6 +79,7 @@ struct model_vm {
 
 /* What the tool may assume of the machine. */
 struct model_machine {
+    struct position at;
     struct model_number cores;
     struct model_number memory; /* bytes */
 };

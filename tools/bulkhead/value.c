@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/bulkhead/value.h"
 
+#include <regex.h>
 #include <string.h>
 
 #define MAX_WORD 40u
@@ -75,6 +76,19 @@ bool value_flag(const char *text, uint64_t *flag)
 {
     *flag = strcmp(text, "true") == 0;
     return *flag != 0 || strcmp(text, "false") == 0;
+}
+
+bool value_matches(const char *text, const char *pattern)
+{
+    regex_t regex;
+    bool matches;
+
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
+        return false;
+    }
+    matches = regexec(&regex, text, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return matches;
 }
 
 static unsigned least(unsigned a, unsigned b)

@@ -18,6 +18,9 @@ bool value_time(const char *text, uint64_t *microseconds);
 /* "true" is 1, "false" is 0. */
 bool value_flag(const char *text, uint64_t *flag);
 
+/* Whether all of it is what an extended regular expression describes. */
+bool value_matches(const char *text, const char *pattern);
+
 /* Fewest insertions, deletions, replacements and swaps of neighbours that make a into b. */
 unsigned value_distance(const char *a, const char *b);
 /* Up to which distance another word may be what was meant by this one. */

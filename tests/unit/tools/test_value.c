@@ -79,12 +79,22 @@ static void test_distance(void **state)
     assert_int_equal(value_distance("0123456789012345678901234567890123456789x", "a"), 40);
 }
 
+static void test_patterns(void **state)
+{
+    (void)state;
+    assert_true(value_matches("a-1", "^[a-z][a-z0-9-]*$"));
+    assert_false(value_matches("", "^[a-z][a-z0-9-]*$"));
+    assert_false(value_matches("a\n", "^[a-z][a-z0-9-]*$"));
+    assert_false(value_matches("\nabc", "^[a-z]+$"));
+    assert_false(value_matches("a", "^(a$"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),  cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_times),    cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_distance), cmocka_unit_test(test_patterns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
