@@ -290,6 +290,32 @@ def check_processors(shell, vcpus):
     check_nmis(shell, vcpus)  # fills the log, which was one of the checks
 
 
+def flags_of(shell):
+    output, _ = shell.run("grep -m 1 ^flags /proc/cpuinfo")
+    return set(output.split(":")[1].split())
+
+
+def test_baseline(context):
+    """A guest of a named baseline finds its instructions, and no others."""
+    text = description("linux").rstrip("\n") + "\n    cpu: x86-64-v2\n"
+    with context.system(boot=context.assembled(text)) as machine:
+        shell = Shell(machine)
+        shell.wait(never=CRASH)
+        flags = flags_of(shell)
+        missing = {"sse2", "cx16", "lahf_lm", "popcnt", "pni", "sse4_2", "ssse3", "nx"} - flags
+        more = {"avx", "avx2", "xsave", "bmi1", "aes", "rdrand", "smep", "smap", "rdtscp"} & flags
+        if missing or more:
+            raise Failure(f"missing: {missing}, not of the baseline: {more}")
+
+
+def test_baseline_missing(context):
+    """A VM whose processor lacks a part of its baseline says so, and does not start."""
+    text = description("linux").rstrip("\n") + "\n    cpu: x86-64-v3\n"
+    with context.system(boot=context.assembled(text), cpu=MINIMUM_CPU) as machine:
+        machine.expect(r"cannot start: the processor is no x86-64-v3; it lacks .*AVX2", never=CRASH)
+        machine.expect(r"could not be started")
+
+
 def run_multicore(context, vcpus, cores, accel=TAKING_TURNS):
     """
     vCPUs that take turns on so many cores; also after a reboot, and to the end. Where there are

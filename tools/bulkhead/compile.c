@@ -169,6 +169,7 @@ static void vm_write_config(struct vm_build *build)
         .flags = vm->statistics.value != 0 ? VMM_FLAG_STATISTICS : 0,
         .nr_disks = (uint32_t)vm->nr_disks,
         .yielding = yielding_vcpus(vm),
+        .baseline = (uint32_t)vm->cpu.value,
     };
 
     /* The checks have seen to it that both fit. */

@@ -58,6 +58,11 @@ static const struct key disk_keys[] = {
 };
 static const struct language disk_language = LANGUAGE("a disk", "disks", model_disk, disk_keys);
 
+static const struct key_choice processors[] = {
+    { "host", VMM_BASELINE_HOST }, { "x86-64-v1", 1 }, { "x86-64-v2", 2 },
+    { "x86-64-v3", VMM_BASELINE_MOST }, { 0 },
+};
+
 static const struct key vm_keys[] = {
     { "name", "What the VM is called, in messages and on the console", KEY_NAME,
       AT(model_vm, name), .required = true, .least = 1, .most = VMM_NAME_BYTES - 1 },
@@ -69,6 +74,8 @@ static const struct key vm_keys[] = {
       .otherwise = "none" },
     { "cmdline", "The kernel's command line", KEY_TEXT, AT(model_vm, command_line), .value = "",
       .least = 0, .most = VMM_COMMAND_LINE_BYTES - 1 },
+    { "cpu", "The processor that the guest sees: this machine's, or what all of a kind have",
+      KEY_CHOICE, AT(model_vm, cpu), .value = "host", .choices = processors },
     { "vcpus", "How many processors the guest has", KEY_NUMBER, AT(model_vm, vcpus), .value = "1",
       .least = 1, .most = VMM_MAX_VCPUS },
     { "cores", "The cores on which vCPU 0, 1, ... run, from the beginning again if too few",

@@ -64,6 +64,7 @@ struct model_vm {
     struct position at;
     struct model_text name;
     struct model_number memory; /* bytes */
+    struct model_number cpu;    /* struct vmm_config's baseline */
     struct model_number vcpus;
     struct model_numbers cores; /* of vCPU 0, 1, ...; fewer than vCPUs: in turn */
     struct model_number priority;

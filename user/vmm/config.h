@@ -35,7 +35,7 @@
 #include "user/vmm/stack.h"
 
 #define VMM_CONFIG_MAGIC   0x676663206d6d7662ull /* "bvmm cfg" in memory */
-#define VMM_CONFIG_VERSION 3u
+#define VMM_CONFIG_VERSION 4u
 
 #define VMM_NAME_BYTES         32u
 #define VMM_COMMAND_LINE_BYTES 2048u
@@ -99,13 +99,18 @@ struct vmm_config {
     uint32_t flags;        /* VMM_FLAG_... */
     uint32_t nr_disks;     /* 0 .. VMM_MAX_DISKS */
     uint32_t yielding;     /* bit i: vCPU i takes turns on its core with another of this VM */
+    uint32_t baseline;     /* of the processor: n for x86-64-vn; VMM_BASELINE_HOST */
+    uint32_t reserved;
     char name[VMM_NAME_BYTES];                 /* for messages, NUL terminated */
     char command_line[VMM_COMMAND_LINE_BYTES]; /* for the guest's kernel, NUL terminated */
 };
 
+#define VMM_BASELINE_HOST 0u /* the processor as it is */
+#define VMM_BASELINE_MOST 3u
+
 #define VMM_FLAG_STATISTICS 1u /* exit counts by reason on the console when the VM ends */
 
-_Static_assert(sizeof(struct vmm_config) == 64 + VMM_NAME_BYTES + VMM_COMMAND_LINE_BYTES,
+_Static_assert(sizeof(struct vmm_config) == 72 + VMM_NAME_BYTES + VMM_COMMAND_LINE_BYTES,
                "vmm_config has no padding");
 _Static_assert(sizeof(struct vmm_config) <= 4096, "vmm_config fits one frame");
 _Static_assert(offsetof(struct vmm_config, tsc_mhz) == 48, "init patches tsc_mhz here");

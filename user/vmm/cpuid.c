@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/vmm/cpuid.h"
 
+#include "user/vmm/baseline.h"
 #include "user/vmm/x86.h"
 
 #define BIT(n) (1u << (n))
@@ -297,6 +298,7 @@ void cpuid_init(struct cpuid_table *table, cpuid_source *source,
         host = (struct cpuid_registers){ 0 };
         if (rule->leaf < 0x40000000u || rule->leaf >= 0x80000000u) {
             source(rule->leaf, rule->subleaf == ANY ? 0 : rule->subleaf, &host);
+            baseline_limit(parameters->baseline, rule->leaf, rule->subleaf, &host);
         }
         entry->leaf = rule->leaf;
         entry->subleaf = rule->subleaf == ANY ? 0 : rule->subleaf;
@@ -339,7 +341,7 @@ void cpuid_set_xcr0(struct cpuid_table *table, uint64_t xcr0)
     struct cpuid_entry *sizes = entry_of(table, CPUID_LEAF_XSTATE, 0);
     struct cpuid_entry *forms = entry_of(table, CPUID_LEAF_XSTATE, 1);
 
-    if (sizes == NULL || forms == NULL) {
+    if (table->xcr0_allowed == 0 || sizes == NULL || forms == NULL) {
         return;
     }
     sizes->value.ebx = xsave_bytes(table, xcr0);

@@ -6,7 +6,8 @@
  *
  * The rule behind the policy: what the kernel does not switch between guests is not shown (state
  * beyond XCR0 = 7, supervisor states, performance counters, speculation controls, protection keys);
- * what would let a guest leave its box is not shown (VMX, SVM, MONITOR).
+ * what would let a guest leave its box is not shown (VMX, SVM, MONITOR). With a named baseline
+ * (baseline.h) less is shown: the features that it has.
  *
  * Invariants  I1  every entry's leaf is inside one of the three ranges that the look-up indexes
  * Locking     one table for each vCPU, used by its own thread
@@ -56,6 +57,7 @@ struct cpuid_parameters {
     uint32_t apic_id;
     uint32_t nr_vcpus;
     uint32_t tsc_khz;
+    uint32_t baseline; /* baseline.h */
 };
 
 void cpuid_init(struct cpuid_table *table, cpuid_source *source,

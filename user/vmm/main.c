@@ -8,8 +8,12 @@
 #include "abi/gen/stubs.h"
 #include "lib/string.h"
 #include "user/start/start.h"
+#include "user/vmm/baseline.h"
 #include "user/vmm/report.h"
 #include "user/vmm/vm_start.h"
+
+/* A line for which the console has room, with all features of the greatest baseline. */
+#define LACKING_BYTES 220u
 
 static struct vm machine;
 
@@ -390,18 +394,26 @@ static void start_disk(struct vm *vm, unsigned n)
     }
 }
 
+static _Noreturn void refuse_to_make(struct vm *vm, uint64_t cause, const char *text)
+{
+    vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED, .cause = cause, .text = text };
+    say_end(vm);
+    stop_thread(0);
+}
+
 /* What one thread does before the others may look at the VM. */
 static void make_vm(struct vm *vm, const struct vmm_config *config, const char *wrong)
 {
+    char lacking[LACKING_BYTES];
+
     vm->config = config;
     console_init(&vm->console, (struct console_channel *)VMM_CONSOLE_VADDR);
     print_char = vm_print_char;
     if (wrong != NULL) {
-        vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED,
-                                     .cause = VMM_CAUSE_CONFIG,
-                                     .text = wrong };
-        say_end(vm);
-        stop_thread(0);
+        refuse_to_make(vm, VMM_CAUSE_CONFIG, wrong);
+    }
+    if (!baseline_is_there(config->baseline, host_cpuid, lacking, sizeof(lacking))) {
+        refuse_to_make(vm, VMM_CAUSE_CPU, lacking);
     }
     vm_init(vm, config, (void *)VMM_RAM_VADDR, host_cpuid);
     for (unsigned n = 0; n < config->nr_disks; n++) {

@@ -32,6 +32,9 @@ const char *vm_check_config(const struct vmm_config *config)
     if (config->nr_vcpus < 1 || config->nr_vcpus > VMM_MAX_VCPUS) {
         return "the configuration's number of vCPUs is impossible";
     }
+    if (config->baseline > VMM_BASELINE_MOST) {
+        return "the configuration's processor is not known";
+    }
     if (config->nr_disks > VMM_MAX_DISKS) {
         return "the configuration's number of disks is impossible";
     }
@@ -71,6 +74,7 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
             .apic_id = i,
             .nr_vcpus = vm->nr_vcpus,
             .tsc_khz = vm->tsc_khz,
+            .baseline = config->baseline,
         };
 
         vm->vcpus[i].vm = vm;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/vmm/fake_host.h"
+#include "user/vmm/baseline.h"
 #include "user/vmm/insn_exec.h"
 #include "user/vmm/pvclock.h"
 
@@ -981,6 +982,89 @@ static void test_stops(void **state)
     assert_int_equal(fake_field(VMCS_GUEST_INTERRUPTIBILITY), 1);
 }
 
+/* --- the baselines of the processor --- */
+
+/* Of a processor that has every feature there is. */
+static struct cpuid_registers offered(unsigned level, uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_table table;
+
+    cpuid_init(&table, fake_cpuid,
+               &(struct cpuid_parameters){ .nr_vcpus = 1, .tsc_khz = 1, .baseline = level });
+    return *cpuid_query(&table, leaf, subleaf);
+}
+
+/* Written down once more, as the bits that a guest reads. */
+static void test_baselines(void **state)
+{
+    static const struct {
+        uint32_t one_ecx, seven_ebx, extended_ecx;
+    } expected[] = {
+        [1] = { 0, 0, 0 },
+        [2] = { 0x00982201, 0, 0x1 },
+        [3] = { 0x34d83201, 0x00000128, 0x21 },
+    };
+    /* x2APIC, TSC deadline, hypervisor; TSC_ADJUST: the VM's own. */
+    const uint32_t one_ours = 1u << 21 | 1u << 24 | 1u << 31, seven_ours = 1u << 1;
+
+    (void)state;
+    for (unsigned level = 1; level <= 3; level++) {
+        assert_int_equal(offered(level, 1, 0).ecx, expected[level].one_ecx | one_ours);
+        assert_int_equal(offered(level, 1, 0).edx, 0x078bfbff);
+        assert_int_equal(offered(level, 7, 0).ebx, expected[level].seven_ebx | seven_ours);
+        assert_int_equal(offered(level, 7, 0).ecx, 0);
+        assert_int_equal(offered(level, 7, 0).edx, 1u << 10);
+        assert_int_equal(offered(level, 0x80000001, 0).ecx, expected[level].extended_ecx);
+        assert_int_equal(offered(level, 0x80000001, 0).edx, 0x2193fbff);
+        assert_int_equal(offered(level, 0x80000008, 0).ebx, 0);
+        assert_int_equal(offered(level, 0xd, 0).eax, level == 3 ? 7 : 0);
+        assert_int_equal(offered(level, 0xd, 0).ebx, level == 3 ? 576 : 0);
+        assert_int_equal(offered(level, 0xd, 1).eax, 0);
+    }
+    assert_int_not_equal(offered(VMM_BASELINE_HOST, 0xd, 1).eax, 0);
+}
+
+/* What a level takes away cannot be switched on either. */
+static void test_baseline_limits(void **state)
+{
+    const struct cpuid_parameters parameters = { .nr_vcpus = 1, .tsc_khz = 1, .baseline = 2 };
+    struct cpuid_table table;
+
+    (void)state;
+    cpuid_init(&table, fake_cpuid, &parameters);
+    assert_int_equal(table.cr4_allowed & (CR4_OSXSAVE | CR4_SMEP | CR4_PCIDE), 0);
+    assert_int_equal(table.xcr0_allowed, 0);
+    assert_int_not_equal(table.efer_allowed & EFER_NXE, 0);
+}
+
+/* A processor without leaf 7, SSE4.2 and LZCNT. */
+static void old_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value)
+{
+    fake_cpuid(leaf, subleaf, value);
+    if (leaf == 0) {
+        value->eax = 6;
+    } else if (leaf == 1) {
+        value->ecx &= ~(1u << 20);
+    } else if (leaf == 0x80000001) {
+        value->ecx &= ~(1u << 5);
+    }
+}
+
+static void test_baseline_missing(void **state)
+{
+    char text[200];
+
+    (void)state;
+    for (unsigned level = 0; level <= 3; level++) {
+        assert_true(baseline_is_there(level, fake_cpuid, text, sizeof(text)));
+        assert_int_equal(baseline_is_there(level, old_cpuid, text, sizeof(text)), level < 2);
+    }
+    assert_string_equal(text, "the processor is no x86-64-v3; it lacks SSE4.2, BMI1, AVX2, BMI2, "
+                              "LZCNT");
+    assert_false(baseline_is_there(3, old_cpuid, text, 50));
+    assert_int_equal(strlen(text), 49);
+}
+
 static void test_configuration(void **state)
 {
     struct vmm_config config = {
@@ -1003,6 +1087,7 @@ static void test_configuration(void **state)
     WRONG(nr_vcpus = 0);
     WRONG(nr_vcpus = VMM_MAX_VCPUS + 1);
     WRONG(nr_disks = VMM_MAX_DISKS + 1);
+    WRONG(baseline = VMM_BASELINE_MOST + 1);
     WRONG(ram_bytes = VMM_RAM_MIN + 4096);
     WRONG(ram_bytes = 0);
     WRONG(ram_bytes = VMM_RAM_MAX + VMM_RAM_FRAME);
@@ -1030,6 +1115,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_VM(test_cpuid_policy),
+        cmocka_unit_test(test_baselines),
+        cmocka_unit_test(test_baseline_limits),
+        cmocka_unit_test(test_baseline_missing),
         WITH_VM(test_msr_unknown),
         WITH_VM(test_msr_memory_types),
         WITH_VM(test_msr_efer),
