@@ -476,6 +476,24 @@ def check_load(name, shell, output, status):
     shell.check("nproc", "2")
 
 
+def test_console(context):
+    """Another serial port, for the kernel as well; another escape key; another VM is the first."""
+    text = description("two") + "console:\n  port: 0x2f8\n  escape: Ctrl-A\n  first: two\n"
+    boot = context.assembled(text) + ["-append", "console_port=0x2f8"]
+    with context.system(boot=boot, cores=3, others=1) as machine:
+        machine.expect(r"^Bulkhead$")
+        machine.expect(r"^\[console\] the keyboard goes to two; Ctrl-A n: to the next one")
+        two = Shell(machine)
+        two.wait(never=CRASH)
+        two.check("nproc", "1")
+        machine.send("\x01p")
+        machine.expect(r"^\[console\] the keyboard goes to one$")
+        machine.send("\n")
+        one = Shell(machine)
+        one.wait(never=CRASH)
+        check_processors(one, 2)
+
+
 def test_load(context):
     """Two VMs on the same two cores both work hard, and neither's kernel notices."""
     with context.system(boot=context.loaded(), accel=PARALLEL, cores=3) as machine:

@@ -169,6 +169,23 @@ static void rule_names_differ(struct report *report, const struct model *model)
     }
 }
 
+static void rule_first_vm(struct report *report, const struct model *model)
+{
+    const struct model_text *first = &model->console.first;
+
+    for (size_t i = 0; i < model->nr_vms; i++) {
+        const char *name = model->vms[i].name.text;
+
+        if (first->text == NULL || (name != NULL && strcmp(name, first->text) == 0)) {
+            return;
+        }
+    }
+    if (first->text != NULL) {
+        report_error(report, first->at, "there is no VM '%s'; expected the name of one",
+                     first->text);
+    }
+}
+
 /* A core's time that VMs are promised, in millionths; round-robin ones are promised none. */
 static uint64_t promised(const struct model_vm *vm, uint64_t core)
 {
@@ -213,6 +230,7 @@ void check_model(struct report *report, const struct model *model)
     rule_number_of_vms(report, model);
     rule_disk_server(report, model);
     rule_names_differ(report, model);
+    rule_first_vm(report, model);
     rule_cores_are_enough(report, model);
     disk_check_names(report, model);
     machine_check(report, model);

@@ -470,7 +470,8 @@ bool compile_system(struct report *report, const struct model *model,
         clients[nr_clients++] =
             compile_sata(&builder, supervisor, &components->sataserver, with_disks, nr_with_disks);
     }
-    compile_console(&builder, supervisor, &components->console, clients, nr_clients);
+    compile_console(&builder, supervisor, &components->console, &model->console, clients,
+                    nr_clients);
     compiled->plan = builder_finish(&builder);
     compiled->files = builder.files;
     return check_slot_limit(report, model, (const struct plan_header *)compiled->plan.bytes,

@@ -5,10 +5,7 @@
 
 #include "user/libserver/console.h"
 
-/* The legacy serial port. */
-#define SERIAL_FIRST 0x3f8u
-#define SERIAL_LAST  0x3ffu
-#define SERIAL_PIN   4u
+#define SERIAL_PORTS 8u /* of one UART */
 
 /*
  * Above every VM, so that none can keep the others from speaking; at most a fifth of core 0, so
@@ -18,13 +15,31 @@ static const struct server_time console_time = {
     .core = 0, .priority = 254, .budget_us = 400, .period_us = 2000
 };
 
-static void give_port(struct server *server)
+unsigned console_port_number(uint64_t port)
+{
+    static const uint64_t ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+    unsigned number = 0;
+
+    while (number < 3 && ports[number] != port) {
+        number++;
+    }
+    return number;
+}
+
+/* The first and the third port share an interrupt, as do the others. */
+static uint8_t pin_of(uint64_t port)
+{
+    return console_port_number(port) % 2 == 0 ? 4 : 3;
+}
+
+static void give_port(struct server *server, uint64_t first)
 {
     struct builder *builder = server->builder;
-    uint32_t port = builder_port(builder, server->owner, "serial-port", SERIAL_FIRST, SERIAL_LAST);
+    uint32_t port = builder_port(builder, server->owner, "serial-port", (uint16_t)first,
+                                 (uint16_t)(first + SERIAL_PORTS - 1));
     uint32_t irq = builder_irq(
         builder,
-        (struct plan_irq){ .owner = server->owner, .pin = SERIAL_PIN, .vector = SERIAL_PIN },
+        (struct plan_irq){ .owner = server->owner, .pin = pin_of(first), .vector = pin_of(first) },
         "serial-irq");
 
     builder_bind(builder, irq,
@@ -34,13 +49,28 @@ static void give_port(struct server *server)
     builder_cap(builder, server->cnode, CONSOLE_SLOT_IRQ, irq, RIGHTS_ALL, 0);
 }
 
-static void write_config(struct server *server, const struct server_client *clients,
-                         size_t nr_clients)
+/* The client that has this name; without one the first. */
+static uint32_t find_client(const struct server_client *clients, size_t nr_clients,
+                            const char *name)
+{
+    for (uint32_t i = 0; name != NULL && i < nr_clients; i++) {
+        if (strcmp(clients[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static void write_config(struct server *server, const struct model_console *described,
+                         const struct server_client *clients, size_t nr_clients)
 {
     struct console_config config = {
         .magic = CONSOLE_CONFIG_MAGIC,
         .version = CONSOLE_CONFIG_VERSION,
         .nr_clients = (uint32_t)nr_clients,
+        .first = find_client(clients, nr_clients, described->first.text),
+        .port = (uint16_t)described->port.value,
+        .escape = (uint8_t)described->escape.value,
     };
 
     for (size_t i = 0; i < nr_clients; i++) {
@@ -53,13 +83,14 @@ static void write_config(struct server *server, const struct server_client *clie
 }
 
 void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
-                     const struct server_client *clients, size_t nr_clients)
+                     const struct model_console *described, const struct server_client *clients,
+                     size_t nr_clients)
 {
     struct server server;
 
     server_begin(&server, builder, CONSOLE_NAME);
-    give_port(&server);
-    write_config(&server, clients, nr_clients);
+    give_port(&server, described->port.value);
+    write_config(&server, described, clients, nr_clients);
     for (size_t i = 0; i < nr_clients; i++) {
         server_add_client(&server, &clients[i], CONSOLE_CHANNEL_PAGES);
     }

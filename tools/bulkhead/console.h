@@ -3,12 +3,17 @@
 #ifndef TOOLS_BULKHEAD_CONSOLE_H
 #define TOOLS_BULKHEAD_CONSOLE_H
 
+#include "tools/bulkhead/model.h"
 #include "tools/bulkhead/server.h"
 
 #define CONSOLE_NAME "console"
 
+/* Which of a PC's serial ports that is, from 0; and the last if it is none. */
+unsigned console_port_number(uint64_t port);
+
 /* Clients in the order in which the console numbers them; at most SERVER_MAX_CLIENTS. */
 void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
-                     const struct server_client *clients, size_t nr_clients);
+                     const struct model_console *described, const struct server_client *clients,
+                     size_t nr_clients);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/bulkhead/console.h"
 #include "tools/bulkhead/process.h"
 
 /* One moment for everything that wants one: the beginning of 2000, as Unix and ISO 9660 have it. */
@@ -21,11 +22,12 @@
 static const char early_configuration[] = "search --no-floppy --file --set=root /boot/kernel.elf\n"
                                           "set prefix=($root)/boot/grub\n";
 
-static const char grub_configuration[] = "serial --unit=0 --speed=115200\n"
+/* GRUB counts the serial ports. */
+static const char grub_configuration[] = "serial --unit=%u --speed=115200\n"
                                          "terminal_output console serial\n"
                                          "set timeout=0\n"
                                          "menuentry \"Bulkhead\" {\n"
-                                         "    multiboot2 /boot/kernel.elf\n"
+                                         "    multiboot2 /boot/kernel.elf console_port=0x%llx\n"
                                          "    module2 /boot/image.elf\n"
                                          "}\n";
 
@@ -154,6 +156,9 @@ static bool make_iso(struct iso *iso)
 
 bool iso_write(struct iso *iso)
 {
+    const char *configuration =
+        arena_format(iso->arena, grub_configuration, console_port_number(iso->console_port),
+                     (unsigned long long)iso->console_port);
     bool good;
 
     remove_parts(iso, 0);
@@ -161,8 +166,8 @@ bool iso_write(struct iso *iso)
     setenv("SOURCE_DATE_EPOCH", UNIX_DATE, 1);
     setenv("TZ", "UTC", 1);
     good = write_text(iso, PART_EARLY, early_configuration) &&
-           write_text(iso, PART_CONFIGURATION, grub_configuration) && make_bios(iso) &&
-           make_efi(iso) && make_efi_disk(iso);
+           write_text(iso, PART_CONFIGURATION, configuration) && make_bios(iso) && make_efi(iso) &&
+           make_efi_disk(iso);
     /* xorriso is told them; it would be talkative about the environment. */
     unsetenv("SOURCE_DATE_EPOCH");
     good = good && make_iso(iso);

@@ -20,8 +20,9 @@ struct iso {
     const char *folder; /* gets image.iso; its other new files are gone afterwards */
     const char *kernel;
     const char *image;
-    const char *where; /* of an error: a program or file, */
-    const char *why;   /* and what is wrong */
+    uint64_t console_port; /* of the kernel and of GRUB's menu */
+    const char *where;     /* of an error: a program or file, */
+    const char *why;       /* and what is wrong */
 };
 
 bool iso_write(struct iso *iso);

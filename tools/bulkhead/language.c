@@ -96,6 +96,22 @@ static const struct key vm_keys[] = {
 };
 static const struct language vm_language = LANGUAGE("a VM", "VMs", model_vm, vm_keys);
 
+/* Of PCs: their interrupts are known. */
+static const struct key_choice ports[] = {
+    { "0x3f8", 0x3f8 }, { "0x2f8", 0x2f8 }, { "0x3e8", 0x3e8 }, { "0x2e8", 0x2e8 }, { 0 },
+};
+
+static const struct key console_keys[] = {
+    { "port", "I/O port of the UART, a 16550A", KEY_CHOICE, AT(model_console, port),
+      .value = "0x3f8", .choices = ports },
+    { "escape", "The key that is pressed before the console server's own", KEY_CONTROL,
+      AT(model_console, escape), .value = "Ctrl-]" },
+    { "first", "The VM that has the keyboard first", KEY_NAME, AT(model_console, first),
+      .otherwise = "the first of the VMs", .least = 1, .most = VMM_NAME_BYTES - 1 },
+};
+static const struct language console_language =
+    LANGUAGE("a console", "consoles", model_console, console_keys);
+
 static const struct key_choice ends[] = {
     { "halt", PLAN_END_HALT }, { "exit", PLAN_END_EXIT }, { 0 },
 };
@@ -105,6 +121,8 @@ static const struct key system_keys[] = {
       .least = 1, .most = 31 },
     { "machine", "What the system may assume of the machine", KEY_MAP, AT(model, machine),
       .otherwise = "as its keys say", .language = &machine_language },
+    { "console", "The serial port that the VMs share", KEY_MAP, AT(model, console),
+      .otherwise = "as its keys say", .language = &console_language },
     { "vms", "The virtual machines", KEY_MAPS, AT(model, vms),
       .count = offsetof(struct model, nr_vms), .required = true,
       .least = 1, .most = SERVER_MAX_CLIENTS, .language = &vm_language },
@@ -128,6 +146,9 @@ static const struct key_kind kinds[] = {
     [KEY_TIME] = { "time", "a time with a unit, such as 10ms or 500us", "^[0-9]+(us|ms|s)$" },
     [KEY_FLAG] = { "flag", "'true' or 'false'", NULL },
     [KEY_CHOICE] = { "choice", NULL, NULL }, /* expected is what the key says */
+    [KEY_CONTROL] = { "control key",
+                      "a control key such as Ctrl-] or Ctrl-A, but not Ctrl-H, I, J, M, [ or @",
+                      "^Ctrl-([A-GKLN-Z^_]|\\\\|\\])$" },
     [KEY_NUMBERS] = { "list of numbers", "a list of whole numbers, such as [0, 1]", NULL },
     [KEY_MAP] = { "map", "a map of keys", NULL },
     [KEY_MAPS] = { "list", "a list", NULL },
@@ -172,6 +193,9 @@ bool key_parse(const struct key *key, const char *text, uint64_t *number)
         return value_flag(text, number);
     case KEY_CHOICE:
         return parse_choice(key->choices, text, number);
+    case KEY_CONTROL:
+        *number = value_matches(text, kinds[KEY_CONTROL].pattern) ? text[5] & 0x1f : 0;
+        return *number != 0;
     default:
         return value_number(text, number);
     }

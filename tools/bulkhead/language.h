@@ -21,11 +21,12 @@ enum key_type {
     KEY_TEXT,   /* struct model_text */
     KEY_UUID,   /* struct model_text */
     KEY_FILE,   /* struct model_file */
-    KEY_NUMBER, /* this and the four that follow: struct model_number */
+    KEY_NUMBER, /* this and the five that follow: struct model_number */
     KEY_SIZE,
     KEY_TIME,
     KEY_FLAG,
     KEY_CHOICE,
+    KEY_CONTROL,
     KEY_NUMBERS, /* struct model_numbers */
     KEY_MAP,     /* the structure that the key's language describes */
     KEY_MAPS,    /* a pointer to some of these, and their number */

@@ -78,7 +78,7 @@ static const char usage[] =
     "  report  says as text who can read, write, signal, interrupt and use what, with all\n"
     "          capabilities\n"
     "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
-    "  machine prints how many cores and how much memory the machine is assumed to have\n"
+    "  machine prints the cores, memory and console port that the machine is assumed to have\n"
     "  schema  prints the language as a JSON Schema, for editors\n"
     "\n"
     "  -o, --output PATH     where the result goes\n"
@@ -304,6 +304,7 @@ static enum exit_code make_iso(struct run *run, const char *image)
         .folder = run->options.output,
         .kernel = run->options.kernel,
         .image = image,
+        .console_port = run->model.console.port.value,
     };
 
     return iso_write(&iso) ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, iso.where, iso.why);
@@ -458,8 +459,9 @@ static enum exit_code command_machine(struct run *run)
     struct machine machine = machine_assumed(&run->model);
 
     if (code == EXIT_GOOD) {
-        printf("cores: %llu\nmemory: %lluM\n", (unsigned long long)machine.cores,
-               (unsigned long long)(machine.memory >> 20));
+        printf("cores: %llu\nmemory: %lluM\nconsole: 0x%llx\n", (unsigned long long)machine.cores,
+               (unsigned long long)(machine.memory >> 20),
+               (unsigned long long)run->model.console.port.value);
     }
     return code;
 }

@@ -165,6 +165,7 @@ static void read_value(struct report *report, const struct key *key, const struc
     case KEY_TIME:
     case KEY_FLAG:
     case KEY_CHOICE:
+    case KEY_CONTROL:
         read_number(report, key, value, member);
         break;
     case KEY_NUMBERS:
@@ -200,6 +201,7 @@ static void set_default(struct report *report, const struct key *key, struct pos
     case KEY_TIME:
     case KEY_FLAG:
     case KEY_CHOICE:
+    case KEY_CONTROL:
         *(struct model_number *)member = (struct model_number){ .at = at };
         if (key->value != NULL) {
             key_parse(key, key->value, &((struct model_number *)member)->value);

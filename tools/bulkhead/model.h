@@ -60,6 +60,13 @@ enum model_access {
     MODEL_READ_ONLY = 1,
 };
 
+struct model_console {
+    struct position at;
+    struct model_number port;
+    struct model_number escape; /* a control character */
+    struct model_text first;    /* a VM's name; null: the first one */
+};
+
 struct model_vm {
     struct position at;
     struct model_text name;
@@ -89,6 +96,7 @@ struct model {
     struct position at;
     struct model_text name;
     struct model_machine machine;
+    struct model_console console;
     struct model_number at_end; /* enum plan_end_action */
     struct model_vm *vms;
     size_t nr_vms;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/bulkhead/schema.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "tools/bulkhead/language.h"
 #include "tools/bulkhead/listing.h"
 #include "tools/bulkhead/model.h"
@@ -93,11 +96,21 @@ static void string(struct output *output, const struct key *key)
     }
 }
 
+/* YAML takes 0x3f8 for a number, which JSON knows in decimal only. */
+static void choice_name(struct output *output, const char *name, const char *choice)
+{
+    if (strncmp(choice, "0x", 2) == 0) {
+        number(output, name, strtoul(choice, NULL, 16));
+    } else {
+        text(output, name, choice);
+    }
+}
+
 static void choices(struct output *output, const struct key *key)
 {
     begin(output, "enum", '[');
     for (const struct key_choice *choice = key->choices; choice->name != NULL; choice++) {
-        text(output, NULL, choice->name);
+        choice_name(output, NULL, choice->name);
     }
     end(output, ']');
 }
@@ -151,6 +164,8 @@ static void default_value(struct output *output, const struct key *key)
     if (key->type == KEY_NUMBER || key->type == KEY_FLAG) {
         member(output, "default");
         fputs(key->value, output->to);
+    } else if (key->type == KEY_CHOICE) {
+        choice_name(output, "default", key->value);
     } else {
         text(output, "default", key->value);
     }

@@ -16,11 +16,12 @@
 #include "user/libserver/serve.h"
 #include "user/start/start.h"
 
-#define SERIAL_PORT 0x3f8u
-#define LINGER_MS   10u
+#define LINGER_MS 10u
 /* Bytes of input in one round: more than the port's FIFO, so that nothing waits for the next. */
 #define INPUT_ROUND 64u
 
+static const struct console_config *const config =
+    (const struct console_config *)SERVER_CONFIG_VADDR;
 static struct mux mux;
 static struct port port;
 
@@ -29,14 +30,14 @@ static struct port port;
 uint8_t port_in(unsigned reg)
 {
     seL4_X86_IOPort_In8_t result =
-        seL4_X86_IOPort_In8(CONSOLE_SLOT_PORT, (seL4_Uint16)(SERIAL_PORT + reg));
+        seL4_X86_IOPort_In8(CONSOLE_SLOT_PORT, (seL4_Uint16)(config->port + reg));
 
     return result.error == seL4_NoError ? result.result : 0xff;
 }
 
 void port_out(unsigned reg, uint8_t value)
 {
-    seL4_X86_IOPort_Out8(CONSOLE_SLOT_PORT, SERIAL_PORT + reg, value);
+    seL4_X86_IOPort_Out8(CONSOLE_SLOT_PORT, config->port + reg, value);
 }
 
 /* --- a round --- */
@@ -130,16 +131,15 @@ static _Noreturn void run(uint64_t linger)
 
 int main(seL4_Word argument)
 {
-    const struct console_config *config = (const struct console_config *)SERVER_CONFIG_VADDR;
-
     (void)argument;
     seL4_SetIPCBuffer((seL4_IPCBuffer *)SERVER_IPC_BUFFER_VADDR);
     /* Written by the host tool that was built with this program; init reports the fault. */
     if (config->magic != CONSOLE_CONFIG_MAGIC || config->version != CONSOLE_CONFIG_VERSION ||
-        config->nr_clients == 0 || config->nr_clients > SERVER_MAX_CLIENTS) {
+        config->nr_clients == 0 || config->nr_clients > SERVER_MAX_CLIENTS ||
+        config->first >= config->nr_clients || config->escape >= ' ') {
         return 1;
     }
-    mux_init(&mux, config->tsc_mhz);
+    mux_init(&mux, config->tsc_mhz, config->first, config->escape);
     for (unsigned i = 0; i < config->nr_clients; i++) {
         mux_add(&mux, config->names[i],
                 (struct console_channel *)(SERVER_CHANNEL_VADDR + i * SERVER_CHANNEL_SPAN));

@@ -15,10 +15,6 @@
 _Static_assert(TURN_BYTES + OWN_BYTES < MUX_OUT_BYTES, "a turn fits");
 _Static_assert(SERVER_MAX_CLIENTS <= 32, "a bit for each");
 
-static const char mux_help[] = "  Ctrl-] 1 .. 9  the keyboard goes to that one\r\n"
-                               "  Ctrl-] n, p    to the next, to the previous one\r\n"
-                               "  Ctrl-] Ctrl-]  sends Ctrl-]\r\n";
-
 /* --- Output --------------------------------------------------------------------------------------
  */
 
@@ -94,9 +90,11 @@ static void say(struct mux *mux, const char *text)
 /* --- Clients -------------------------------------------------------------------------------------
  */
 
-void mux_init(struct mux *mux, uint32_t tsc_mhz)
+void mux_init(struct mux *mux, uint32_t tsc_mhz, unsigned first, uint8_t escape)
 {
     memset(mux, 0, sizeof(*mux));
+    mux->focus = first;
+    mux->escape = escape;
     mux->ticks_quiet = (uint64_t)tsc_mhz * 1000 * MUX_QUIET_MS;
 }
 
@@ -309,6 +307,12 @@ enum mux_rest mux_rest(struct mux *mux, uint64_t now)
 /* --- Keyboard ------------------------------------------------------------------------------------
  */
 
+/* Ctrl and this is the escape key. */
+static char escape_letter(const struct mux *mux)
+{
+    return (char)(mux->escape + '@');
+}
+
 void mux_greet(struct mux *mux)
 {
     char text[SAID_BYTES];
@@ -316,8 +320,8 @@ void mux_greet(struct mux *mux)
     if (mux->nr_clients > 1) {
         format_text(
             text, sizeof(text),
-            "[console] the keyboard goes to %s; Ctrl-] n: to the next one, Ctrl-] ?: help\r\n",
-            focus(mux)->name);
+            "[console] the keyboard goes to %s; Ctrl-%c n: to the next one, Ctrl-%c ?: help\r\n",
+            focus(mux)->name, escape_letter(mux), escape_letter(mux));
         say(mux, text);
     }
 }
@@ -342,10 +346,10 @@ static void move_keyboard(struct mux *mux, unsigned to)
 
 static void show_help(struct mux *mux)
 {
-    char text[SAID_BYTES];
+    char text[SAID_BYTES], key = escape_letter(mux);
 
     if (out_room(mux) <
-        sizeof(mux_help) + SERVER_MAX_CLIENTS * (SERVER_NAME_BYTES + 32) + MUX_LINE_BYTES) {
+        2 * SAID_BYTES + SERVER_MAX_CLIENTS * (SERVER_NAME_BYTES + 32) + MUX_LINE_BYTES) {
         return;
     }
     leave_line(mux);
@@ -355,7 +359,13 @@ static void show_help(struct mux *mux)
                     i == mux->focus ? " (has the keyboard)" : "");
         out_text(mux, text);
     }
-    out_text(mux, mux_help);
+    format_text(text, sizeof(text),
+                "  Ctrl-%c 1 .. 9  the keyboard goes to that one\r\n"
+                "  Ctrl-%c n, p    to the next, to the previous one\r\n",
+                key, key);
+    out_text(mux, text);
+    format_text(text, sizeof(text), "  Ctrl-%c Ctrl-%c  sends Ctrl-%c\r\n", key, key, key);
+    out_text(mux, text);
     resume_line(mux);
 }
 
@@ -368,7 +378,7 @@ static void pass_on(struct mux *mux, uint8_t byte)
 
 static void command(struct mux *mux, uint8_t key)
 {
-    if (key == MUX_ESCAPE) {
+    if (key == mux->escape) {
         pass_on(mux, key);
     } else if (key == 'n') {
         move_keyboard(mux, (mux->focus + 1) % mux->nr_clients);
@@ -383,11 +393,11 @@ static void command(struct mux *mux, uint8_t key)
 
 void mux_input(struct mux *mux, uint8_t byte)
 {
-    if (mux->escape) {
-        mux->escape = false;
+    if (mux->escaped) {
+        mux->escaped = false;
         command(mux, byte);
-    } else if (byte == MUX_ESCAPE && mux->nr_clients > 1) {
-        mux->escape = true;
+    } else if (byte == mux->escape && mux->nr_clients > 1) {
+        mux->escaped = true;
     } else {
         pass_on(mux, byte);
     }

@@ -10,7 +10,8 @@
  *            before it, and what had stood there is shown again below. An unfinished line of a
  *            client without the keyboard is shown when it gets the keyboard.
  * Alone      With a single client there are no names and no keys: bytes go both ways, unchanged.
- * Keys       ESCAPE and then a key: see mux_help in mux.c. ESCAPE twice sends it on.
+ * Keys       the escape key and then a key: see show_help() in mux.c. Twice the escape key sends
+ *            it on.
  * Bounds     Each turn of a client is at most a line of MUX_LINE_BYTES; turns go round. A client
  *            that puts out more waits in its own ring. What is typed and finds the ring full is
  *            dropped; a single client's is left in the port instead.
@@ -28,7 +29,6 @@
 
 #include "user/libserver/console.h"
 
-#define MUX_ESCAPE     0x1du /* Ctrl-] */
 #define MUX_LINE_BYTES 256u
 #define MUX_OUT_BYTES  4096u
 #define MUX_QUIET_MS   50u
@@ -49,7 +49,8 @@ struct mux {
     unsigned nr_clients;
     unsigned focus; /* has the keyboard */
     unsigned turn;  /* had the last turn */
-    bool escape;    /* the escape key was pressed: the next key is a command */
+    uint8_t escape; /* the key that makes the next one a command: a control character */
+    bool escaped;   /* it was pressed */
     uint8_t out[MUX_OUT_BYTES];
     uint32_t out_head, out_tail; /* free running */
     uint64_t ticks_quiet;
@@ -64,7 +65,8 @@ enum mux_rest {
     MUX_WAIT,  /* whoever has news will signal */
 };
 
-void mux_init(struct mux *mux, uint32_t tsc_mhz);
+/* first: which of the clients has the keyboard first; escape: a control character. */
+void mux_init(struct mux *mux, uint32_t tsc_mhz, unsigned first, uint8_t escape);
 /* For clients 0, 1, ... before anything else. The name is cut if it is too long. */
 void mux_add(struct mux *mux, const char *name, struct console_channel *channel);
 /* Says how to use the keys if there is more than one client. */

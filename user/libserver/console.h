@@ -29,11 +29,11 @@ struct console_channel {
 #define CONSOLE_CHANNEL_PAGES (sizeof(struct console_channel) / 4096)
 
 #define CONSOLE_CONFIG_MAGIC   0x6766632e736e6f63ull /* "cons.cfg" in memory */
-#define CONSOLE_CONFIG_VERSION 1u
+#define CONSOLE_CONFIG_VERSION 2u
 
 enum console_slot {
-    CONSOLE_SLOT_PORT = SERVER_SLOT_DEVICE,    /* I/O ports 0x3f8 - 0x3ff */
-    CONSOLE_SLOT_IRQ = SERVER_SLOT_DEVICE + 1, /* I/O APIC pin 4, edge, active high */
+    CONSOLE_SLOT_PORT = SERVER_SLOT_DEVICE,    /* the UART's eight I/O ports */
+    CONSOLE_SLOT_IRQ = SERVER_SLOT_DEVICE + 1, /* its interrupt: edge, active high */
 };
 
 struct console_config {
@@ -41,13 +41,16 @@ struct console_config {
     uint32_t version;
     uint32_t nr_clients; /* 1 .. SERVER_MAX_CLIENTS */
     uint32_t tsc_mhz;    /* filled in by init from bootinfo */
-    uint32_t reserved;
+    uint32_t first;      /* the client that has the keyboard first */
+    uint16_t port;       /* the first of the I/O ports */
+    uint8_t escape;      /* the key before commands: a control character */
+    uint8_t reserved[5];
     char names[SERVER_MAX_CLIENTS][SERVER_NAME_BYTES];
 };
 
 _Static_assert(sizeof(struct console_channel) == 3 * 4096, "three pages");
 _Static_assert(offsetof(struct console_channel, output_bytes) == 4096, "layout");
-_Static_assert(sizeof(struct console_config) == 24 + SERVER_MAX_CLIENTS * SERVER_NAME_BYTES,
+_Static_assert(sizeof(struct console_config) == 32 + SERVER_MAX_CLIENTS * SERVER_NAME_BYTES,
                "console_config has no padding");
 _Static_assert(sizeof(struct console_config) <= 4096, "console_config fits one frame");
 

@@ -12,6 +12,7 @@
 #include "user/console/mux.h"
 
 #define MHZ     1000u
+#define ESCAPE  0x1du
 #define QUIET   ((uint64_t)MHZ * 1000 * MUX_QUIET_MS)
 #define CLIENTS 3u
 
@@ -31,7 +32,7 @@ static struct world *begin(unsigned nr_clients)
 {
     struct world *world = calloc(1, sizeof(*world));
 
-    mux_init(&world->mux, MHZ);
+    mux_init(&world->mux, MHZ, 0, ESCAPE);
     for (unsigned i = 0; i < nr_clients; i++) {
         struct console_channel *channel = &world->channels[i];
 
@@ -194,6 +195,30 @@ static void test_keys(void **state)
 }
 
 /* A client without the keyboard takes nobody's turn; one that does not read blocks no key. */
+/* Another escape key, and another client that has the keyboard first. */
+static void test_other_keys(void **state)
+{
+    struct world *world = begin(2);
+
+    (void)state;
+    world->mux.focus = 1;
+    world->mux.escape = 0x01;
+    mux_greet(&world->mux);
+    expect(world,
+           "[console] the keyboard goes to two; Ctrl-A n: to the next one, Ctrl-A ?: help\r\n");
+    type(world, "\x1dx\x01\x01\x01n");
+    expect(world, "[console] the keyboard goes to one\r\n");
+    expect_input(world, 1, "\x1dx\x01");
+    type(world, "\x01?");
+    expect(world, "[console]\r\n"
+                  "   1 one (has the keyboard)\r\n"
+                  "   2 two\r\n"
+                  "  Ctrl-A 1 .. 9  the keyboard goes to that one\r\n"
+                  "  Ctrl-A n, p    to the next, to the previous one\r\n"
+                  "  Ctrl-A Ctrl-A  sends Ctrl-A\r\n");
+    free(world);
+}
+
 static void test_floods(void **state)
 {
     struct world *world = begin(2);
@@ -278,7 +303,7 @@ static void test_random(void **state)
             bytes[i] = (uint8_t)(rand() % 4 == 0 ? "\n\r\x1b["[rand() % 4] : rand());
         }
         ring_put(&world->output[client], bytes, (uint32_t)rand() % sizeof(bytes));
-        mux_input(&world->mux, rand() % 4 == 0 ? MUX_ESCAPE : (uint8_t)rand());
+        mux_input(&world->mux, rand() % 4 == 0 ? ESCAPE : (uint8_t)rand());
         world->now += (uint64_t)rand() % QUIET;
         if (rand() % 500 == 0) {
             world->channels[2].input.consumer.index = (uint32_t)rand();
@@ -302,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_between_lines),
         cmocka_unit_test(test_prompt_comes_again),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_other_keys),
         cmocka_unit_test(test_floods),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_consumed_when_sent),

@@ -269,6 +269,7 @@ static void test_config(void **state)
     assert_int_equal(config->magic, VMM_CONFIG_MAGIC);
     assert_int_equal(config->version, VMM_CONFIG_VERSION);
     assert_int_equal(config->nr_vcpus, 1);
+    assert_int_equal(config->baseline, VMM_BASELINE_HOST);
     assert_int_equal(config->ram_bytes, 64 << 20);
     assert_int_equal(config->kernel_bytes, WORLD_KERNEL_BYTES);
     assert_int_equal(config->initrd_bytes, WORLD_INITRD_BYTES);
@@ -547,6 +548,36 @@ static void test_unwritable(void **state)
     world_release(&world);
 }
 
+/* Another port, its interrupt, the key, and the second VM first. */
+static void test_console(void **state)
+{
+    static const char text[] =
+        "system: test\nconsole: { port: 0x2f8, escape: Ctrl-A, first: two }\nvms:\n"
+        "  - { name: one, memory: 64M, kernel: k }\n  - { name: two, memory: 64M, kernel: k }\n";
+    const struct console_config *config = NULL;
+    struct world world;
+
+    (void)state;
+    compile(&world, text);
+    assert_int_equal(world.plan.nr_ports, 1);
+    assert_int_equal(world.plan.ports[0].first, 0x2f8);
+    assert_int_equal(world.plan.ports[0].last, 0x2ff);
+    assert_int_equal(world.plan.irqs[0].pin, 3);
+    for (uint32_t i = 0; i < world.plan.nr_fills; i++) {
+        const struct plan_fill *fill = &world.plan.fills[i];
+
+        if (strcmp(plan_slot_name(&world.plan, fill->frame), "console.config") == 0 &&
+            fill->length == sizeof(*config)) {
+            config = (const struct console_config *)(world.plan.bytes + fill->source);
+        }
+    }
+    assert_non_null(config);
+    assert_int_equal(config->port, 0x2f8);
+    assert_int_equal(config->escape, 1);
+    assert_int_equal(config->first, 1);
+    world_release(&world);
+}
+
 static uint64_t plan_bytes(const struct plan *plan)
 {
     uint64_t bytes = plan->header->image_bytes;
@@ -647,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
         cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
         cmocka_unit_test(test_graph_disks),  cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_console),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

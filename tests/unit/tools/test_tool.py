@@ -290,13 +290,14 @@ class Machine(InFolder):
 
     def test_described(self):
         self.assertEqual(self.machine(TWO_VMS + "machine:\n  cores: 8\n  memory: 1000000K\n"),
-                         "cores: 8\nmemory: 976M\n")
+                         "cores: 8\nmemory: 976M\nconsole: 0x3f8\n")
 
     def test_needed(self):
         """All cores that are named, memory in steps of 512M."""
-        self.assertEqual(self.machine(DESCRIPTION), "cores: 1\nmemory: 2048M\n")
-        self.assertEqual(self.machine(TWO_VMS), "cores: 2\nmemory: 2048M\n")
-        self.assertEqual(self.machine(TWO_VMS.replace("64M", "1G")), "cores: 2\nmemory: 2560M\n")
+        self.assertEqual(self.machine(DESCRIPTION), "cores: 1\nmemory: 2048M\nconsole: 0x3f8\n")
+        self.assertEqual(self.machine(TWO_VMS), "cores: 2\nmemory: 2048M\nconsole: 0x3f8\n")
+        self.assertEqual(self.machine(TWO_VMS.replace("64M", "1G")),
+                         "cores: 2\nmemory: 2560M\nconsole: 0x3f8\n")
 
 
 def main():
