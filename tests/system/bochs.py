@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from machine import HANG_SECONDS, Failure
+from machine import HANG_SECONDS, Failure, tail
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = os.path.join(SOURCE, "tools", "bochs")
@@ -57,6 +57,5 @@ def run(folder, kernel, image, model, cores):
     with open(log, encoding="utf-8", errors="replace") as file:
         output = file.read().replace("\r", "")
     if problem:
-        raise Failure(f"{problem}; its last lines:\n    "
-                      + "\n    ".join(output.splitlines()[-25:]))
+        raise Failure(f"{problem}; {tail(output)}")
     return output

@@ -28,6 +28,11 @@ class Failure(Exception):
     """What a test found wrong."""
 
 
+def tail(output):
+    """How a machine's output ends, for what is said of its failure."""
+    return "its last lines:\n    " + "\n    ".join(output.splitlines()[-25:])
+
+
 class Machine:
     """QEMU from start to end of a with block; all console output goes to log_path, too."""
 
@@ -87,26 +92,22 @@ class Machine:
                     self.position = match.end()
                     return match
                 if self.ended:
-                    raise Failure(f"the machine ended before {pattern!r}; {self._tail()}")
+                    raise Failure(f"the machine ended before {pattern!r}; {tail(self.output)}")
                 if not self.changed.wait(HANG_SECONDS):
                     raise Failure(f"nothing for {HANG_SECONDS} s, hung before {pattern!r}; "
-                                  + self._tail())
+                                  + tail(self.output))
 
     def _refuse(self, never, end, wanted):
         if never and (found := re.compile(never, re.MULTILINE).search(
                 self.output, self.position, end)):
-            raise Failure(f"{found.group()!r} came before {wanted!r}; {self._tail()}")
+            raise Failure(f"{found.group()!r} came before {wanted!r}; {tail(self.output)}")
 
     def expect_end(self):
         """Waits until QEMU has ended by itself; returns its exit status."""
         try:
             return self.process.wait(HANG_SECONDS)
         except subprocess.TimeoutExpired:
-            raise Failure(f"the machine is still on; {self._tail()}") from None
-
-    def _tail(self):
-        lines = self.output.splitlines()[-25:]
-        return "its last lines:\n    " + "\n    ".join(lines)
+            raise Failure(f"the machine is still on; {tail(self.output)}") from None
 
     def send(self, text):
         self.process.stdin.write(text.encode())

@@ -18,7 +18,7 @@ import guest_log
 import power_cut
 from drive import Drive
 from machine import (CONTROL_C, COUNTED, ESCAPE, MINIMUM_CPU, PARALLEL, TAKING_TURNS, Failure,
-                     Machine, Shell)
+                     Machine, Shell, tail)
 
 # What no test wants to see: our kernel, a monitor or the guest's kernel in trouble.
 CRASH = (r"^panic|PANIC|assertion failed|its monitor stopped|crashed:|could not be started"
@@ -384,8 +384,7 @@ def run_on_vtx(context, model, test):
                    r"vm 'linux': powered off", r"all virtual machines have ended; leaving"):
         if crash or not re.search(wanted, output, re.MULTILINE):
             problem = repr(crash.group()) if crash else f"no {wanted!r}"
-            raise Failure(f"{problem}; its last lines:\n    "
-                          + "\n    ".join(output.splitlines()[-25:]))
+            raise Failure(f"{problem}; {tail(output)}")
 
 
 def test_vtx(context):
