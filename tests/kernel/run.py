@@ -13,14 +13,17 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
+
+import bochs  # noqa: E402
+from machine import tail  # noqa: E402
+
 # QEMU's isa-debug-exit: (0 << 1) | 1. Bochs has no other.
 PASSED = 1
-# Seconds that Bochs may take to write its files after SIGINT.
-GRACE = 10
 
 
 def kernel_and_tests(build):
@@ -41,27 +44,22 @@ def qemu_command(build, run):
         "-kernel", kernel, "-initrd", tests]
 
 
+def wait(process, run):
+    """Returns its exit status, None: hung."""
+    try:
+        return process.wait(int(run["limit"]))
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def run_qemu(build, run, log_path):
     """Returns the exit status, None: hung."""
     with open(log_path, "wb") as log, open(log_path + ".err", "wb") as errors:
-        process = subprocess.Popen(qemu_command(build, run), stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=errors)
-        try:
-            return process.wait(int(run["limit"]))
-        except subprocess.TimeoutExpired:
+        with subprocess.Popen(qemu_command(build, run), stdin=subprocess.DEVNULL, stdout=log,
+                              stderr=errors) as process:
+            status = wait(process, run)
             process.kill()
-            process.wait()
-            return None
-
-
-def end_bochs(process):
-    """Ends it in order, so that its log of the serial line is complete."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            return status
 
 
 def run_bochs(build, run, log_path):
@@ -70,40 +68,35 @@ def run_bochs(build, run, log_path):
     os.makedirs(folder, exist_ok=True)
     iso = f"{folder}/image.iso"
     subprocess.run(["tools/bochs/make-iso", iso, *kernel_and_tests(build)], check=True)
-    process = subprocess.Popen(
-        ["tools/bochs/run-bochs", folder, iso, run["cpu"], run["cores"], run["memory"]])
-    try:
-        status = process.wait(int(run["limit"]))
-    except subprocess.TimeoutExpired:
-        end_bochs(process)
-        status = None
+    with bochs.started(folder, iso, run["cpu"], run["cores"], run["memory"]) as process:
+        status = wait(process, run)
     if os.path.exists(f"{folder}/serial.log"):
         shutil.move(f"{folder}/serial.log", log_path)
     return status
 
 
 def run_machine(build, name, run):
-    """Returns the exit status (None: hung) and the lines of the log."""
+    """Returns the exit status (None: hung) and the log."""
     log_path = f"{build}/tests/kernel/{name}.log"
     with open(log_path, "wb"):
         pass
     emulator = {"qemu": run_qemu, "bochs": run_bochs}[run["emulator"]]
     status = emulator(build, run, log_path)
     with open(log_path, encoding="utf-8", errors="replace") as log:
-        return status, [line.rstrip("\r\n") for line in log]
+        return status, log.read()
 
 
-def report(status, lines):
+def report(status, output):
     """Prints what a reader wants to know; returns whether the run was good."""
     verbose = "VERBOSE" in os.environ
+    lines = output.splitlines()
     total = [m for m in (re.match(r"(\d+) passed, (\d+) failed$", line) for line in lines) if m]
     for line in lines:
         if verbose or line.startswith(("FAIL", "skip", "     ")):
             print(line)
     if status is None or not total:
         print("the machine " + ("hung" if status is None else f"ended with status {status}")
-              + " before the tests were over; its last lines:")
-        print("\n".join("    " + line for line in lines[-25:]))
+              + " before the tests were over; " + tail(output))
         return False
     print(total[-1].group())
     return status == PASSED and int(total[-1].group(1)) > 0 and total[-1].group(2) == "0"
@@ -113,9 +106,8 @@ def main():
     """The command."""
     build, name = sys.argv[1:]
     runs = configparser.ConfigParser()
-    runs.read(os.path.join(os.path.dirname(os.path.abspath(__file__)), "runs.ini"))
-    status, lines = run_machine(build, name, runs[name])
-    return 0 if report(status, lines) else 1
+    runs.read(os.path.join(HERE, "runs.ini"))
+    return 0 if report(*run_machine(build, name, runs[name])) else 1
 
 
 if __name__ == "__main__":

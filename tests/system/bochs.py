@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A machine with Intel VT-x in Bochs, which runs to its end and is judged by its serial line."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,16 +12,28 @@ from machine import HANG_SECONDS, Failure, tail
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = os.path.join(SOURCE, "tools", "bochs")
 MEMORY = 1024
+# Seconds that Bochs may take to write its files after SIGINT.
 GRACE = 10
 
 
-def _end(process):
-    process.send_signal(signal.SIGINT)
+@contextlib.contextmanager
+def started(folder, iso, model, cores, memory):
+    """
+    Bochs' process, from start to end of a with block. It ends in order, so that its log of the
+    serial line, serial.log in the folder, is complete then.
+    """
+    process = subprocess.Popen([os.path.join(TOOLS, "run-bochs"), folder, iso, model, str(cores),
+                                str(memory)])
     try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait(process, log):
@@ -32,7 +45,6 @@ def _wait(process, log):
         if now != size:
             size, last = now, time.monotonic()
         if time.monotonic() - last > HANG_SECONDS:
-            _end(process)
             return f"nothing for {HANG_SECONDS} s"
     return None
 
@@ -43,19 +55,12 @@ def run(folder, kernel, image, model, cores):
     iso = os.path.join(folder, "image.iso")
     log = os.path.join(folder, "serial.log")
     subprocess.run([os.path.join(TOOLS, "make-iso"), iso, kernel, image], check=True)
-    if os.path.exists(log):
-        os.remove(log)
-    process = subprocess.Popen(
-        [os.path.join(TOOLS, "run-bochs"), folder, iso, model, str(cores), str(MEMORY)])
-    try:
+    with started(folder, iso, model, cores, MEMORY) as process:
         problem = _wait(process, log)
-    finally:
-        if process.poll() is None:
-            _end(process)
     if not os.path.exists(log):
         raise Failure(f"Bochs did not start: see {folder}/output.txt")
     with open(log, encoding="utf-8", errors="replace") as file:
-        output = file.read().replace("\r", "")
+        output = file.read()
     if problem:
         raise Failure(f"{problem}; {tail(output)}")
     return output
