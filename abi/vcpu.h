@@ -13,11 +13,11 @@
  * Extended VMEnter (BULKHEAD_EXT_VMENTER): the length in rsi is VMENTER_EXTENDED_LENGTH at entry.
  * The message is then the last answer, sent back with the monitor's changes: MR10..MR24 are loaded
  * into the guest's registers, MR25 is its activity state, MR26 the VCPU timer's deadline. The
- * answer to it carries MR27..MR34, too, if the exit reason is one that has a qualification. After a
- * notification the words of MR3..MR26 are written as well (MR3 without meaning), so that they can
- * be sent back as they are. An extended VMEnter whose rip is not the last exit's ends blocking by
- * STI and MOV SS: the monitor has done the instruction that it covered. On AMD-V so does a plain
- * one.
+ * answer to it carries MR27..MR34, too, if the exit reason is one that has a qualification; after
+ * IN and OUT only if they are string instructions. After a notification the words of MR3..MR26 are
+ * written as well (MR3 without meaning), so that they can be sent back as they are. An extended
+ * VMEnter whose rip is not the last exit's ends blocking by STI and MOV SS: the monitor has done
+ * the instruction that it covered. On AMD-V so does a plain one.
  *
  * NMIs are virtual: one that is injected blocks further ones until the guest has executed IRET
  * (interruptibility bit 3; the primary controls' NMI-window exiting tells when that is over, reason

@@ -157,6 +157,16 @@ void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 
 /* --- answers to the monitor ------------------------------------------------------------------ */
 
+/* One of the two words that a capability is, by one load. */
+static inline u64 cap_word(const struct cap *cap, unsigned word)
+{
+    u64 value;
+
+    _Static_assert(sizeof(struct cap) == 2 * sizeof(value), "two words");
+    __builtin_memcpy(&value, (const u8 *)cap + word * sizeof(value), sizeof(value));
+    return value;
+}
+
 static __attribute__((noinline, cold)) u64 *find_buffer(const struct tcb *tcb, struct vcpu *vcpu)
 {
     vcpu->buffer_vaddr = tcb->ipc_buffer;
@@ -170,9 +180,8 @@ static __attribute__((noinline, cold)) u64 *find_buffer(const struct tcb *tcb, s
  */
 static inline u64 *message_buffer(const struct tcb *tcb, struct vcpu *vcpu)
 {
-    u64 cap;
+    u64 cap = cap_word(&tcb->slots[TCB_IPC_BUFFER].cap, 0);
 
-    __builtin_memcpy(&cap, &tcb->slots[TCB_IPC_BUFFER].cap, sizeof(cap)); /* one load */
     if (cap == vcpu->buffer_cap && tcb->ipc_buffer == vcpu->buffer_vaddr)
         return vcpu->buffer;
     vcpu->buffer_cap = cap;
@@ -362,12 +371,10 @@ static __attribute__((noinline, cold)) hpa_t find_nested_root(const struct tcb *
 
 static inline hpa_t nested_root(const struct tcb *thread, struct vcpu *vcpu)
 {
-    u64 now[2], then[2];
+    const struct cap *now = &thread->slots[TCB_EPT_ROOT].cap, *then = &vcpu->ept_cap;
 
-    _Static_assert(sizeof(now) == sizeof(struct cap), "a capability is two words");
-    __builtin_memcpy(now, &thread->slots[TCB_EPT_ROOT].cap, sizeof(now));
-    __builtin_memcpy(then, &vcpu->ept_cap, sizeof(then));
-    if (now[0] == then[0] && now[1] == then[1] && vcpu->ept_epoch == asid_nested_epoch)
+    if (cap_word(now, 0) == cap_word(then, 0) && cap_word(now, 1) == cap_word(then, 1) &&
+        vcpu->ept_epoch == asid_nested_epoch)
         return vcpu->nested_root;
     return find_nested_root(thread, vcpu);
 }

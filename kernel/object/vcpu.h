@@ -71,8 +71,7 @@ struct vcpu_exit {
     u64 interruption_error;
     u64 vectoring_info;
     u64 vectoring_error;
-    bool decode_state; /* the reason has a qualification: an extended message carries CPU modes too
-                        */
+    bool decode_state; /* an extended message carries CPU modes, too (abi/vcpu.h) */
 };
 
 /* An exit of which nothing is known yet. An error code counts only with its information word. */

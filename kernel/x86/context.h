@@ -23,12 +23,15 @@ struct user_context {
 
 #define CONTEXT_SYSCALL_LENGTH 2 /* bytes of the SYSCALL instruction */
 
-/* The selectors that user threads run with. */
-#define SELECTOR_KERNEL_CS 0x08
-#define SELECTOR_KERNEL_DS 0x10
-#define SELECTOR_USER_DS   0x1b
-#define SELECTOR_USER_CS   0x23
-#define SELECTOR_TSS       0x28
+/*
+ * The selectors, in Linux's order: so STAR of a guest that runs Linux is ours, too, and does not
+ * have to be exchanged (virt/vmx/vmx.c).
+ */
+#define SELECTOR_KERNEL_CS 0x10
+#define SELECTOR_KERNEL_DS 0x18
+#define SELECTOR_USER_DS   0x2b
+#define SELECTOR_USER_CS   0x33
+#define SELECTOR_TSS       0x38
 
 /* ABI section 7: what any register value supplied by a user becomes. */
 static inline u64 context_sanitise_address(u64 address)

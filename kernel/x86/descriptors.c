@@ -40,7 +40,8 @@ struct task_state {
 _Static_assert(sizeof(struct task_state) == 104, "SDM volume 3, section 8.7");
 
 struct segments {
-    u64 null, kernel_code, kernel_data, user_data, user_code, tss_low, tss_high;
+    u64 null, unused_8, kernel_code, kernel_data, unused_20, user_data, user_code;
+    u64 tss_low, tss_high;
 };
 _Static_assert(offsetof(struct segments, tss_low) == SELECTOR_TSS, "context.h");
 _Static_assert(offsetof(struct segments, user_code) == (SELECTOR_USER_CS & ~3), "context.h");
@@ -151,6 +152,11 @@ static void gates_init(void)
 
 /* SYSRET makes CS and SS from this by adding 16 and 8. */
 #define STAR_SYSRET_BASE (SELECTOR_USER_CS - 16)
+/*
+ * Every flag that a user thread can set; bit for bit what Linux 6.1 has there, for the same reason
+ * as the selectors' order.
+ */
+#define SYSCALL_FLAGS_OFF 0x257fd5ull
 _Static_assert(STAR_SYSRET_BASE + 8 == SELECTOR_USER_DS, "SYSRET's order of segments");
 _Static_assert(SELECTOR_KERNEL_CS + 8 == SELECTOR_KERNEL_DS, "SYSCALL's order of segments");
 
@@ -159,7 +165,7 @@ static void syscall_init(void)
     wrmsr(MSR_STAR, (u64)SELECTOR_KERNEL_CS << 32 | (u64)STAR_SYSRET_BASE << 48);
     wrmsr(MSR_LSTAR, (u64)(uintptr_t)syscall_entry);
     wrmsr(MSR_CSTAR, (u64)(uintptr_t)syscall_entry_32);
-    wrmsr(MSR_SFMASK, ~(u64)BIT(1) & MASK(22)); /* every flag that exists */
+    wrmsr(MSR_SFMASK, SYSCALL_FLAGS_OFF);
     if (cpu.vendor == CPU_INTEL)
         wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER faults */
 }

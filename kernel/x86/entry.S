@@ -15,7 +15,6 @@
  */
 #include "kernel/gen/asm_offsets.h"
 
-#define KERNEL_DATA_SELECTOR 0x10
 #define MSR_GS_BASE 0xc0000101
 #define VECTOR_GENERAL_PROTECTION 13
 #define VECTORS_WITH_ERROR 0x60227d00

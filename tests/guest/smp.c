@@ -32,12 +32,6 @@ volatile uint32_t smp_interrupts[2];
 static volatile uint32_t second_is_up;
 static struct gate idt[256];
 
-static void write_msr(uint32_t msr, uint64_t value)
-{
-    __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-}
-
 static uint64_t read_msr(uint32_t msr)
 {
     uint32_t low, high;
@@ -61,8 +55,8 @@ static void take_interrupts(void)
     const struct descriptor_pointer pointer = { sizeof(idt) - 1, (uintptr_t)idt };
 
     __asm__ volatile("lidt %0" ::"m"(pointer));
-    write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
-    write_msr(SMP_MSR_SVR, SVR_ENABLE);
+    guest_wrmsr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+    guest_wrmsr(SMP_MSR_SVR, SVR_ENABLE);
 }
 
 void smp_start(void)

@@ -7,6 +7,7 @@
 #include "tests/kernel/vm.h"
 
 extern const char guest_registers[], guest_registers_end[], guest_spin[], guest_spin_end[];
+extern const char guest_string_out[], guest_string_out_end[];
 
 static void begin(struct vm *vm, enum bulkhead_extension needed)
 {
@@ -30,12 +31,6 @@ static void registers_both_ways(void)
     CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
     for (unsigned i = 0; i < seL4_VCPUContextWords; i++)
         CHECK_EQ(exit_word(VMENTER_MR_RAX + i), 0x1000 * i + 1);
-    /* What only an extended exit tells. */
-    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x80010031);
-    CHECK_EQ(exit_word(VMENTER_MR_CR4) & 0x20, 0x20);
-    CHECK_EQ(exit_word(VMENTER_MR_EFER), 0x500);
-    CHECK_EQ(exit_word(VMENTER_MR_CS_ACCESS_RIGHTS), 0xa09b);
-    CHECK_EQ(exit_word(VMENTER_MR_VECTORING_INFO) & VMX_EVENT_VALID, 0);
     CHECK_EQ(exit_word(VMENTER_MR_ACTIVITY), VCPU_ACTIVITY_ACTIVE);
     CHECK_EQ(exit_word(VMENTER_MR_DEADLINE), VCPU_DEADLINE_OFF);
     /* Sent back as it is, it goes on behind the instruction with the same registers. */
@@ -47,6 +42,30 @@ static void registers_both_ways(void)
     seL4_SetMR(VMENTER_MR_CR0, 0x4444);
     CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_IO);
     CHECK_EQ(exit_word(VMENTER_MR_R15), 0x1000 * 14 + 3);
+    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x4444);
+}
+
+/* What is told where the monitor may have to decode the instruction. */
+static void processor_modes(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    begin(&vm, BULKHEAD_EXT_VMENTER);
+    vm_load(&vm, guest_string_out, guest_string_out_end);
+    seL4_SetMR(VMENTER_MR_RDX, 0x80);
+    seL4_SetMR(VMENTER_MR_RSI, VM_DATA);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
+    CHECK_EQ(exit_word(VMENTER_MR_QUALIFICATION) & VMX_IO_STRING, VMX_IO_STRING);
+    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x80010031);
+    CHECK_EQ(exit_word(VMENTER_MR_CR4) & 0x20, 0x20);
+    CHECK_EQ(exit_word(VMENTER_MR_EFER), 0x500);
+    CHECK_EQ(exit_word(VMENTER_MR_CS_ACCESS_RIGHTS), 0xa09b);
+    CHECK_EQ(exit_word(VMENTER_MR_VECTORING_INFO) & VMX_EVENT_VALID, 0);
+    /* A plain port access tells all by its qualification. */
+    vm_load(&vm, guest_registers, guest_registers_end);
+    seL4_SetMR(VMENTER_MR_CR0, 0x4444);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_IO);
     CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x4444);
 }
 
@@ -328,7 +347,7 @@ static void tsc_offset(void)
 }
 
 TEST_SUITE(extension, { "registers both ways", registers_both_ways },
-           { "other lengths", other_lengths }, { "timer while running", timer_while_running },
-           { "sleeping", sleeping }, { "interrupt shadow", interrupt_shadow },
-           { "sleeper goes", sleeper_goes }, { "more state", more_state },
-           { "TSC offset", tsc_offset });
+           { "processor modes", processor_modes }, { "other lengths", other_lengths },
+           { "timer while running", timer_while_running }, { "sleeping", sleeping },
+           { "interrupt shadow", interrupt_shadow }, { "sleeper goes", sleeper_goes },
+           { "more state", more_state }, { "TSC offset", tsc_offset });

@@ -77,6 +77,11 @@ GUEST guest_registers
     out %al, $0x80
 GUEST_END guest_registers
 
+/* A byte of the memory at rsi to port dx. */
+GUEST guest_string_out
+    outsb
+GUEST_END guest_string_out
+
 /* Counts at gs:0 for ever. */
 GUEST guest_spin
 1:  incq %gs:0

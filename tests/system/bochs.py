@@ -17,13 +17,13 @@ GRACE = 10
 
 
 @contextlib.contextmanager
-def started(folder, iso, model, cores, memory):
+def started(folder, iso, model, cores, memory, environment=None):
     """
     Bochs' process, from start to end of a with block. It ends in order, so that its log of the
     serial line, serial.log in the folder, is complete then.
     """
     process = subprocess.Popen([os.path.join(TOOLS, "run-bochs"), folder, iso, model, str(cores),
-                                str(memory)])
+                                str(memory)], env=environment)
     try:
         yield process
     finally:
@@ -49,13 +49,27 @@ def _wait(process, log):
     return None
 
 
-def run(folder, kernel, image, model, cores):
-    """Boots the kernel with its first module; returns what came over the serial line."""
+def _debugger(folder, commands):
+    """The environment in which run-bochs has Bochs' debugger do this."""
+    file_name = os.path.join(folder, "commands")
+    with open(file_name, "w", encoding="utf-8") as file:
+        file.write(commands)
+    return os.environ | {"DEBUGGER": file_name}
+
+
+def run(folder, kernel, image, model, cores, commands=None):
+    """
+    Boots the kernel with its first module; returns what came over the serial line. With commands
+    for Bochs' debugger: what that says is in FOLDER/output.txt.
+    """
     os.makedirs(folder, exist_ok=True)
     iso = os.path.join(folder, "image.iso")
     log = os.path.join(folder, "serial.log")
     subprocess.run([os.path.join(TOOLS, "make-iso"), iso, kernel, image], check=True)
-    with started(folder, iso, model, cores, MEMORY) as process:
+    if os.path.exists(log):
+        os.remove(log)
+    environment = _debugger(folder, commands) if commands else None
+    with started(folder, iso, model, cores, MEMORY, environment) as process:
         problem = _wait(process, log)
     if not os.path.exists(log):
         raise Failure(f"Bochs did not start: see {folder}/output.txt")

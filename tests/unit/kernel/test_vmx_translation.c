@@ -123,6 +123,14 @@ static struct vcpu *fresh_vcpu(void)
     return vcpu;
 }
 
+/* An exit, begun as vmx.c does. */
+static enum guest_outcome leave(struct vcpu *vcpu, u64 reason)
+{
+    vcpu_exit_begin(&vcpu->exit);
+    vcpu->exit.instruction_length = vmcs[VMCS_EXIT_INSTRUCTION_LENGTH];
+    return vmx_exit(vcpu, reason);
+}
+
 static u64 write(struct vcpu *vcpu, u64 field, u64 value)
 {
     u64 written = ~value;
@@ -273,7 +281,7 @@ static void test_preemption_timer_is_the_kernels(void **state)
     assert_int_equal(vmcs[VMCS_PREEMPTION_TIMER], 50000);
     assert_int_equal(read(vcpu, VMCS_PIN_CONTROLS), 0x3f);
     assert_int_equal(read(vcpu, VMCS_PREEMPTION_TIMER), 1234);
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_PREEMPTION_TIMER), GUEST_INTERRUPT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_PREEMPTION_TIMER), GUEST_INTERRUPT);
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -375,16 +383,32 @@ static void test_exits_pass_with_their_qualification(void **state)
     (void)state;
     vmcs[VMCS_EXIT_QUALIFICATION] = 0x800000;
     vmcs[VMCS_EXIT_INSTRUCTION_LENGTH] = 2;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_IO), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_IO), GUEST_EXIT);
     assert_int_equal(vcpu->exit.reason, VMX_EXIT_IO);
     assert_int_equal(vcpu->exit.qualification, 0x800000);
     assert_int_equal(vcpu->exit.instruction_length, 2);
+    assert_false(vcpu->exit.decode_state); /* the qualification tells all */
+    vmcs[VMCS_EXIT_QUALIFICATION] = 0x800000 | VMX_IO_STRING;
+    assert_int_equal(leave(vcpu, VMX_EXIT_IO), GUEST_EXIT);
     assert_true(vcpu->exit.decode_state);
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_CPUID), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_CPUID), GUEST_EXIT);
     assert_int_equal(vcpu->exit.qualification, 0); /* not defined for that one */
     assert_false(vcpu->exit.decode_state);
-    assert_int_equal(vmx_exit(vcpu, 0xfff0), GUEST_EXIT); /* unknown to us */
+    assert_int_equal(leave(vcpu, 0xfff0), GUEST_EXIT); /* unknown to us */
     assert_int_equal(vcpu->exit.reason, 0xfff0);
+}
+
+/* Where the list of plain exits ends. */
+static void test_plain_exits(void **state)
+{
+    (void)state;
+    assert_true(vmx_exit_is_among(VMX_EXITS_PLAIN, VMX_EXIT_CPUID));
+    assert_true(vmx_exit_is_among(VMX_EXITS_OF_INSTRUCTIONS, VMX_EXIT_CPUID));
+    assert_false(vmx_exit_is_among(VMX_EXITS_PLAIN, VMX_EXIT_RDMSR));
+    assert_true(vmx_exit_is_among(VMX_EXITS_OF_INSTRUCTIONS, VMX_EXIT_RDMSR));
+    assert_false(vmx_exit_is_among(VMX_EXITS_OF_INSTRUCTIONS, VMX_EXIT_EXTERNAL_INTERRUPT));
+    assert_false(vmx_exit_is_among(VMX_EXITS_OF_INSTRUCTIONS, VMX_EXIT_EPT_VIOLATION));
+    assert_false(vmx_exit_is_among(~0ull, 64));
 }
 
 static void test_interrupted_delivery_is_repeated(void **state)
@@ -396,14 +420,14 @@ static void test_interrupted_delivery_is_repeated(void **state)
     vmcs[VMCS_IDT_VECTORING_INFO] =
         VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | VMX_EVENT_ERROR_CODE | 14;
     vmcs[VMCS_IDT_VECTORING_ERROR] = 6;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXTERNAL_INTERRUPT), GUEST_INTERRUPT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_EXTERNAL_INTERRUPT), GUEST_INTERRUPT);
     assert_int_equal(vmx->entry_info, vmcs[VMCS_IDT_VECTORING_INFO]);
     assert_int_equal(vmx->entry_error, 6);
     /* For the monitor: told, and an NMI that was not delivered blocks no other. */
     vmx->entry_info = 0;
     vmx->interruptibility = VMX_INTERRUPTIBILITY_NMI;
     vmcs[VMCS_IDT_VECTORING_INFO] = VMX_EVENT_VALID | VMX_EVENT_NMI | 2;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
     assert_int_equal(vcpu->exit.vectoring_info, VMX_EVENT_VALID | VMX_EVENT_NMI | 2);
     assert_int_equal(vmx->entry_info, 0);
     assert_int_equal(vmx->interruptibility, 0);
@@ -417,7 +441,7 @@ static void test_iret_blocks_until_it_is_done(void **state)
 
     (void)state;
     vmcs[VMCS_EXIT_QUALIFICATION] = 0x1181;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
     assert_int_equal(vmx_state(vcpu)->interruptibility, VMX_INTERRUPTIBILITY_NMI);
 }
 
@@ -431,19 +455,19 @@ static void test_exceptions_go_to_whom_they_belong(void **state)
     vmcs[VMCS_GUEST_DR7] = 0x2400;
     vmcs[VMCS_EXIT_QUALIFICATION] = 0x4002;
     vmcs[VMCS_EXIT_INTERRUPTION_INFO] = VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 1;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_INTERRUPT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_INTERRUPT);
     assert_int_equal(vmx->entry_info, VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 1);
     assert_int_equal(vmx->dr6, 0xffff4ff2);
     assert_int_equal(vmcs[VMCS_GUEST_DR7], 0x400);
 
     vmx->exception_bitmap = BIT(1);
     vmx->entry_info = 0;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_EXIT);
     assert_int_equal(vcpu->exit.qualification, 0x4002);
     assert_int_equal(vmx->entry_info, 0);
 
     vmcs[VMCS_EXIT_INTERRUPTION_INFO] = VMX_EVENT_VALID | VMX_EVENT_NMI | 2;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_INTERRUPT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_EXCEPTION_NMI), GUEST_INTERRUPT);
     assert_int_equal(host_nmis, 1);
 }
 
@@ -452,10 +476,10 @@ static void test_debug_registers_are_loaded_at_their_first_use(void **state)
     struct vcpu *vcpu = fresh_vcpu();
 
     (void)state;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_MOV_DR), GUEST_RESUME);
+    assert_int_equal(leave(vcpu, VMX_EXIT_MOV_DR), GUEST_RESUME);
     assert_int_equal(debug_loads, 1);
     write(vcpu, VMCS_PRIMARY_CONTROLS, VMX_PRIMARY_MOV_DR);
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_MOV_DR), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_MOV_DR), GUEST_EXIT);
     assert_int_equal(debug_loads, 1);
 }
 
@@ -470,24 +494,25 @@ static void test_system_call_msrs_are_the_guests_own(void **state)
     vcpu->gpr[GPR_RCX] = 0xabcd00000000 | MSR_LSTAR;
     vcpu->gpr[GPR_RAX] = 0xffffffff81000000;
     vcpu->gpr[GPR_RDX] = 0xffffffff;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_RESUME);
+    assert_int_equal(leave(vcpu, VMX_EXIT_WRMSR), GUEST_RESUME);
     assert_int_equal(vmx->lstar, 0xffffffff81000000);
+    assert_int_not_equal(vmx->attention & VMX_MSRS, 0);
     assert_int_equal(vmx->rip, 0x1002);
     assert_int_equal(vmx->interruptibility, VMX_INTERRUPTIBILITY_NMI);
     /* What WRMSR would refuse is the monitor's to say. */
     vcpu->gpr[GPR_RDX] = 0x80000000;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
     assert_int_equal(vmx->lstar, 0xffffffff81000000);
     vcpu->gpr[GPR_RCX] = MSR_SFMASK;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
     vcpu->gpr[GPR_RCX] = MSR_EFER;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
+    assert_int_equal(leave(vcpu, VMX_EXIT_WRMSR), GUEST_EXIT);
     assert_int_equal(vmx->rip, 0x1002);
     /* A single step over it is still a step. */
     vmx->rflags = RFLAGS_TF;
     vmx->cstar = 0x1122334455;
     vcpu->gpr[GPR_RCX] = MSR_CSTAR;
-    assert_int_equal(vmx_exit(vcpu, VMX_EXIT_RDMSR), GUEST_RESUME);
+    assert_int_equal(leave(vcpu, VMX_EXIT_RDMSR), GUEST_RESUME);
     assert_int_equal(vcpu->gpr[GPR_RAX], 0x22334455);
     assert_int_equal(vcpu->gpr[GPR_RDX], 0x11);
     assert_int_equal(vmcs[VMCS_GUEST_PENDING_DEBUG], 0x4000);
@@ -506,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_plain_fields_keep_what_fits),
         cmocka_unit_test(test_directions_and_strangers),
         cmocka_unit_test(test_exits_pass_with_their_qualification),
+        cmocka_unit_test(test_plain_exits),
         cmocka_unit_test(test_interrupted_delivery_is_repeated),
         cmocka_unit_test(test_iret_blocks_until_it_is_done),
         cmocka_unit_test(test_exceptions_go_to_whom_they_belong),

@@ -130,6 +130,8 @@ static enum guest_outcome debug_register_exit(struct vcpu *vcpu, unsigned dr, bo
 }
 
 /* EXITINFO1 (15.10.2): bit 0 in, 2 string, 3 repeat, 4-6 size in bytes as one bit, 16-31 port. */
+#define IO_STRING BIT(2)
+
 static enum guest_outcome io_exit(struct vcpu *vcpu)
 {
     const struct vmcb *vmcb = svm_vmcb(vcpu);
@@ -138,6 +140,7 @@ static enum guest_outcome io_exit(struct vcpu *vcpu)
 
     qualified(vcpu, VMX_EXIT_IO,
               (size - 1) | (info & 1) << 3 | (info >> 2 & 3) << 4 | (info & 0xffff0000u));
+    vcpu->exit.decode_state = (info & IO_STRING) != 0;
     vcpu->exit.instruction_length = vmcb->control.exit_info2 - vmcb->save.rip;
     return GUEST_EXIT;
 }

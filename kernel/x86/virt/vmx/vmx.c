@@ -4,8 +4,9 @@
  *
  * What is exchanged when:
  *   at each entry       what the VMCS says; the general registers (vmx_enter.S); CR2,
- *                       KERNEL_GS_BASE and the MSRs of SYSCALL, because the monitor needs its
- *                       own; the limit of the GDT, which an exit leaves at 64 KiB
+ *                       KERNEL_GS_BASE and LSTAR, because the monitor needs its own; STAR and
+ *                       SFMASK for the same reason, if they are not those that Linux has, which
+ *                       are ours, too; the limit of the GDT, which an exit leaves at 64 KiB
  *   when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first access to one,
  *                       and from then on DR6 at each entry: a thread that is stepped changes it
  *   when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h)
@@ -55,7 +56,7 @@ struct vmx_core {
     u64 tsc_aux; /* what the MSR holds */
     struct table_register gdt, idt;
     u64 tss;
-};
+} __attribute__((aligned(64))); /* cores share no cache line */
 
 static struct vmx_core vmx_cores[CONFIG_MAX_CORES];
 static u8 vmxon_regions[CONFIG_MAX_CORES][PAGE_SIZE] __attribute__((aligned(4096)));
@@ -254,6 +255,7 @@ static void to_memory(struct vcpu *vcpu)
     if (vmx_core()->current == vcpu)
         vmx_core()->current = NULL;
     state->launched = false;
+    state->attention |= VMX_HOST;
     state->vpid_generation = 0; /* VPIDs and flushes are each core's own */
     state->flush_generation = 0;
 }
@@ -285,7 +287,13 @@ static void vmx_unload(void)
 
 static void vmx_debug_moved(struct vcpu *vcpu)
 {
-    vmx_state(vcpu)->attention |= VMX_CONTROLS;
+    struct vmx_state *state = vmx_state(vcpu);
+
+    state->attention |= VMX_CONTROLS;
+    if (virt_debug_loaded(vcpu))
+        state->exchange |= VMX_EXCHANGE_DR6;
+    else
+        state->exchange &= (u8)~VMX_EXCHANGE_DR6;
 }
 
 /* Whether this NMI means the kernel or nobody is its handler's to say; it may not return. */
@@ -389,7 +397,7 @@ static void vmx_create(struct vcpu *vcpu)
     state->primary = vmx_filter_primary(0);
     state->secondary = vmx_filter_secondary(0);
     state->exit_controls = vmx_filter_exit(0);
-    state->attention = VMX_CONTROLS;
+    state->attention = VMX_CONTROLS | VMX_MSRS;
 
     memcpy(vcpu_control_block(vcpu), &revision, sizeof(revision));
     vmclear(vmcs_of(vcpu));
@@ -447,6 +455,12 @@ static void vmx_flush_nested(unsigned core)
                      __ATOMIC_RELEASE);
 }
 
+static __attribute__((noinline, cold)) void set_primary(struct vmx_state *state, u64 controls)
+{
+    state->primary = vmx_filter_primary(controls);
+    state->attention |= VMX_CONTROLS;
+}
+
 static void vmx_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
 {
     struct vmx_state *state = vmx_state(vcpu);
@@ -458,11 +472,8 @@ static void vmx_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 
     }
     state->rip = rip;
     state->entry_info = interruption_info & MASK(32);
-    primary_controls = vmx_filter_primary(primary_controls);
-    if (primary_controls != state->primary) {
-        state->primary = primary_controls;
-        state->attention |= VMX_CONTROLS;
-    }
+    if (primary_controls != state->primary)
+        set_primary(state, primary_controls);
 }
 
 /* What the exit restores that is not the same on all cores and at all times. */
@@ -479,16 +490,18 @@ static u64 user_fs_base(void)
     return cpu.fsgsbase ? read_fs_base() : this_core()->current->context.fs_base;
 }
 
-/* This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. */
-static inline bool is_prepared(struct vcpu *vcpu, const struct vmx_core *core, u64 eptp)
+/*
+ * This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. VPIDs are
+ * not among it: they grow old only when another VCPU is prepared.
+ */
+static inline bool is_prepared(struct vcpu *vcpu, const struct vmx_core *core, hpa_t nested_root)
 {
     const struct vmx_state *state = vmx_state(vcpu);
 
-    return this_core()->loaded_vcpu == vcpu && state->launched && !state->attention &&
-           state->eptp == eptp && state->host_cr3 == this_core()->root &&
+    return this_core()->loaded_vcpu == vcpu && core->current == vcpu && !state->attention &&
+           state->nested_root.raw == nested_root.raw && state->host_cr3 == this_core()->root &&
            state->host_fs_base == user_fs_base() &&
-           state->flush_generation == __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE) &&
-           (!has_vpid || state->vpid_generation == core->vpid_generation);
+           state->flush_generation == __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE);
 }
 
 /* A VPID that nobody has used since all were forgotten. */
@@ -503,14 +516,16 @@ static void assign_vpid(struct vmx_state *state, struct vmx_core *core)
     state->vpid_generation = core->vpid_generation;
 }
 
-static void prepare_translations(struct vmx_state *state, struct vmx_core *core, u64 eptp)
+static void prepare_translations(struct vmx_state *state, struct vmx_core *core, hpa_t nested_root)
 {
     u64 generation = __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE);
 
-    if (state->eptp != eptp || state->flush_generation != generation) {
+    if (state->nested_root.raw != nested_root.raw || state->flush_generation != generation) {
+        u64 eptp = nested_root.raw | EPTP_WALK_4 | EPTP_WB;
+
         vmwrite(VMCS_EPT_POINTER, eptp);
         invept_single(eptp);
-        state->eptp = eptp;
+        state->nested_root = nested_root;
         state->flush_generation = generation;
     }
     if (has_vpid &&
@@ -519,17 +534,31 @@ static void prepare_translations(struct vmx_state *state, struct vmx_core *core,
     state->attention &= (u8)~VMX_RETAG;
 }
 
+/* What the monitor gave becomes what the processor takes. */
+static void prepare_msrs(struct vmx_state *state)
+{
+    state->kernel_gs_base = vmx_canonical(state->kernel_gs_base);
+    state->lstar_in_use = vmx_canonical(state->lstar);
+    if (state->star == host_star && (state->sfmask & MASK(32)) == host_sfmask)
+        state->exchange &= (u8)~VMX_EXCHANGE_SYSCALL;
+    else
+        state->exchange |= VMX_EXCHANGE_SYSCALL;
+}
+
 /* What an entry needs beyond what the last one left. */
 static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vmx_core *core,
-                                                    u64 eptp)
+                                                    hpa_t nested_root)
 {
     struct vmx_state *state = vmx_state(vcpu);
 
-    if (!state->launched)
+    make_current(core, vcpu);
+    if (state->attention & VMX_HOST)
         write_host_state(core);
-    prepare_translations(state, core, eptp);
+    prepare_translations(state, core, nested_root);
     load_tsc_aux(vcpu->tsc_aux);
     virt_debug_prepare(vcpu, vmread(VMCS_GUEST_DR7));
+    if (state->attention & VMX_MSRS)
+        prepare_msrs(state);
     if (state->attention & VMX_CONTROLS)
         vmx_apply_controls(vcpu);
     if (state->attention & VMX_SHADOW)
@@ -565,28 +594,66 @@ static bool injects_unknown_event(const struct vmx_state *state)
            !(vmx_capabilities.primary.may & VMX_PRIMARY_MONITOR_TRAP);
 }
 
-static void write_event(const struct vmx_state *state)
+/* The event is given once, whatever comes of it: the monitor has to give it again. */
+static void write_event(struct vmx_state *state)
 {
     vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, state->entry_info);
     vmwrite(VMCS_ENTRY_EXCEPTION_ERROR, state->entry_error);
     vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, state->entry_length);
+    state->entry_info &= ~(u64)VMX_EVENT_VALID;
 }
 
 /* Puts value into KERNEL_GS_BASE and returns what was there. */
-static inline u64 exchange_user_gs_base(u64 value)
+static inline u64 swap_user_gs_base(u64 value)
 {
     u64 old;
 
-    if (cpu.fsgsbase) {
-        __asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs"
-                         : "=&r"(old)
-                         : "r"(value)
-                         : "memory");
-        return old;
-    }
-    old = rdmsr(MSR_KERNEL_GS_BASE);
-    wrmsr(MSR_KERNEL_GS_BASE, value);
+    __asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs"
+                     : "=&r"(old)
+                     : "r"(value)
+                     : "memory");
     return old;
+}
+
+/* The guest's instead of the monitor's, which is returned. */
+static inline u64 load_guest_gs_base(u64 value)
+{
+    if (__builtin_expect(cpu.fsgsbase, true))
+        return swap_user_gs_base(value);
+    wrmsr(MSR_KERNEL_GS_BASE, value);
+    return this_core()->current->context.gs_base; /* it has no way to change it */
+}
+
+/* And back. */
+static inline u64 save_guest_gs_base(u64 value)
+{
+    u64 guest;
+
+    if (__builtin_expect(cpu.fsgsbase, true))
+        return swap_user_gs_base(value);
+    guest = rdmsr(MSR_KERNEL_GS_BASE);
+    wrmsr(MSR_KERNEL_GS_BASE, value);
+    return guest;
+}
+
+static __attribute__((noinline, cold)) void exchange_in(const struct vmx_state *state)
+{
+    if (state->exchange & VMX_EXCHANGE_DR6)
+        write_dr6(state->dr6 & MASK(32));
+    if (state->exchange & VMX_EXCHANGE_SYSCALL) {
+        wrmsr(MSR_STAR, state->star);
+        wrmsr(MSR_SFMASK, state->sfmask & MASK(32));
+    }
+}
+
+static __attribute__((noinline, cold)) void exchange_out(struct vmx_state *state)
+{
+    if (state->exchange & VMX_EXCHANGE_DR6)
+        state->dr6 = read_dr6();
+    if (state->exchange & VMX_EXCHANGE_SYSCALL) {
+        wrmsr(MSR_STAR, host_star);
+        wrmsr(MSR_SFMASK, host_sfmask);
+    }
 }
 
 /* One world switch, with what the VMCS does not exchange; false: the processor refused. */
@@ -594,25 +661,20 @@ static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
                                                         const struct vmx_core *core)
 {
     struct vmx_state *state = vmx_state(vcpu);
-    u64 user_gs_base = exchange_user_gs_base(vmx_canonical(state->kernel_gs_base));
-    bool has_debug = virt_debug_loaded(vcpu);
+    u64 user_gs_base = load_guest_gs_base(state->kernel_gs_base);
     bool entered;
 
-    if (has_debug)
-        write_dr6(state->dr6 & MASK(32));
-    wrmsr(MSR_STAR, state->star);
-    wrmsr(MSR_LSTAR, vmx_canonical(state->lstar));
-    wrmsr(MSR_SFMASK, state->sfmask & MASK(32));
+    if (state->exchange)
+        exchange_in(state);
+    wrmsr(MSR_LSTAR, state->lstar_in_use);
     write_cr2(state->cr2);
     entered = vmx_enter(vcpu->gpr, state->launched);
     state->cr2 = read_cr2();
-    if (has_debug)
-        state->dr6 = read_dr6();
-    wrmsr(MSR_STAR, host_star);
     wrmsr(MSR_LSTAR, host_lstar);
-    wrmsr(MSR_SFMASK, host_sfmask);
     __asm__ volatile("lgdt %0" : : "m"(core->gdt));
-    state->kernel_gs_base = exchange_user_gs_base(user_gs_base);
+    state->kernel_gs_base = save_guest_gs_base(user_gs_base);
+    if (state->exchange)
+        exchange_out(state);
     return entered;
 }
 
@@ -657,11 +719,16 @@ static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(str
     if (reason & EXIT_OF_ENTRY)
         return entry_failed(vcpu, reason & EXIT_REASON_MASK);
     state->launched = true;
-    state->entry_info &= ~(u64)VMX_EVENT_VALID;
     state->rip = state->vmcs_rip = vmread(VMCS_GUEST_RIP);
     state->rflags = vmread(VMCS_GUEST_RFLAGS);
     state->interruptibility = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     state->cr3 = vmread(VMCS_GUEST_CR3);
+    vcpu_exit_begin(&vcpu->exit);
+    vcpu->exit.instruction_length = vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    if (vmx_exit_is_among(VMX_EXITS_PLAIN, reason)) {
+        vcpu->exit.reason = reason;
+        return GUEST_EXIT;
+    }
     return vmx_exit(vcpu, reason & EXIT_REASON_MASK);
 }
 
@@ -669,11 +736,9 @@ static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root)
 {
     struct vmx_state *state = vmx_state(vcpu);
     struct vmx_core *core = vmx_core();
-    u64 eptp = nested_root.raw | EPTP_WALK_4 | EPTP_WB;
 
-    make_current(core, vcpu);
-    if (!is_prepared(vcpu, core, eptp))
-        prepare_entry(vcpu, core, eptp);
+    if (__builtin_expect(!is_prepared(vcpu, core, nested_root), false))
+        prepare_entry(vcpu, core, nested_root);
     if (state->rip != state->vmcs_rip) {
         vmwrite(VMCS_GUEST_RIP, state->rip);
         state->vmcs_rip = state->rip;

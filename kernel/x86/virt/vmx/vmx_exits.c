@@ -13,7 +13,7 @@
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 
 /* Reasons that the API gives a qualification for (ABI section 11.2). */
-#define R(reason) BIT(VMX_EXIT_##reason)
+#define R(reason) VMX_EXIT_BIT(reason)
 #define QUALIFIED                                                                                  \
     (R(EXCEPTION_NMI) | R(SIPI) | R(TASK_SWITCH) | R(INVLPG) | R(VMCLEAR) | R(VMPTRLD) |           \
      R(VMPTRST) | R(VMREAD) | R(VMWRITE) | R(VMXON) | R(CR_ACCESS) | R(MOV_DR) | R(IO) |           \
@@ -54,10 +54,13 @@ static enum guest_outcome give_back(struct vcpu *vcpu, u64 info, u64 error, u64 
 }
 
 /* The event whose delivery the exit interrupted. An NMI that was not delivered blocks no other. */
-static void record_vectoring(struct vcpu *vcpu, u64 info)
+static void record_vectoring(struct vcpu *vcpu)
 {
     struct vmx_state *state = vmx_state(vcpu);
+    u64 info = vmread(VMCS_IDT_VECTORING_INFO);
 
+    if (!(info & VMX_EVENT_VALID))
+        return;
     vcpu->exit.vectoring_info = info & (VMX_EVENT_VALID | MASK(12));
     if (info & VMX_EVENT_ERROR_CODE)
         vcpu->exit.vectoring_error = vmread(VMCS_IDT_VECTORING_ERROR);
@@ -143,6 +146,7 @@ static bool write_syscall_msr(struct vcpu *vcpu)
     if (!place || !msr_takes(msr, value))
         return false;
     *place = value;
+    vmx_state(vcpu)->attention |= VMX_MSRS;
     skip_instruction(vcpu, MSR_ACCESS_LENGTH);
     return true;
 }
@@ -176,21 +180,26 @@ static enum guest_outcome ept_violation(struct vcpu *vcpu)
 static inline enum guest_outcome monitor_exit(struct vcpu *vcpu, u64 reason)
 {
     vcpu->exit.reason = reason;
-    if (reason < 64 && (QUALIFIED >> reason & 1)) {
+    if (vmx_exit_is_among(QUALIFIED, reason)) {
         vcpu->exit.qualification = vmread(VMCS_EXIT_QUALIFICATION);
         vcpu->exit.decode_state = true;
     }
     return GUEST_EXIT;
 }
 
+/* Only a string instruction has its monitor look at the guest's memory. */
+static enum guest_outcome io_exit(struct vcpu *vcpu)
+{
+    vcpu->exit.reason = VMX_EXIT_IO;
+    vcpu->exit.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    vcpu->exit.decode_state = (vcpu->exit.qualification & VMX_IO_STRING) != 0;
+    return GUEST_EXIT;
+}
+
 enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
 {
-    u64 vectoring = vmread(VMCS_IDT_VECTORING_INFO);
-
-    vcpu_exit_begin(&vcpu->exit);
-    vcpu->exit.instruction_length = vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
-    if (vectoring & VMX_EVENT_VALID)
-        record_vectoring(vcpu, vectoring);
+    if (!vmx_exit_is_among(VMX_EXITS_OF_INSTRUCTIONS, reason))
+        record_vectoring(vcpu);
 
     switch (reason) {
     case VMX_EXIT_EXTERNAL_INTERRUPT:
@@ -206,6 +215,8 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
             break;
         virt_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
         return GUEST_RESUME;
+    case VMX_EXIT_IO:
+        return io_exit(vcpu);
     case VMX_EXIT_RDMSR:
         if (read_syscall_msr(vcpu))
             return GUEST_RESUME;

@@ -340,6 +340,6 @@ bool vmx_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
         return false;
     *place = msr == MSR_TSC_AUX ? value & MASK(32) : value;
     /* Looked at by the entry that prepares: TSC_AUX is to be loaded again. */
-    vmx_state(vcpu)->attention |= VMX_CONTROLS;
+    vmx_state(vcpu)->attention |= VMX_MSRS;
     return true;
 }

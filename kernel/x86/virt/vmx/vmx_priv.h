@@ -24,11 +24,19 @@
 #define VECTOR_AC  17
 #define VECTOR_MC  18
 
-/* What the next entry has to write to the VMCS first. */
+/* What the next entry has to do first. */
 enum vmx_attention {
-    VMX_CONTROLS = 1, /* all that vmx_apply_controls writes */
-    VMX_SHADOW = 2,   /* interruptibility */
+    VMX_CONTROLS = 1, /* write all that vmx_apply_controls writes */
+    VMX_SHADOW = 2,   /* write interruptibility */
     VMX_RETAG = 4,    /* cached translations are not those of the guest's registers any more */
+    VMX_HOST = 8,     /* write the core's host state: it was on another core, or on none */
+    VMX_MSRS = 16,    /* see which MSRs are to be exchanged */
+};
+
+/* What not every guest needs exchanged at each entry. */
+enum vmx_exchange {
+    VMX_EXCHANGE_SYSCALL = 1, /* STAR and SFMASK: the guest's are not those that the kernel has */
+    VMX_EXCHANGE_DR6 = 2,     /* the debug registers are the guest's */
 };
 
 struct vmx_state {
@@ -43,14 +51,17 @@ struct vmx_state {
     u64 entry_info, entry_error, entry_length;
     u64 cr2, dr6;
     u64 star, lstar, cstar, sfmask, kernel_gs_base;
-    u64 perf_global_ctrl;             /* where the VMCS does not have it */
-    u64 preemption_timer;             /* kept for the monitor, without effect */
-    u64 eptp, host_cr3, host_fs_base; /* as in the VMCS */
-    u64 vpid_generation;              /* 0: needs a fresh VPID */
-    u64 flush_generation;             /* 0: what is cached of the nested root may be stale */
-    u32 instruction_error;            /* of the last entry that was refused */
-    u8 attention;                     /* enum vmx_attention */
-    bool launched;                    /* entered since it came to this core */
+    u64 lstar_in_use;           /* what is loaded: canonical */
+    u64 perf_global_ctrl;       /* where the VMCS does not have it */
+    u64 preemption_timer;       /* kept for the monitor, without effect */
+    hpa_t nested_root;          /* what the VMCS's EPTP means */
+    u64 host_cr3, host_fs_base; /* as in the VMCS */
+    u64 vpid_generation;        /* 0: needs a fresh VPID */
+    u64 flush_generation;       /* 0: what is cached of the nested root may be stale */
+    u32 instruction_error;      /* of the last entry that was refused */
+    u8 attention;               /* enum vmx_attention */
+    u8 exchange;                /* enum vmx_exchange */
+    bool launched;              /* entered since it came to this core */
 };
 _Static_assert(sizeof(struct vmx_state) <= VCPU_BACKEND_BYTES, "fits the VCPU's backend state");
 _Static_assert(offsetof(struct vmx_state, kernel_rsp) == 0, "vmx_enter.S");
@@ -98,9 +109,26 @@ static inline u64 vmx_canonical(u64 address)
     return (u64)((s64)(address << 16) >> 16);
 }
 
-/* --- vmx_exits.c: turns the current VMCS's exit into vcpu->exit --------------------------------
+/* --- vmx_exits.c: turns the current VMCS's exit into vcpu->exit, which vmx.c has begun ----------
  */
 
+/* Reasons that are instructions: these interrupt no delivery of an event (28.2.4). */
+#define VMX_EXIT_BIT(reason) BIT(VMX_EXIT_##reason)
+#define VMX_EXITS_OF_INSTRUCTIONS                                                                  \
+    (VMX_EXITS_PLAIN | VMX_EXIT_BIT(INVLPG) | VMX_EXIT_BIT(CR_ACCESS) | VMX_EXIT_BIT(MOV_DR) |     \
+     VMX_EXIT_BIT(IO) | VMX_EXIT_BIT(RDMSR) | VMX_EXIT_BIT(WRMSR) | VMX_EXIT_BIT(MWAIT))
+/* Those of them that are the monitor's, and have no qualification. */
+#define VMX_EXITS_PLAIN                                                                            \
+    (VMX_EXIT_BIT(CPUID) | VMX_EXIT_BIT(GETSEC) | VMX_EXIT_BIT(HLT) | VMX_EXIT_BIT(INVD) |         \
+     VMX_EXIT_BIT(RDPMC) | VMX_EXIT_BIT(RDTSC) | VMX_EXIT_BIT(VMCALL) | VMX_EXIT_BIT(MONITOR) |    \
+     VMX_EXIT_BIT(PAUSE) | VMX_EXIT_BIT(RDTSCP) | VMX_EXIT_BIT(WBINVD) | VMX_EXIT_BIT(XSETBV))
+
+static inline bool vmx_exit_is_among(u64 reasons, u64 reason)
+{
+    return reason < 64 && (reasons >> reason & 1);
+}
+
+/* Any but the plain ones. */
 enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
 
 /* --- vmx.c -------------------------------------------------------------------------------------

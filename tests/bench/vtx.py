@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What exits cost on Intel VT-x, in Bochs, where one tick of the TSC is one instruction.
+
+The guest tests/guest/exits.c measures them by its clock. Before and after each operation is a mark,
+at which Bochs' debugger stops; between these it lists every instruction that is executed. The
+shortest list of all rounds says how many of them are of a kind that costs more than others.
+"""
+
+import collections
+import os
+import re
+
+import bochs
+from machine import Failure
+
+# The processor, and what is special about it.
+MODELS = {
+    "corei7_haswell_4770": "Haswell",
+    "corei5_lynnfield_750": "Nehalem: no unrestricted guest, no FSGSBASE",
+}
+# In the order of tests/guest/exits.c: so many rounds of each, and as many with nothing to do.
+EXITS = ["exit.cpuid", "exit.rdmsr", "exit.port", "exit.mmio"]
+ROUNDS = 64
+# Run to the first mark, list what comes until the second one.
+COMMANDS = "c\ntrace on\nc\ntrace off\n"
+# One instruction in that list: where, and what.
+LINE = re.compile(r"^\(\d\)\.\[\d+\] \[0x[0-9a-f]+\] ([0-9a-f]{4}):([0-9a-f]{16}) "
+                  r"\([^)]*\): (.*?) *;")
+KERNEL = 1 << 63
+COSTLY = {
+    "VMREAD": r"vmread ",
+    "VMWRITE": r"vmwrite ",
+    "VMRESUME": r"vmresume",
+    "RDMSR": r"rdmsr",
+    "WRMSR": r"wrmsr",
+    "CR3": r"mov cr3,",
+    "CR2": r"mov cr2,",
+    "LGDT": r"lgdt ",
+    "SWAPGS": r"swapgs",
+    "SYSCALL": r"syscall",
+    "SYSRET": r"sysret",
+    "LOCK": r"lock |xchg .*\[",
+}
+
+
+def who(selector, address):
+    """Who executes what is there: kernel, monitor or guest."""
+    if address & KERNEL:
+        return "kernel"
+    return "monitor" if selector & 3 else "guest"
+
+
+def count(listing):
+    """How many instructions of each kind there are, and of whom, but for the guest's."""
+    counts = collections.Counter()
+    for match in re.finditer(LINE.pattern, listing, re.MULTILINE):
+        owner = who(int(match[1], 16), int(match[2], 16))
+        if owner == "guest":
+            continue
+        counts[owner] += 1
+        counts.update(name for name, pattern in COSTLY.items() if re.match(pattern, match[3]))
+    return dict(counts)
+
+
+def listings(file_name):
+    """What the debugger has listed between the two marks of each round."""
+    with open(file_name, encoding="utf-8", errors="replace") as file:
+        parts = re.split(r"^\(\d\) Magic breakpoint$", file.read(), flags=re.MULTILINE)
+    return parts[1::2]
+
+
+def run(build, logs, model):
+    """{exit: (instructions, {kind: how many})} on this processor."""
+    folder = os.path.join(logs, f"exits-{model}")
+    output = bochs.run(folder, os.path.join(build, "kernel", "bulkhead.elf"),
+                       os.path.join(build, "bench", "exits", "image.elf"), model, 1,
+                       COMMANDS * (len(EXITS) * 2 * ROUNDS) + "c\nquit\n")
+    listed = listings(os.path.join(folder, "output.txt"))
+    if "bench: done" not in output or len(listed) != len(EXITS) * 2 * ROUNDS:
+        raise Failure(f"no figures from Bochs: see {folder}")
+    ticks = {name: int(value) for name, value in
+             re.findall(r"bench: (\S+) (\d+)$", output, re.MULTILINE)}
+    rounds = (listed[n:n + ROUNDS] for n in range(0, len(listed), 2 * ROUNDS))
+    return {name: (ticks[name], count(min(lists, key=len)))
+            for name, lists in zip(EXITS, rounds)}
+
+
+def measure(build, logs):
+    """{model: what run() gives}."""
+    return {model: run(build, logs, model) for model in MODELS}
