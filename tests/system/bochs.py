@@ -36,16 +36,16 @@ def started(folder, iso, model, cores, memory, environment=None):
                 process.wait()
 
 
-def _wait(process, log):
-    """Until Bochs has ended; a serial line that stands still is a hang."""
+def _wait(process, log, limit):
+    """Until Bochs has ended; a serial line that stands still for so many seconds is a hang."""
     size, last = 0, time.monotonic()
     while process.poll() is None:
         time.sleep(1)
         now = os.path.getsize(log) if os.path.exists(log) else 0
         if now != size:
             size, last = now, time.monotonic()
-        if time.monotonic() - last > HANG_SECONDS:
-            return f"nothing for {HANG_SECONDS} s"
+        if time.monotonic() - last > limit:
+            return f"nothing for {limit} s"
     return None
 
 
@@ -70,7 +70,7 @@ def run(folder, kernel, image, model, cores, commands=None):
         os.remove(log)
     environment = _debugger(folder, commands) if commands else None
     with started(folder, iso, model, cores, MEMORY, environment) as process:
-        problem = _wait(process, log)
+        problem = _wait(process, log, HANG_SECONDS * cores)  # which take turns in one thread
     if not os.path.exists(log):
         raise Failure(f"Bochs did not start: see {folder}/output.txt")
     with open(log, encoding="utf-8", errors="replace") as file:

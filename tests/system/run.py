@@ -79,15 +79,16 @@ class Context:
         text = text.replace(COMMAND_LINE, PARALLEL_COMMAND_LINE)
         return self.assembled(text.replace("    cores: [2]", "    vcpus: 2\n    cores: [1, 2]"))
 
-    def assembled(self, text):
-        """Boot the system that the text describes."""
+    def assembled(self, text, artifacts=None):
+        """Boot the system that the text describes; artifacts: where its images are."""
         folder = self.log("-image").removesuffix(".log")
         os.makedirs(folder, exist_ok=True)
         file_name = os.path.join(folder, "system.yaml")
         with open(file_name, "w", encoding="utf-8") as file:
             file.write(text)
         made = subprocess.run(
-            [self.path("tools", "bulkhead", "bulkhead"), "build", "-o", folder, file_name],
+            [self.path("tools", "bulkhead", "bulkhead"), "build", "-o", folder, file_name,
+             *(["--artifacts", artifacts] if artifacts else [])],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if made.returncode:
             raise Failure(f"bulkhead build: {made.stdout}")
@@ -371,20 +372,32 @@ def test_missing_core(context):
                        r"numbered from 0$", never=CRASH + "|Linux version|starting$")
 
 
-def run_on_vtx(context, model, test):
-    """Debian's kernel and one of the guest's tests on Intel VT-x in Bochs."""
-    text = description("linux").replace(
-        COMMAND_LINE, f'"{CONSOLE} cryptomgr.notests bulkhead.test={test}"')
-    boot = context.assembled(text.replace("vms:", "at-end: exit\nvms:", 1))
-    output = bochs.run(context.log("-bochs").removesuffix(".log"), boot[1], boot[3], model, 1)
+# What Linux says when it has started the second processor.
+TWO_CPUS = r"smp: Brought up 1 node, 2 CPUs$"
+
+
+def check_bochs(context, boot, model, cores, never, expected):
+    """Runs the system to its end; its output has all of these lines, and none of those."""
+    output = bochs.run(context.log("-bochs").removesuffix(".log"), boot[1], boot[3], model, cores)
     with open(context.log(), "w", encoding="utf-8") as file:
         file.write(output)
-    crash = re.search(CRASH, output, re.MULTILINE)
-    for wanted in (r"^virtualisation: VT-x$", rf"^bulkhead-test: end {test} status 0$",
-                   r"vm 'linux': powered off", r"all virtual machines have ended; leaving"):
-        if crash or not re.search(wanted, output, re.MULTILINE):
-            problem = repr(crash.group()) if crash else f"no {wanted!r}"
-            raise Failure(f"{problem}; {tail(output)}")
+    bad = re.search(never, output, re.MULTILINE)
+    for wanted in (r"^virtualisation: VT-x$", *expected,
+                   r"all virtual machines have ended; leaving"):
+        if bad or not re.search(wanted, output, re.MULTILINE):
+            problem = repr(bad.group()) if bad else f"no {wanted!r}"
+            raise Failure(f"{problem}; its last lines:\n    "
+                          + "\n    ".join(output.splitlines()[-25:]))
+
+
+def run_on_vtx(context, model, test, cores=1, expected=()):
+    """Debian's kernel with a vCPU on each core and one of the guest's tests, in Bochs."""
+    text = description("linux").replace(
+        COMMAND_LINE, f'"{CONSOLE} cryptomgr.notests bulkhead.test={test}"')
+    text = text.replace("vms:", "at-end: exit\nvms:", 1).rstrip("\n")
+    boot = context.assembled(f"{text}\n    vcpus: {cores}\n    cores: {list(range(cores))}\n")
+    check_bochs(context, boot, model, cores, CRASH, [
+        rf"^bulkhead-test: end {test} status 0$", *expected, r"vm 'linux': powered off"])
 
 
 def test_vtx(context):
@@ -395,6 +408,16 @@ def test_vtx(context):
 def test_vtx_nehalem(context):
     """VT-x without unrestricted guest (Nehalem, in Bochs): Debian's kernel starts and ends."""
     run_on_vtx(context, "corei5_lynnfield_750", "log")
+
+
+def test_vtx_two(context):
+    """Two vCPUs on two cores with VT-x (Haswell, in Bochs)."""
+    run_on_vtx(context, "corei7_haswell_4770", "log", 2, [TWO_CPUS])
+
+
+def test_vtx_nehalem_two(context):
+    """Two vCPUs without unrestricted guest (Nehalem, in Bochs), by ACPI's wake-up mailbox."""
+    run_on_vtx(context, "corei5_lynnfield_750", "log", 2, [TWO_CPUS])
 
 
 def test_iso_bios(context):

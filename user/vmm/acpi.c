@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "user/vmm/ioapic.h"
 #include "user/vmm/lapic.h"
+#include "user/vmm/mailbox.h"
 #include "user/vmm/platform.h"
 
 #define PACKED __attribute__((packed))
@@ -98,6 +99,13 @@ struct acpi_madt_nmi {
     uint8_t lint;
 } PACKED;
 
+struct acpi_madt_wakeup {
+    uint8_t type, length;
+    uint16_t version;
+    uint32_t reserved;
+    uint64_t mailbox;
+} PACKED;
+
 struct acpi_mcfg {
     struct acpi_header header;
     uint64_t reserved;
@@ -112,6 +120,7 @@ _Static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
 _Static_assert(sizeof(struct acpi_facs) == 64, "ACPI 5.2.10");
 _Static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 5.2.9, revision 6");
 _Static_assert(sizeof(struct acpi_madt) == 44, "ACPI 5.2.12");
+_Static_assert(sizeof(struct acpi_madt_wakeup) == 16, "ACPI 5.2.12.19");
 _Static_assert(sizeof(struct acpi_mcfg) == 60, "PCI firmware 4.1.2");
 
 /* FADT flags and boot architecture. */
@@ -226,14 +235,17 @@ static uint64_t put_fadt(struct writer *writer, uint64_t facs, uint64_t dsdt)
     return put_table(writer, &fadt);
 }
 
-static uint64_t put_madt(struct writer *writer, unsigned nr_vcpus)
+#define MADT_MAX_LAPICS 32u
+
+static uint64_t put_madt(struct writer *writer, unsigned nr_vcpus, bool mailbox)
 {
     struct {
         struct acpi_madt head;
         struct acpi_madt_ioapic ioapic;
         struct acpi_madt_override sci;
         struct acpi_madt_nmi nmi;
-        struct acpi_madt_lapic lapics[32];
+        struct acpi_madt_lapic lapics[MADT_MAX_LAPICS];
+        struct acpi_madt_wakeup wakeup; /* moves up to the last of those */
     } PACKED madt = {
         .head = { .lapic_address = LAPIC_BASE, .flags = MADT_PCAT_COMPATIBLE },
         .ioapic = { .type = 1, .length = sizeof(madt.ioapic), .address = IOAPIC_BASE },
@@ -246,13 +258,15 @@ static uint64_t put_madt(struct writer *writer, unsigned nr_vcpus)
         /* All processors: NMI on LINT1. */
         .nmi = { .type = 4, .length = sizeof(madt.nmi), .processor = 0xff, .lint = 1 },
     };
-    size_t unused;
+    const struct acpi_madt_wakeup wakeup = { .type = 0x10,
+                                             .length = sizeof(wakeup),
+                                             .mailbox = MAILBOX_BASE };
+    size_t length = offsetof(typeof(madt), lapics) + nr_vcpus * sizeof(struct acpi_madt_lapic);
 
-    if (nr_vcpus > 32) {
+    if (nr_vcpus > MADT_MAX_LAPICS) {
         writer->failed = true;
         return 0;
     }
-    unused = (32 - nr_vcpus) * sizeof(struct acpi_madt_lapic);
     for (unsigned i = 0; i < nr_vcpus; i++) {
         madt.lapics[i] = (struct acpi_madt_lapic){
             .length = sizeof(struct acpi_madt_lapic),
@@ -261,7 +275,11 @@ static uint64_t put_madt(struct writer *writer, unsigned nr_vcpus)
             .flags = MADT_LAPIC_ENABLED,
         };
     }
-    header_init(&madt.head.header, "APIC", 4, sizeof(madt) - unused);
+    if (mailbox) {
+        memcpy((uint8_t *)&madt + length, &wakeup, sizeof(wakeup));
+        length += sizeof(wakeup);
+    }
+    header_init(&madt.head.header, "APIC", 5, length);
     return put_table(writer, &madt);
 }
 
@@ -286,14 +304,14 @@ static void put_rsdp(struct writer *writer, uint64_t xsdt)
 }
 
 bool acpi_write_tables(const struct guest_ram *ram, const uint8_t *dsdt, uint32_t dsdt_bytes,
-                       unsigned nr_vcpus)
+                       unsigned nr_vcpus, bool mailbox)
 {
     struct writer writer = { .ram = ram, .at = ACPI_BASE + 0x40 };
     struct acpi_xsdt xsdt = { 0 };
     uint64_t facs = put_facs(&writer);
 
     xsdt.tables[0] = put_fadt(&writer, facs, put(&writer, dsdt, dsdt_bytes));
-    xsdt.tables[1] = put_madt(&writer, nr_vcpus);
+    xsdt.tables[1] = put_madt(&writer, nr_vcpus, mailbox);
     xsdt.tables[2] = put_mcfg(&writer);
     header_init(&xsdt.header, "XSDT", 1, sizeof(xsdt));
     put_rsdp(&writer, put_table(&writer, &xsdt));

@@ -8,6 +8,8 @@
  *      + 0x40            FACS          64-byte aligned
  *      + 0x80 ...        the others, each 16-byte aligned
  *
+ * mailbox: the MADT announces mailbox.h.
+ *
  * Errors   false if the tables do not fit in ACPI_BYTES or RAM
  * Sources  ACPI specification 6.4 ch. 5; PCI firmware specification 3.0 ch. 4 (MCFG)
  */
@@ -17,13 +19,13 @@
 #include "user/vmm/guest_ram.h"
 
 #define ACPI_BASE  0xe0000ull
-#define ACPI_BYTES 0x20000ull
+#define ACPI_BYTES 0x18000ull
 
 /* PCI configuration space in memory: bus 0 only. */
 #define ECAM_BASE  0xe0000000ull
 #define ECAM_BYTES 0x00100000ull
 
 bool acpi_write_tables(const struct guest_ram *ram, const uint8_t *dsdt, uint32_t dsdt_bytes,
-                       unsigned nr_vcpus);
+                       unsigned nr_vcpus, bool mailbox);
 
 #endif

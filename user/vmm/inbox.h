@@ -35,6 +35,7 @@ enum inbox_request {
     REQUEST_STOP = 1 << 6,    /* the VM stops */
     REQUEST_SERVE = 1 << 7,   /* to itself: a device has left something for later */
     REQUEST_VECTOR = 0xff << 8,
+    REQUEST_WAKE = 1 << 16, /* by the mailbox, at the vCPU's wake_address */
 };
 
 struct inbox {

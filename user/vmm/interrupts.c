@@ -4,6 +4,7 @@
  * makes of it. Sources: Intel SDM vol. 3A 10.6 "Issuing interprocessor interrupts", 8.4 "Multiple-
  * processor initialization".
  */
+#include "user/vmm/report.h"
 #include "user/vmm/vm.h"
 
 enum delivery_mode {
@@ -192,6 +193,18 @@ bool vm_unhalt(struct vcpu *from, uint32_t apic_id)
     return false;
 }
 
+void vm_wake(struct vcpu *from, const struct mailbox_wake *wake)
+{
+    for (unsigned i = 0; i < from->vm->nr_vcpus; i++) {
+        struct vcpu *vcpu = &from->vm->vcpus[i];
+
+        if (vcpu->lapic.id == wake->apic_id) {
+            __atomic_store_n(&vcpu->wake_address, wake->address, __ATOMIC_RELAXED);
+            post(vcpu, REQUEST_WAKE);
+        }
+    }
+}
+
 bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome)
 {
     /* Any write may have changed what can be injected. */
@@ -226,6 +239,24 @@ static void take_init(struct vcpu *vcpu)
     }
 }
 
+static void take_startup(struct vcpu *vcpu, uint8_t vector)
+{
+    if (vcpu->vm->has_real_mode) {
+        vcpu_start_up(vcpu, vector);
+        return;
+    }
+    if (vcpu->stays_off) {
+        return;
+    }
+    vcpu->stays_off = true;
+    vm_lock(vcpu, LOCK_SERIAL);
+    report_line(vcpu->vm,
+                "vCPU %u stays off: it was to start in real mode, which this processor "
+                "cannot run (no unrestricted guest), and not by ACPI's wake-up mailbox",
+                vcpu->index);
+    vm_unlock(vcpu, LOCK_SERIAL);
+}
+
 static void take_events(struct vcpu *vcpu, uint32_t requests)
 {
     if ((requests & REQUEST_INTERRUPT) != 0) {
@@ -253,15 +284,19 @@ enum vcpu_stop vcpu_take_requests(struct vcpu *vcpu)
     }
     if ((requests & REQUEST_INIT) != 0) {
         take_init(vcpu);
-        requests &= REQUEST_STARTUP | REQUEST_VECTOR; /* the rest was for the time before */
+        /* The rest was for the time before. */
+        requests &= REQUEST_STARTUP | REQUEST_VECTOR | REQUEST_WAKE;
     }
     if (vm_is_stopping(vcpu->vm)) {
         return VCPU_STOPS;
     }
     if (vcpu->waits && (requests & REQUEST_STARTUP) != 0) {
-        vcpu_start_up(vcpu, inbox_startup_vector(requests));
+        take_startup(vcpu, inbox_startup_vector(requests));
     }
-    if (!vcpu->waits) { /* otherwise only the two above are heard */
+    if (vcpu->waits && (requests & REQUEST_WAKE) != 0) {
+        vcpu_wake(vcpu);
+    }
+    if (!vcpu->waits) { /* otherwise only the three above are heard */
         take_events(vcpu, requests);
     }
     return VCPU_RUNS;

@@ -28,7 +28,8 @@ enum {
 #define E820_RESERVED 2u
 #define E820_ENTRY    20u
 
-#define PAGE_TABLE_ENTRY 0x03ull /* present, writable */
+#define PAGE_TABLE_ENTRY 0x07ull /* present, writable, for users, too */
+#define PAGE_PDPTE       0x01ull /* of the 32-bit kind: present */
 #define PAGE_LARGE       0x80ull
 #define NR_DIRECTORIES   4u
 
@@ -102,7 +103,7 @@ static void fill_e820(uint8_t *page, const struct guest_ram *ram)
     struct e820 map = { .page = page };
 
     e820_add(&map, 0, 0xa0000, E820_RAM);
-    e820_add(&map, ACPI_BASE, ACPI_BYTES, E820_RESERVED);
+    e820_add(&map, ACPI_BASE, MIB - ACPI_BASE, E820_RESERVED);
     e820_add(&map, MIB, ram->low_bytes - MIB, E820_RAM);
     e820_add(&map, ECAM_BASE, ECAM_BYTES, E820_RESERVED);
     e820_add(&map, GUEST_RAM_HIGH_BASE, ram->high_bytes, E820_RAM);
@@ -124,6 +125,7 @@ static bool write_page_tables(const struct guest_ram *ram)
     uint64_t pdpt = LINUX_PAGE_TABLES + PAGE;
     uint64_t directories = pdpt + PAGE;
     uint64_t *tables = guest_ram_at(ram, gpa(LINUX_PAGE_TABLES), (2 + NR_DIRECTORIES) * PAGE);
+    uint64_t pae[NR_DIRECTORIES];
 
     if (tables == NULL) {
         return false;
@@ -132,11 +134,12 @@ static bool write_page_tables(const struct guest_ram *ram)
     tables[0] = pdpt | PAGE_TABLE_ENTRY;
     for (unsigned i = 0; i < NR_DIRECTORIES; i++) {
         tables[512 + i] = (directories + i * PAGE) | PAGE_TABLE_ENTRY;
+        pae[i] = (directories + i * PAGE) | PAGE_PDPTE;
     }
     for (uint64_t i = 0; i < NR_DIRECTORIES * 512; i++) {
         tables[1024 + i] = i * 2 * MIB | PAGE_LARGE | PAGE_TABLE_ENTRY;
     }
-    return true;
+    return guest_ram_write(ram, gpa(LINUX_PAE_TABLE), pae, sizeof(pae));
 }
 
 static bool write_zero_page(const struct guest_ram *ram, const struct linux_images *images,

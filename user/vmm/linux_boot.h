@@ -5,9 +5,10 @@
  *
  *      0x010000   zero page (boot parameters)
  *      0x011000   GDT
- *      0x012000   page tables: PML4, PDPT, four page directories: identity, 2 MiB pages, 4 GiB
  *      0x020000   command line
  *      0x0e0000   ACPI tables (acpi.h)
+ *      0x0f8000   page tables, which the guest is to keep: PML4, PDPT, four page directories:
+ *                 identity, 2 MiB pages, 4 GiB; then a PDPT for them of the 32-bit kind (PAE)
  *      0x1000000  kernel (its preferred address, or the lowest suitable one above 1 MiB)
  *      top        RAM disk, page aligned, as high as kernel and RAM below 3 GiB allow
  *
@@ -22,7 +23,8 @@
 #define LINUX_ZERO_PAGE   0x10000ull
 #define LINUX_GDT         0x11000ull
 #define LINUX_GDT_BYTES   32u
-#define LINUX_PAGE_TABLES 0x12000ull
+#define LINUX_PAGE_TABLES 0xf8000ull
+#define LINUX_PAE_TABLE   0xfe000ull
 #define LINUX_CMDLINE     0x20000ull
 #define LINUX_CMDLINE_MAX 0x1000ull
 #define LINUX_CS          0x10u

@@ -81,6 +81,29 @@ static void window_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint
     bus_write(vcpu, PCI_WINDOW_BASE + offset, size, value);
 }
 
+static uint64_t mailbox_mmio_read(struct vcpu *vcpu, uint32_t offset, unsigned size)
+{
+    uint64_t value;
+
+    vm_lock(vcpu, LOCK_PLATFORM);
+    value = mailbox_read(&vcpu->vm->mailbox, offset, size);
+    vm_unlock(vcpu, LOCK_PLATFORM);
+    return value;
+}
+
+static void mailbox_mmio_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value)
+{
+    struct mailbox_wake wake;
+    bool commanded;
+
+    vm_lock(vcpu, LOCK_PLATFORM);
+    commanded = mailbox_write(&vcpu->vm->mailbox, offset, size, value, &wake);
+    vm_unlock(vcpu, LOCK_PLATFORM);
+    if (commanded) {
+        vm_wake(vcpu, &wake);
+    }
+}
+
 static const struct mmio_device lapic_device = {
     LAPIC_BASE,
     LAPIC_BYTES,
@@ -92,6 +115,12 @@ static const struct mmio_device ioapic_device = {
     IOAPIC_BYTES,
     ioapic_mmio_read,
     ioapic_mmio_write,
+};
+static const struct mmio_device mailbox_device = {
+    MAILBOX_BASE,
+    MAILBOX_BYTES,
+    mailbox_mmio_read,
+    mailbox_mmio_write,
 };
 static const struct mmio_device ecam_device = {
     ECAM_BASE,
@@ -116,6 +145,9 @@ const struct mmio_device *mmio_find(const struct vcpu *vcpu, gpa_t address)
     }
     if (address.raw - IOAPIC_BASE < IOAPIC_BYTES) {
         return &ioapic_device;
+    }
+    if (address.raw - MAILBOX_BASE < MAILBOX_BYTES && !vcpu->vm->has_real_mode) {
+        return &mailbox_device;
     }
     if (address.raw - ECAM_BASE < ECAM_BYTES) {
         return &ecam_device;

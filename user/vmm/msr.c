@@ -320,17 +320,25 @@ static bool write_mtrr_default(struct vcpu *vcpu, const struct msr_row *row, uin
            write_stored(vcpu, row, msr, value);
 }
 
+static bool read_efer(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t *value)
+{
+    (void)row;
+    (void)msr;
+    *value = vcpu_get_efer(vcpu);
+    return true;
+}
+
 static bool write_efer(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t value)
 {
-    uint64_t old = vcpu_read_field(vcpu, VMCS_GUEST_EFER);
-    bool paging = (vcpu_read_field(vcpu, VMCS_GUEST_CR0) & CR0_PG) != 0;
+    uint64_t old = vcpu_get_efer(vcpu);
 
     (void)row;
     (void)msr;
-    if ((value & ~vcpu->cpuid.efer_allowed) != 0 || (paging && ((value ^ old) & EFER_LME) != 0)) {
+    if ((value & ~vcpu->cpuid.efer_allowed) != 0 ||
+        (vcpu_is_paged(vcpu) && ((value ^ old) & EFER_LME) != 0)) {
         return false;
     }
-    return vcpu_write_field(vcpu, VMCS_GUEST_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+    return vcpu_set_efer(vcpu, (value & ~EFER_LMA) | (old & EFER_LMA));
 }
 
 static bool write_wall_clock(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
@@ -398,7 +406,7 @@ static const struct msr_row rows[] = {
     { ONE(MSR_KVM_WALL_CLOCK),      read_stored,       write_wall_clock,    KEPT(wall_clock) },
     { ONE(MSR_KVM_SYSTEM_TIME),     read_stored,       write_system_time,   KEPT(system_time) },
     { ONE(MSR_KVM_EOI),             read_eoi,          write_eoi,           0 },
-    { ONE(MSR_EFER),                read_field,        write_efer,          FIELD(EFER) },
+    { ONE(MSR_EFER),                read_efer,         write_efer,          0 },
     { VCPU_MSR_STAR, VCPU_MSR_SFMASK, read_switched,     write_switched,      0 },
     { ONE(MSR_FS_BASE),             read_field,        write_address_field, FIELD(FS_BASE) },
     { ONE(MSR_GS_BASE),             read_field,        write_address_field, FIELD(GS_BASE) },

@@ -139,6 +139,16 @@ struct paravirt {
     bool eoi_offered;     /* the guest may end the interrupt in service by its word */
 };
 
+/*
+ * Paging is off, as the guest believes, on a processor that always pages guests (vm.h,
+ * has_real_mode): an identity mapping stands in, and what the guest has in these is kept here.
+ */
+struct unpaged {
+    bool on;
+    bool long_mode_enabled; /* EFER.LME */
+    uint64_t cr3;
+};
+
 enum vcpu_stop {
     VCPU_RUNS,
     VCPU_STOPS, /* vm->stop says why */
@@ -151,9 +161,12 @@ struct vcpu {
     bool attention;
     bool sleeping;     /* HLT, and nothing has woken it yet */
     bool waits;        /* after INIT, for a start-up message: the guest does not run */
+    bool stays_off;    /* it was told to start where it cannot, and that has been said */
     bool unhalted;     /* a paravirtual wake-up came before the HLT that it was meant for */
     bool cr4_shadowed; /* CR4 is read from VMCS_CR4_SHADOW, not from an exit */
     uint64_t cr4;
+    struct unpaged unpaged;
+    uint64_t wake_address; /* atomic: written by who posts REQUEST_WAKE */
     uint64_t tsc_offset;
     uint64_t serve_at; /* host TSC at which functions on the bus are served, or VCPU_DEADLINE_OFF */
     struct vcpu_events events;
@@ -226,8 +239,16 @@ static inline uint64_t vcpu_guest_tsc(const struct vcpu *vcpu)
 /* Entry controls of a guest that is not in long mode. */
 #define VCPU_ENTRY_LEGACY (VMX_ENTRY_CTL_LOAD_PAT | VMX_ENTRY_CTL_LOAD_EFER)
 
-/* Once at power-on: writes of CR4 are to exit where the processor does not do so anyway. */
-void vcpu_own_cr4(struct vcpu *vcpu);
+/* Once at power-on: writes of CR4 are to exit where the processor does not do so anyway; of CR0
+ * those that switch what the processor cannot. */
+bool vcpu_own_control(struct vcpu *vcpu);
+/* Whether the processor runs guests in real mode and without paging. */
+bool vcpu_has_real_mode(struct vcpu *vcpu);
+bool vcpu_set_cr0(struct vcpu *vcpu, uint64_t value);
+uint64_t vcpu_get_efer(struct vcpu *vcpu);
+bool vcpu_set_efer(struct vcpu *vcpu, uint64_t value);
+/* As the guest sees it. */
+bool vcpu_is_paged(struct vcpu *vcpu);
 /* The register and what depends on it; false if the kernel refuses. */
 bool vcpu_set_cr4(struct vcpu *vcpu, uint64_t value);
 /* The exit for an access to a control register. */
@@ -273,6 +294,8 @@ bool vcpu_power_on(struct vcpu *vcpu, const struct linux_entry *entry);
 void vcpu_init(struct vcpu *vcpu);
 /* The start-up message has come: real mode at vector * 4096. */
 void vcpu_start_up(struct vcpu *vcpu, uint8_t vector);
+/* The mailbox has been used: 64-bit mode at wake_address. */
+void vcpu_wake(struct vcpu *vcpu);
 
 /* --- paravirt.c --- */
 

@@ -138,14 +138,13 @@ static void message_reset(struct vcpu *vcpu, uint64_t rip)
     message->deadline = vcpu->serve_at;
 }
 
-/* --- the first vCPU: 64-bit mode with identity page tables, as Linux's boot protocol asks --- */
+/* --- 64-bit mode with identity page tables, as Linux's boot protocol and the mailbox ask --- */
 
 static bool enter_linux(struct vcpu *vcpu, const struct linux_entry *entry)
 {
     const struct field_value fields[] = {
         { VMCS_ENTRY_CONTROLS, VCPU_ENTRY_LEGACY | VMX_ENTRY_CTL_GUEST_64 },
         { VMCS_GUEST_EFER, EFER_LME | EFER_LMA },
-        { VMCS_GUEST_CR0, CR0_PG | CR0_NE | CR0_ET | CR0_PE },
         { VMCS_GUEST_CR3, entry->cr3 },
         { VMCS_GUEST_GDTR_BASE, LINUX_GDT },
         { VMCS_GUEST_GDTR_LIMIT, LINUX_GDT_BYTES - 1 },
@@ -159,8 +158,9 @@ static bool enter_linux(struct vcpu *vcpu, const struct linux_entry *entry)
 
     message_reset(vcpu, entry->rip);
     vcpu->message->gpr[MESSAGE_RSI] = entry->rsi;
-    return vcpu_set_cr4(vcpu, CR4_PAE) && WRITE_FIELDS(vcpu, fields) &&
-           write_segments(vcpu, code, data, local, task) && write_common(vcpu);
+    return vcpu_set_cr0(vcpu, CR0_PG | CR0_NE | CR0_ET | CR0_PE) && vcpu_set_cr4(vcpu, CR4_PAE) &&
+           WRITE_FIELDS(vcpu, fields) && write_segments(vcpu, code, data, local, task) &&
+           write_common(vcpu);
 }
 
 /* --- real mode at the reset vector, as INIT leaves a processor --- */
@@ -170,7 +170,6 @@ static bool enter_init(struct vcpu *vcpu)
     static const struct field_value fields[] = {
         { VMCS_ENTRY_CONTROLS, VCPU_ENTRY_LEGACY },
         { VMCS_GUEST_EFER, 0 },
-        { VMCS_GUEST_CR0, CR0_INIT },
         { VMCS_GUEST_CR3, 0 },
         { VMCS_GUEST_GDTR_BASE, 0 },
         { VMCS_GUEST_GDTR_LIMIT, IDTR_REAL },
@@ -184,7 +183,7 @@ static bool enter_init(struct vcpu *vcpu)
 
     message_reset(vcpu, RIP_INIT);
     vcpu->message->gpr[MESSAGE_RDX] = cpuid_query(&vcpu->cpuid, CPUID_VERSION, 0)->eax;
-    return vcpu_set_cr4(vcpu, 0) && WRITE_FIELDS(vcpu, fields) &&
+    return vcpu_set_cr0(vcpu, CR0_INIT) && vcpu_set_cr4(vcpu, 0) && WRITE_FIELDS(vcpu, fields) &&
            write_segments(vcpu, code, data, local, task) && write_common(vcpu);
 }
 
@@ -193,6 +192,7 @@ static void forget_events(struct vcpu *vcpu)
     vcpu->attention = false;
     vcpu->sleeping = false;
     vcpu->unhalted = false;
+    vcpu->unpaged.on = false;
     vcpu->events = (struct vcpu_events){ 0 };
     paravirt_reset(vcpu);
     for (unsigned i = 0; i < VCPU_NR_DECODES; i++) {
@@ -204,6 +204,7 @@ void vcpu_reset(struct vcpu *vcpu)
 {
     forget_events(vcpu);
     vcpu->inbox = (struct inbox){ 0 };
+    vcpu->stays_off = false;
     vcpu->tsc_offset = -vcpu->vm->start_tsc;
     vcpu->serve_at = VCPU_DEADLINE_OFF;
     lapic_reset(&vcpu->lapic, vcpu->index);
@@ -213,8 +214,8 @@ void vcpu_reset(struct vcpu *vcpu)
 bool vcpu_power_on(struct vcpu *vcpu, const struct linux_entry *entry)
 {
     vcpu->waits = vcpu->index != 0;
-    vcpu_own_cr4(vcpu);
-    return write_machine(vcpu) && (vcpu->waits ? enter_init(vcpu) : enter_linux(vcpu, entry));
+    return vcpu_own_control(vcpu) && write_machine(vcpu) &&
+           (vcpu->waits ? enter_init(vcpu) : enter_linux(vcpu, entry));
 }
 
 void vcpu_init(struct vcpu *vcpu)
@@ -233,4 +234,17 @@ void vcpu_start_up(struct vcpu *vcpu, uint8_t vector)
     vcpu->message->rip = 0;
     vcpu_write_field(vcpu, VMCS_GUEST_SELECTOR(VMCS_SEGMENT_CS), (uint64_t)vector << 8);
     vcpu_write_field(vcpu, VMCS_GUEST_BASE(VMCS_SEGMENT_CS), (uint64_t)vector << 12);
+}
+
+void vcpu_wake(struct vcpu *vcpu)
+{
+    const struct linux_entry entry = {
+        .rip = __atomic_load_n(&vcpu->wake_address, __ATOMIC_RELAXED),
+        .cr3 = LINUX_PAGE_TABLES,
+    };
+
+    vcpu->waits = false;
+    if (!enter_linux(vcpu, &entry)) {
+        vm_refuse(vcpu, "the kernel refuses a processor's state after its wake-up");
+    }
 }

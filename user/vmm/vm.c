@@ -81,6 +81,7 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
         vm->vcpus[i].index = i;
         cpuid_init(&vm->vcpus[i].cpuid, cpuid, &parameters);
     }
+    vm->has_real_mode = vcpu_has_real_mode(&vm->vcpus[0]);
 }
 
 /* --- disks --- */
@@ -114,6 +115,7 @@ static void devices_reset(struct vm *vm)
 {
     ioapic_reset(&vm->ioapic);
     platform_reset(&vm->platform);
+    mailbox_reset(&vm->mailbox);
     pci_bus_power_on(&vm->pci);
     cmos_reset(&vm->cmos, vm->boot_time);
     uart_reset(&vm->uart);
@@ -138,7 +140,8 @@ const char *vm_load(struct vm *vm, const struct linux_images *images)
 {
     const char *wrong = linux_boot_load(&vm->ram, images, &vm->entry);
 
-    if (wrong == NULL && !acpi_write_tables(&vm->ram, acpi_dsdt, acpi_dsdt_bytes, vm->nr_vcpus)) {
+    if (wrong == NULL && !acpi_write_tables(&vm->ram, acpi_dsdt, acpi_dsdt_bytes, vm->nr_vcpus,
+                                            !vm->has_real_mode)) {
         wrong = "the ACPI tables do not fit in the guest's memory";
     }
     return wrong;

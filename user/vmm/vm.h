@@ -19,6 +19,7 @@
 #include "user/vmm/ioapic.h"
 #include "user/vmm/linux_boot.h"
 #include "user/vmm/lock.h"
+#include "user/vmm/mailbox.h"
 #include "user/vmm/pci.h"
 #include "user/vmm/platform.h"
 #include "user/vmm/uart.h"
@@ -62,6 +63,7 @@ struct vm {
     struct lock locks[VM_NR_LOCKS];
     struct ioapic ioapic;                 /* LOCK_IOAPIC */
     struct platform platform;             /* LOCK_PLATFORM */
+    struct mailbox mailbox;               /* LOCK_PLATFORM */
     struct cmos cmos;                     /* LOCK_CMOS */
     struct uart uart;                     /* LOCK_SERIAL */
     struct console console;               /* LOCK_SERIAL */
@@ -77,6 +79,7 @@ struct vm {
     uint64_t boot_time;                     /* [c] seconds since 1970 at guest time zero */
     uint64_t start_tsc;                     /* [c] host TSC at which guest time is zero */
     unsigned nr_vcpus;                      /* [c] */
+    bool has_real_mode;                     /* [c] the processor runs guests without paging */
     struct vcpu vcpus[VMM_MAX_VCPUS];
     uint8_t port_device[VM_NR_PORTS]; /* [c] index into the table in ports.c; 0 = nothing there */
 };
@@ -112,6 +115,8 @@ unsigned vm_send_ipi_to_set(struct vcpu *from, const uint64_t set[2], uint32_t l
                             uint64_t icr);
 /* Wakes a vCPU from HLT, or keeps it from its next one. False: there is none with this ID. */
 bool vm_unhalt(struct vcpu *from, uint32_t apic_id);
+/* By the mailbox: if it waits, it starts at this address. */
+void vm_wake(struct vcpu *from, const struct mailbox_wake *wake);
 /* What a local APIC wanted done after a register was written. False: #GP. */
 bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome);
 

@@ -18,11 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static uint64_t interesting_address(struct input *input)
 {
     static const uint64_t bases[] = {
-        0,      LAPIC_BASE,         IOAPIC_BASE,        0xe0000000,
-        0x2000, FAKE_RAM_BYTES - 8, 0xffffffff00000000, 0xfffffffffffffff8
+        0,           LAPIC_BASE,         IOAPIC_BASE,        0xe0000000,
+        0x2000,      FAKE_RAM_BYTES - 8, 0xffffffff00000000, 0xfffffffffffffff8,
+        MAILBOX_BASE
     };
 
-    return bases[take(input, 1) % 8] + take(input, 2);
+    return bases[take(input, 1) % 9] + take(input, 2);
 }
 
 static uint64_t interesting_port(struct input *input)
@@ -151,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         vm = fake_vm_make_vcpus(NR_VCPUS);
     }
     fake_host = (struct fake_host){ .tsc = 1000000 };
+    vm->has_real_mode = size % 2 == 0; /* on either kind of processor */
     fake_vm_power_on(vm);
     while (input.left > 0) {
         if (run(&vm->vcpus[take(&input, 1) % NR_VCPUS], &input) == VCPU_STOPS) {

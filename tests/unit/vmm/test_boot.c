@@ -372,7 +372,7 @@ static void test_acpi_tables(void **state)
 
     (void)state;
     guest_ram_init(&ram, calloc(1, 4 * MIB), 4 * MIB);
-    assert_true(acpi_write_tables(&ram, acpi_dsdt, acpi_dsdt_bytes, 4));
+    assert_true(acpi_write_tables(&ram, acpi_dsdt, acpi_dsdt_bytes, 4, false));
     rsdp = ram.base + ACPI_BASE;
     assert_memory_equal(rsdp, "RSD PTR ", 8);
     assert_int_equal(sum(rsdp, 20), 0);
@@ -396,8 +396,14 @@ static void test_acpi_tables(void **state)
     assert_int_equal(read_number(fadt + 120, 8), RESET_PORT);
     assert_int_equal(fadt[128], RESET_VALUE);
     const uint8_t *madt = ram.base + read_number(xsdt + 44, 8);
-    assert_int_equal(read_number(madt + 4, 4), 44 + 12 + 10 + 6 + 4 * 8);
-    assert_false(acpi_write_tables(&ram, acpi_dsdt, ACPI_BYTES, 1));
+    const uint32_t madt_bytes = 44 + 12 + 10 + 6 + 4 * 8;
+    assert_int_equal(read_number(madt + 4, 4), madt_bytes);
+    assert_true(acpi_write_tables(&ram, acpi_dsdt, acpi_dsdt_bytes, 4, true));
+    assert_int_equal(read_number(madt + 4, 4), madt_bytes + 16);
+    assert_int_equal(sum(madt, madt_bytes + 16), 0);
+    assert_memory_equal(madt + madt_bytes, "\x10\x10\0\0\0\0\0", 8);
+    assert_int_equal(read_number(madt + madt_bytes + 8, 8), MAILBOX_BASE);
+    assert_false(acpi_write_tables(&ram, acpi_dsdt, ACPI_BYTES, 1, false));
     free(ram.base);
 }
 

@@ -783,12 +783,12 @@ static void test_cr0(void **state)
     fake_set_field(VMCS_GUEST_EFER, EFER_LME);
     fake_set_field(VMCS_ENTRY_CONTROLS, VCPU_ENTRY_LEGACY);
     message->cs_rights = 0xc09b;
-    message->cr4 = 0;
+    vcpu->cr4 = 0;
     assert_false(write_cr0(vcpu, base | CR0_NW));
     assert_false(write_cr0(vcpu, CR0_PG));
     assert_false(write_cr0(vcpu, base | CR0_PG)); /* long mode without PAE */
     assert_int_equal(fake_field(VMCS_GUEST_CR0), base | CR0_CD | CR0_NW);
-    message->cr4 = CR4_PAE;
+    vcpu->cr4 = CR4_PAE;
     assert_true(
         write_cr0(vcpu, base | CR0_PG | 1ull << 32)); /* 32-bit code: that half is not there */
     assert_int_equal(fake_field(VMCS_GUEST_CR0), base | CR0_PG);
@@ -818,7 +818,7 @@ static void test_pdptes(void **state)
     fake_set_field(VMCS_GUEST_CR0, CR0_PE | CR0_NE | CR0_ET | CR0_CD);
     fake_set_field(VMCS_GUEST_EFER, 0);
     vcpu->message->cs_rights = 0xc09b;
-    vcpu->message->cr4 = CR4_PAE;
+    vcpu->cr4 = CR4_PAE;
     vcpu->message->cr3 = 0x4020;
     assert_true(guest_ram_write(&vm->ram, gpa(0x4020), entries, sizeof(entries)));
     assert_true(write_cr0(vcpu, CR0_PG | CR0_PE | CR0_NE | CR0_ET));
@@ -832,6 +832,73 @@ static void test_pdptes(void **state)
     }
     vcpu->message->cr3 = FAKE_RAM_BYTES; /* no memory there */
     assert_false(write_cr0(vcpu, CR0_PG | CR0_PE | CR0_NE | CR0_ET | CR0_CD));
+}
+
+/* MOV to or from CR3, register rax. */
+static void access_cr3(struct vcpu *vcpu, bool write)
+{
+    vcpu->message->qualification = 3 | (write ? 0 : 1 << 4);
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_CR_ACCESS, 3), VCPU_RUNS);
+}
+
+/*
+ * A processor that always pages its guests: from long mode to protected mode without paging, and
+ * back, as a kernel starts another processor.
+ */
+static void test_paging_off_where_it_cannot_be(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vm *vm = vcpu->vm;
+    struct vcpu_message *message = vcpu->message;
+    const uint64_t base = CR0_PE | CR0_NE | CR0_ET;
+    uint64_t pdptes[4] = { 0xfa001, 0xfb001, 0xfc001, 0xfd001 };
+
+    vm->has_real_mode = false;
+    fake_vm_power_on(vm);
+    assert_int_equal(fake_field(VMCS_CR0_MASK), CR0_PG | CR0_PE);
+    assert_int_equal(fake_field(VMCS_CR0_SHADOW) & (CR0_PG | CR0_PE), CR0_PG | CR0_PE);
+    assert_true(guest_ram_write(&vm->ram, gpa(LINUX_PAE_TABLE), pdptes, sizeof(pdptes)));
+    assert_true(vcpu_set_cr4(vcpu, CR4_PAE | CR4_SMEP));
+    message->cs_rights = 0xc09b;
+    message->cr3 = 0x4000;
+
+    assert_true(write_cr0(vcpu, base));
+    assert_int_equal(fake_field(VMCS_CR0_SHADOW), base);
+    assert_int_equal(fake_field(VMCS_GUEST_EFER), 0); /* LME would be refused */
+    assert_int_equal(fake_field(VMCS_ENTRY_CONTROLS), VCPU_ENTRY_LEGACY);
+    assert_int_equal(fake_field(VMCS_GUEST_CR3), LINUX_PAE_TABLE);
+    assert_int_equal(fake_field(VMCS_GUEST_PDPTE(3)), 0xfd001);
+    assert_int_equal(fake_field(VMCS_GUEST_CR4), CR4_PAE);
+    assert_int_equal(fake_field(VMCS_CR4_SHADOW), CR4_PAE | CR4_SMEP);
+    assert_int_equal(message->primary & (VMX_PRIMARY_CR3_LOAD | VMX_PRIMARY_CR3_STORE),
+                     VMX_PRIMARY_CR3_LOAD | VMX_PRIMARY_CR3_STORE);
+
+    /* What it does to its registers meanwhile is what it finds. */
+    assert_int_equal(msr_of(vcpu, 0xc0000080), EFER_LME);
+    access_cr3(vcpu, false);
+    assert_int_equal(message->gpr[MESSAGE_RAX], 0x4000);
+    message->gpr[MESSAGE_RAX] = 0x5000;
+    access_cr3(vcpu, true);
+    assert_true(wrmsr_exit(vcpu, 0xc0000080, 0));
+    assert_true(wrmsr_exit(vcpu, 0xc0000080, EFER_LME | EFER_NXE));
+    assert_int_equal(fake_field(VMCS_GUEST_EFER), EFER_NXE);
+    assert_true(vcpu_set_cr4(vcpu, 0));
+    assert_int_equal(fake_field(VMCS_GUEST_CR4), CR4_PAE);
+    fake_set_field(VMCS_GUEST_CR0, base | CR0_PG); /* as the kernel has it */
+    assert_false(write_cr0(vcpu, base | CR0_PG));  /* long mode without PAE */
+    assert_true(vcpu_set_cr4(vcpu, CR4_PAE));
+
+    assert_true(write_cr0(vcpu, base | CR0_PG));
+    assert_int_equal(fake_field(VMCS_CR0_SHADOW), base | CR0_PG);
+    assert_int_equal(fake_field(VMCS_GUEST_EFER), EFER_LME | EFER_LMA | EFER_NXE);
+    assert_int_equal(fake_field(VMCS_ENTRY_CONTROLS), VCPU_ENTRY_LEGACY | VMX_ENTRY_CTL_GUEST_64);
+    assert_int_equal(fake_field(VMCS_GUEST_CR3), 0x5000);
+    assert_int_equal(message->primary & (VMX_PRIMARY_CR3_LOAD | VMX_PRIMARY_CR3_STORE), 0);
+
+    message->gpr[MESSAGE_RAX] = CR0_NE;
+    message->qualification = 0;
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_CR_ACCESS, 3), VCPU_STOPS);
+    assert_non_null(strstr(vm->stop.text, "real mode"));
 }
 
 static void test_xsetbv(void **state)
@@ -1136,6 +1203,7 @@ int main(void)
         WITH_VM(test_mmio_refused),
         WITH_VM(test_string_io),
         WITH_VM(test_control_registers),
+        WITH_VM(test_paging_off_where_it_cannot_be),
         WITH_VM(test_cr0),
         WITH_VM(test_pdptes),
         WITH_VM(test_xsetbv),

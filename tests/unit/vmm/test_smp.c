@@ -530,6 +530,101 @@ static void test_eoi_word(void **state)
     assert_int_equal(*eoi_word(vm), 0);
 }
 
+/* --- where real mode is not possible --- */
+
+static void mailbox_access(struct vm *vm, unsigned offset, unsigned size, uint64_t value)
+{
+    const gpa_t address = gpa(MAILBOX_BASE + offset);
+
+    mmio_write(&vm->vcpus[0], mmio_find(&vm->vcpus[0], address), address, size, value);
+}
+
+static void wake(struct vm *vm, uint32_t apic_id, uint64_t address)
+{
+    mailbox_access(vm, 4, 4, apic_id);
+    mailbox_access(vm, 8, 8, address);
+    mailbox_access(vm, 0, 2, 1);
+}
+
+static int setup_without_real_mode(void **state)
+{
+    struct vm *vm = fake_vm_make_vcpus(NR_VCPUS);
+
+    vm->has_real_mode = false;
+    fake_vm_power_on(vm);
+    forget_kicks();
+    *state = vm;
+    return 0;
+}
+
+static void test_mailbox(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = &vm->vcpus[2];
+    const gpa_t command = gpa(MAILBOX_BASE);
+
+    assert_true(inbox_enter(&vcpu->inbox)); /* its thread waits */
+    wake(vm, 2, 0x9a000);
+    assert_int_equal(fake_host.kicks[2], 1);
+    assert_int_equal(mmio_read(&vm->vcpus[0], mmio_find(&vm->vcpus[0], command), command, 2), 0);
+    inbox_leave(&vcpu->inbox);
+    assert_int_equal(next_event(vcpu), 0);
+    assert_false(vcpu->waits);
+    assert_int_equal(vcpu->message->rip, 0x9a000);
+    assert_int_equal(vcpu_read_field(vcpu, VMCS_GUEST_CR3), LINUX_PAGE_TABLES);
+    assert_int_equal(vcpu_read_field(vcpu, VMCS_GUEST_EFER), EFER_LME | EFER_LMA);
+    assert_true(vm->vcpus[1].waits && vm->vcpus[3].waits);
+    /* One that runs is left alone; nobody has this ID; other commands are none. */
+    wake(vm, 2, 0x5000);
+    wake(vm, NR_VCPUS, 0x5000);
+    mailbox_access(vm, 0, 2, 2);
+    for (unsigned i = 0; i < NR_VCPUS; i++) {
+        assert_int_equal(next_event(&vm->vcpus[i]), 0);
+    }
+    assert_int_equal(vcpu->message->rip, 0x9a000);
+    /* What lies beyond the page is not there, and the rest keeps what is written. */
+    mailbox_access(vm, MAILBOX_BYTES - 4, 8, ~0ull);
+    mailbox_access(vm, 0x10, 8, 0x1122334455667788);
+    const gpa_t rest = gpa(MAILBOX_BASE + 0x14);
+    assert_int_equal(mmio_read(vcpu, mmio_find(vcpu, rest), rest, 4), 0x11223344);
+    /* After INIT it starts again. */
+    go_x2apic(&vm->vcpus[0]);
+    assert_true(msr_write(&vm->vcpus[0], MSR_ICR, ICR_INIT | ICR_ASSERT | ICR_TO(2)));
+    wake(vm, 2, 0x7000);
+    assert_int_equal(next_event(vcpu), 0);
+    assert_int_equal(vcpu->message->rip, 0x7000);
+}
+
+static void test_no_mailbox_beside_real_mode(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_null(mmio_find(&vm->vcpus[0], gpa(MAILBOX_BASE)));
+}
+
+static void test_startup_without_real_mode(void **state)
+{
+    static const char said[] = "vmm: fake: vCPU 1 stays off: it was to start in real mode";
+    struct vm *vm = *state;
+    struct vcpu *vcpu = &vm->vcpus[1];
+
+    go_x2apic(&vm->vcpus[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(msr_write(&vm->vcpus[0], MSR_ICR, ICR_STARTUP | ICR_TO(1) | 0x10));
+        assert_int_equal(next_event(vcpu), 0);
+        assert_true(vcpu->waits);
+    }
+    fake_console();
+    assert_true(fake_host.nr_sent > sizeof(said));
+    assert_memory_equal(fake_host.sent, said, sizeof(said) - 1);
+    assert_int_equal(memchr(fake_host.sent, '\n', fake_host.nr_sent) ==
+                         fake_host.sent + fake_host.nr_sent - 1,
+                     1); /* once */
+    wake(vm, 1, 0x6000);
+    assert_int_equal(next_event(vcpu), 0);
+    assert_false(vcpu->waits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +641,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_send_ipi_call, setup_x2apic, teardown),
         cmocka_unit_test_setup_teardown(test_kick_call, setup_x2apic, teardown),
         cmocka_unit_test_setup_teardown(test_eoi_word, setup_x2apic, teardown),
+        cmocka_unit_test_setup_teardown(test_mailbox, setup_without_real_mode, teardown),
+        cmocka_unit_test_setup_teardown(test_no_mailbox_beside_real_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_startup_without_real_mode, setup_without_real_mode,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
