@@ -32,14 +32,6 @@ volatile uint32_t smp_interrupts[2];
 static volatile uint32_t second_is_up;
 static struct gate idt[256];
 
-static uint64_t read_msr(uint32_t msr)
-{
-    uint32_t low, high;
-
-    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-    return (uint64_t)high << 32 | low;
-}
-
 static void set_gate(unsigned vector, void (*handler)(void))
 {
     uint64_t address = (uintptr_t)handler;
@@ -55,7 +47,7 @@ static void take_interrupts(void)
     const struct descriptor_pointer pointer = { sizeof(idt) - 1, (uintptr_t)idt };
 
     __asm__ volatile("lidt %0" ::"m"(pointer));
-    guest_wrmsr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+    guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
     guest_wrmsr(SMP_MSR_SVR, SVR_ENABLE);
 }
 

@@ -420,6 +420,19 @@ def test_vtx_nehalem_two(context):
     run_on_vtx(context, "corei5_lynnfield_750", "log", 2, [TWO_CPUS])
 
 
+def test_vtx_real_mode(context):
+    """What needs real mode where there is no unrestricted guest (Nehalem, in Bochs) is told so."""
+    boot = context.assembled("system: real-mode\nat-end: exit\nvms:\n  - name: real-mode\n"
+                             "    memory: 64M\n    kernel: real-mode.bzimage\n"
+                             "    vcpus: 2\n    cores: [0]\n", context.path("guests"))
+    check_bochs(context, boot, "corei5_lynnfield_750", 1, r"^panic|PANIC|assertion|still alive", [
+        r"the processor lacks unrestricted guest",
+        r"^vmm: real-mode: vCPU 1 stays off: it was to start in real mode, which this processor ",
+        r"^guest: without paging CR0 is 31$",
+        r"^vmm: real-mode: stopped: real mode, which this processor cannot run",
+        r"vm 'real-mode': crashed"])
+
+
 def test_iso_bios(context):
     """Booted by GRUB (multiboot 2) under SeaBIOS."""
     run_iso(context, context.iso())
