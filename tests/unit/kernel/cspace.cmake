@@ -19,16 +19,7 @@ foreach(test cnode_resolve cnode_methods derivation retype delete)
     bulkhead_host_test(kernel_${test} SOURCES test_${test}.c ${cspace_sources})
 endforeach()
 
-# The whole of the kernel that is not bound to the machine, as kernel/*/sources.cmake list it.
-foreach(folder object sched api vspace)
-    string(TOUPPER ${folder} upper)
-    set(KERNEL_${upper}_SOURCES)
-    include("${CMAKE_SOURCE_DIR}/kernel/${folder}/sources.cmake")
-    list(APPEND portable_kernel ${KERNEL_${upper}_SOURCES})
-endforeach()
-list(TRANSFORM portable_kernel PREPEND kernel/)
-list(APPEND portable_kernel kernel/core/boot_task.c kernel/core/elf.c kernel/core/preempt.c
-    kernel/core/regions.c)
+include("${CMAKE_SOURCE_DIR}/kernel/portable.cmake")
 
 bulkhead_host_test(kernel_boot_task
     SOURCES test_boot_task.c fakes.c virt_fake.c ${portable_kernel})

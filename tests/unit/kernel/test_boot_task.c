@@ -25,26 +25,13 @@
 #include "kernel/vspace/asid.h"
 #include "kernel/vspace/vspace.h"
 #include "lib/bits.h"
+#include "tests/unit/kernel/elf64.h"
 #include "tests/unit/kernel/fakes.h"
 
 #define MIB       BIT(20)
 #define MODULE_AT (20 * MIB)
 #define RAM_END   (64 * MIB)
 #define IMAGE_AT  0x400000ULL
-
-struct elf64_header {
-    u8 ident[16];
-    u16 type, machine;
-    u32 version;
-    u64 entry, phoff, shoff;
-    u32 flags;
-    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-
-struct elf64_segment {
-    u32 type, flags;
-    u64 offset, vaddr, paddr, filesz, memsz, align;
-};
 
 /* A file of three segments: two pages of code, a gap of a page, data that ends within a page. */
 struct file {

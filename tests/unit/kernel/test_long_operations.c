@@ -31,6 +31,7 @@
 #include "kernel/object/untyped.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vspace/asid.h"
+#include "tests/unit/kernel/elf64.h"
 #include "tests/unit/kernel/fakes.h"
 
 #define MIB        BIT(20)
@@ -64,28 +65,7 @@ static void look(void)
 
 /* --- the machine ----------------------------------------------------------------------------- */
 
-static const struct {
-    u8 ident[16];
-    u16 type, machine;
-    u32 version;
-    u64 entry, phoff, shoff;
-    u32 flags;
-    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-    u32 segment_type, segment_flags;
-    u64 offset, vaddr, paddr, filesz, memsz, align;
-} image = {
-    .ident = "\177ELF\2\1\1",
-    .type = 2,
-    .machine = 62,
-    .entry = IMAGE_AT,
-    .phoff = 64,
-    .phentsize = 56,
-    .phnum = 1,
-    .segment_type = 1,
-    .vaddr = IMAGE_AT,
-    .filesz = 64,
-    .memsz = 4096,
-};
+static const struct elf64_file image = ELF64_FILE(IMAGE_AT, IMAGE_AT);
 
 static struct tcb *thread;
 static struct slot *slots;
