@@ -738,14 +738,32 @@ def test_disk_none(context):
         boot_to_shell(machine).check("echo $((6 * 7))", "42")
 
 
+def start_writing(machine):
+    """The second VM writes to its disk, and the keyboard is the first one's; both shells."""
+    one = boot_to_shell(machine)
+    two = switch_to_shell(machine, "2", "two")
+    two.check("(while sleep 1; do date >>/mnt/file; sync; done) >/dev/null 2>&1 & true")
+    switch(machine, "1", "one")
+    return one, two
+
+
+def check_writing(machine, two):
+    """The second VM goes on writing, as if nothing had happened to the first."""
+    switch(machine, "2", "two")
+    machine.send("\n")
+    two.wait(never=CRASH)
+    lines = int(two.check("wc -l </mnt/file"))
+    two.check(f"sleep 3; test $(wc -l </mnt/file) -gt {lines}")
+    switch(machine, "3", "sataserver")
+    machine.send("x")
+    machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
+
+
 def test_disk_killed(context):
     """A VM that ends, or starts afresh, amid its I/O disturbs nobody, itself included."""
     disk = context.disk(["one", "two"])
     with context.system(boot=context.direct("two") + disk.arguments(), cores=3) as machine:
-        one = boot_to_shell(machine)
-        two = switch_to_shell(machine, "2", "two")
-        two.check("(while sleep 1; do date >>/mnt/file; sync; done) >/dev/null 2>&1 & true")
-        switch(machine, "1", "one")
+        one, two = start_writing(machine)
         for _ in range(2):
             one.check("umount /mnt")
             for way in ("if=/dev/vda of=/dev/null iflag=direct",
@@ -760,14 +778,7 @@ def test_disk_killed(context):
         machine.send("(while dd if=/dev/vda of=/dev/null bs=1M; do :; done) >/dev/null 2>&1 &\n")
         machine.send("sleep 1; poweroff -f\n")
         machine.expect(r"vm 'one': powered off", never=CRASH)
-        switch(machine, "2", "two")
-        machine.send("\n")
-        two.wait(never=CRASH)
-        lines = int(two.check("wc -l </mnt/file"))
-        two.check(f"sleep 3; test $(wc -l </mnt/file) -gt {lines}")
-        switch(machine, "3", "sataserver")
-        machine.send("x")
-        machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
+        check_writing(machine, two)
     disk.recover(1)
 
 
@@ -776,10 +787,7 @@ def test_disk_triple_fault(context):
     disk = context.disk(["one", "two"])
     text = description("two").replace(CONSOLE, f"{CONSOLE} reboot=t", 1)
     with context.system(boot=context.assembled(text) + disk.arguments(), cores=3) as machine:
-        one = boot_to_shell(machine)
-        two = switch_to_shell(machine, "2", "two")
-        two.check("(while sleep 1; do date >>/mnt/file; sync; done) >/dev/null 2>&1 & true")
-        switch(machine, "1", "one")
+        one, two = start_writing(machine)
         one.check("echo before >/mnt/kept && sync")
         for command in ("dd if=/dev/zero of=/mnt/file bs=1M count=8 conv=fsync",
                         "dd if=/dev/vda of=/dev/null bs=1M iflag=direct"):
@@ -788,14 +796,7 @@ def test_disk_triple_fault(context):
         machine.send("echo b >/proc/sysrq-trigger\n")
         machine.expect(r"vmm: one: stopped: triple fault")
         machine.expect(r"^\[bulkhead\] vm 'one': crashed: reason 0x.* detail 0x[0-9a-f]+$")
-        switch(machine, "2", "two")
-        machine.send("\n")
-        two.wait(never=CRASH)
-        lines = int(two.check("wc -l </mnt/file"))
-        two.check(f"sleep 3; test $(wc -l </mnt/file) -gt {lines}")
-        switch(machine, "3", "sataserver")
-        machine.send("x")
-        machine.expect(r"^two/vda: .* 0 refused, 0 errors;")
+        check_writing(machine, two)
     if disks.run("debugfs", "-R", "cat kept", disk.recover(0)).splitlines()[-1] != "before":
         raise Failure("what the guest had synchronised has gone")
     disk.recover(1)
