@@ -386,8 +386,7 @@ def check_bochs(context, boot, model, cores, never, expected):
                    r"all virtual machines have ended; leaving"):
         if bad or not re.search(wanted, output, re.MULTILINE):
             problem = repr(bad.group()) if bad else f"no {wanted!r}"
-            raise Failure(f"{problem}; its last lines:\n    "
-                          + "\n    ".join(output.splitlines()[-25:]))
+            raise Failure(f"{problem}; {tail(output)}")
 
 
 def run_on_vtx(context, model, test, cores=1, expected=()):
