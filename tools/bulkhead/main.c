@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bulkhead: turns a system description into a boot image. The passes are in tree.h, model.h,
- * check.h, compile.h, builder.h and emit.h; this file reads the command line and calls them in that
+ * bulkhead: turns a system description into a boot image. The command line is in options.h, the
+ * passes in tree.h, model.h, check.h, compile.h, builder.h and emit.h; this file calls them in that
  * order.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "tools/bulkhead/graph.h"
 #include "tools/bulkhead/iso.h"
 #include "tools/bulkhead/machine.h"
+#include "tools/bulkhead/options.h"
 #include "tools/bulkhead/process.h"
 #include "tools/bulkhead/schema.h"
 #include "user/libserver/server.h"
@@ -34,24 +34,6 @@ enum exit_code {
     EXIT_ENVIRONMENT = 3, /* a program or file is missing, or cannot be written */
 };
 
-#define MAX_ARTIFACTS 16u
-#define MAX_DISKS     8u /* as many as the disk server drives */
-
-struct options {
-    const char *command;
-    const char *description;
-    const char *output;
-    const char *components;
-    const char *kernel;
-    const char *artifacts[MAX_ARTIFACTS];
-    size_t nr_artifacts;
-    const char *disks[MAX_DISKS];
-    size_t nr_disks;
-    bool iso;
-    bool json;
-    bool help;
-};
-
 /* Everything that one run works on. */
 struct run {
     struct arena arena;
@@ -62,115 +44,10 @@ struct run {
     struct compiled compiled;
 };
 
-static const char usage[] =
-    "usage: bulkhead check FILE [--json] [--disk [SERIAL=]IMAGE]...\n"
-    "       bulkhead build FILE -o DIR [--iso]\n"
-    "       bulkhead graph FILE [-o FILE.dot|FILE.svg|...]\n"
-    "       bulkhead report FILE [--json] [-o FILE]\n"
-    "       bulkhead labels FILE\n"
-    "       bulkhead machine FILE\n"
-    "       bulkhead schema\n"
-    "\n"
-    "  check   says all that is wrong with a system description\n"
-    "  build   makes the boot image DIR/image.elf: the kernel's first module\n"
-    "  graph   draws who can reach what: as Graphviz source on standard output, or in the format\n"
-    "          that the name after -o ends in, by Graphviz's program dot\n"
-    "  report  says as text who can read, write, signal, interrupt and use what, with all\n"
-    "          capabilities\n"
-    "  labels  prints the labels of the partitions that the VMs' disks name, one on a line\n"
-    "  machine prints the cores, memory and console port that the machine is assumed to have\n"
-    "  schema  prints the language as a JSON Schema, for editors\n"
-    "\n"
-    "  -o, --output PATH     where the result goes\n"
-    "      --iso             also DIR/image.iso, for BIOS and UEFI, CD or USB stick\n"
-    "      --json            for programs: check prints what it finds, report its tables as JSON\n"
-    "      --disk [SERIAL=]IMAGE\n"
-    "                        check whether the partitions that FILE names are on this disk or\n"
-    "                        image of one; may be repeated for the machine's other disks\n"
-    "      --artifacts DIR   look here for files that are not beside FILE; may be repeated\n"
-    "                        (default: guest/ in the build tree that bulkhead is in)\n"
-    "      --components DIR  init.elf, vmm.elf, console.elf and sataserver.elf (default: user/\n"
-    "                        in that build tree)\n"
-    "      --kernel FILE     for --iso (default: kernel/bulkhead.elf in that build tree)\n"
-    "  -h, --help            this text\n"
-    "\n"
-    "Exit status: 0 good, 1 the description is wrong, 2 the command line is wrong, 3 something\n"
-    "else is missing or cannot be written. docs/system-description.md explains the language.\n";
-
 static enum exit_code complain(enum exit_code code, const char *what, const char *why)
 {
     fprintf(stderr, "bulkhead: %s%s%s\n", what, why != NULL ? ": " : "", why != NULL ? why : "");
     return code;
-}
-
-/* --- Command line ------------------------------------------------------------------------------
- */
-
-/* The option's argument to a list of at most so many. */
-static bool append(const char **list, size_t *count, size_t most)
-{
-    if (*count == most) {
-        return false;
-    }
-    list[(*count)++] = optarg;
-    return true;
-}
-
-static bool take_option(struct options *options, int option)
-{
-    switch (option) {
-    case 'o':
-        options->output = optarg;
-        return true;
-    case 'i':
-        options->iso = true;
-        return true;
-    case 'j':
-        options->json = true;
-        return true;
-    case 'c':
-        options->components = optarg;
-        return true;
-    case 'k':
-        options->kernel = optarg;
-        return true;
-    case 'h':
-        options->help = true;
-        return true;
-    case 'a':
-        return append(options->artifacts, &options->nr_artifacts, MAX_ARTIFACTS);
-    case 'd':
-        return append(options->disks, &options->nr_disks, MAX_DISKS);
-    default:
-        return false;
-    }
-}
-
-static bool read_options(struct options *options, int count, char **arguments)
-{
-    static const struct option known[] = {
-        { "output", required_argument, NULL, 'o' },
-        { "iso", no_argument, NULL, 'i' },
-        { "json", no_argument, NULL, 'j' },
-        { "artifacts", required_argument, NULL, 'a' },
-        { "disk", required_argument, NULL, 'd' },
-        { "components", required_argument, NULL, 'c' },
-        { "kernel", required_argument, NULL, 'k' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    int option;
-
-    while ((option = getopt_long(count, arguments, "o:h", known, NULL)) != -1) {
-        if (!take_option(options, option)) {
-            return false;
-        }
-    }
-    if (count - optind == 1 || count - optind == 2) {
-        options->command = arguments[optind];
-        options->description = arguments[optind + 1]; /* null if there is none */
-    }
-    return options->help || options->command != NULL;
 }
 
 /* A path in the build tree that this program lies in (tools/bulkhead/bulkhead). */
@@ -316,9 +193,6 @@ static enum exit_code command_build(struct run *run)
     const char *image;
     enum exit_code code;
 
-    if (folder == NULL) {
-        return complain(EXIT_USAGE, "build: expected -o DIR", NULL);
-    }
     code = read_description(run, true);
     code = code == EXIT_GOOD ? compile(run) : code;
     if (code != EXIT_GOOD) {
@@ -475,7 +349,7 @@ static enum exit_code command_schema(struct run *run)
 /* Programs get what check finds as its result. */
 static void print_findings(const struct run *run)
 {
-    if (run->options.json && strcmp(run->options.command, "check") == 0) {
+    if (run->options.json && run->options.command == COMMAND_CHECK) {
         report_print_json(&run->report, stdout);
     } else {
         report_print(&run->report, stderr);
@@ -484,36 +358,16 @@ static void print_findings(const struct run *run)
 
 static enum exit_code run_command(struct run *run)
 {
-    static const struct {
-        const char *name;
-        enum exit_code (*function)(struct run *run);
-        bool alone; /* without a description */
-    } commands[] = {
-        { "check", command_check, false },   { "build", command_build, false },
-        { "graph", command_graph, false },   { "report", command_report, false },
-        { "labels", command_labels, false }, { "machine", command_machine, false },
-        { "schema", command_schema, true },
+    static enum exit_code (*const functions[NR_COMMANDS])(struct run * run) = {
+        [COMMAND_CHECK] = command_check,   [COMMAND_BUILD] = command_build,
+        [COMMAND_GRAPH] = command_graph,   [COMMAND_REPORT] = command_report,
+        [COMMAND_LABELS] = command_labels, [COMMAND_MACHINE] = command_machine,
+        [COMMAND_SCHEMA] = command_schema,
     };
+    enum exit_code code = functions[run->options.command](run);
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(commands[i].name, run->options.command) == 0) {
-            enum exit_code code;
-
-            if (commands[i].alone != (run->options.description == NULL)) {
-                fputs(usage, stderr);
-                return EXIT_USAGE;
-            }
-            code = commands[i].function(run);
-
-            print_findings(run);
-            return code;
-        }
-    }
-    fprintf(stderr,
-            "bulkhead: unknown command '%s'; expected check, build, graph, report, labels, "
-            "machine or schema\n",
-            run->options.command);
-    return EXIT_USAGE;
+    print_findings(run);
+    return code;
 }
 
 int main(int count, char **arguments)
@@ -521,11 +375,10 @@ int main(int count, char **arguments)
     struct run run = { 0 };
     enum exit_code code = EXIT_GOOD;
 
-    if (!read_options(&run.options, count, arguments)) {
-        fputs(usage, stderr);
+    if (!options_read(&run.options, count, arguments)) {
         code = EXIT_USAGE;
     } else if (run.options.help) {
-        fputs(usage, stdout);
+        options_help(run.options.command);
     } else {
         set_defaults(&run.arena, &run.options);
         code = run_command(&run);

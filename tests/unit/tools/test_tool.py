@@ -10,6 +10,7 @@ import filecmp
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -277,6 +278,88 @@ class Check(InFolder):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(json.loads(result.stdout),
                          {"file": "system.yaml", "errors": 0, "warnings": 0, "findings": []})
+
+
+class CommandLine(unittest.TestCase):
+    """--help, the manual page and the completion"""
+
+    FOLDER = os.path.join(HERE, "..", "..", "..", "tools", "bulkhead")
+
+    def help(self, *command):
+        result = tool(*command, "--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
+
+    @staticmethod
+    def entries(text, title):
+        """What a list of the help begins its entries with."""
+        rows = text.split(f"\n{title}:\n")[1].split("\n\n")[0]
+        return re.findall(r"^  (?:-., |    )?([a-z-]+)", rows, re.MULTILINE)
+
+    def options(self, *command):
+        return ["--" + name.removeprefix("--") for name in
+                self.entries(self.help(*command), "options")]
+
+    def manual(self):
+        """Its sections, without the typography."""
+        text = re.sub(r"\\f.", "", text_of(os.path.join(self.FOLDER, "bulkhead.1")))
+        text = text.replace("\\-", "-")
+        return dict(part.split("\n", 1) for part in text.split("\n.SH ")[1:])
+
+    def complete(self, *words):
+        script = ("source \"$1\"; shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _bulkhead; "
+                  "echo \"${COMPREPLY[@]}\"")
+        result = subprocess.run(
+            ["bash", "-c", script, "bash", os.path.join(self.FOLDER, "bulkhead.bash"), "bulkhead",
+             *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True)
+        self.assertEqual(result.stderr, "")
+        return result.stdout.split()
+
+    def test_commands(self):
+        commands = self.entries(self.help(), "commands")
+        self.assertGreater(len(commands), 6)
+        self.assertEqual(re.findall(r"^.TP\n.B (\S+)$", self.manual()["COMMANDS"], re.MULTILINE),
+                         commands)
+        self.assertEqual(self.complete(""), commands)
+        self.assertEqual(self.complete("che"), ["check"])
+
+    def test_synopsis(self):
+        usage = self.help().split("\n\n")[0].replace("usage:", "      ")
+        lines = [line.strip() for line in usage.splitlines()]
+        self.assertEqual(re.findall("^.B (.*)$", self.manual()["SYNOPSIS"], re.MULTILINE), lines)
+        for line in lines:
+            self.assertEqual(self.help(line.split()[1]).split("\n\n")[0], "usage: " + line)
+
+    def test_options(self):
+        manual = re.findall(r"^.TP\n.*?(--[a-z]+)", self.manual()["OPTIONS"], re.MULTILINE)
+        self.assertEqual(manual, self.options())
+        self.assertEqual(self.complete("-"), ["--help"])
+        for command in self.entries(self.help(), "commands"):
+            with self.subTest(command):
+                self.assertEqual(sorted(self.complete(command, "--")),
+                                 sorted(self.options(command)))
+                for option in set(self.options()) - set(self.options(command)):
+                    result = tool(command, "file", option, "x")
+                    self.assertEqual(result.returncode, 2)
+                    self.assertIn(f"takes no {option}\n", result.stderr)
+
+    def test_arguments_of_options(self):
+        """Names of files and folders, never options."""
+        for option in ("-o", "--output", "--disk", "--kernel"):
+            self.assertEqual(self.complete("build", option, ""), [])
+        self.assertIn("/usr", self.complete("build", "file", "--components", "/us"))
+
+    def test_exit_status(self):
+        said = re.findall(r"(\d) [a-z]", self.help().split("Exit status:")[1])
+        self.assertEqual(re.findall(r"^.B (\d)$", self.manual()["EXIT STATUS"], re.MULTILINE), said)
+
+    def test_wrong(self):
+        for arguments in ([], ["chek", "file"], ["check"], ["check", "a", "b"], ["schema", "a"],
+                          ["build", "a"], ["check", "--no", "a"],
+                          ["check", "a"] + ["--disk", "b"] * 9):
+            result = tool(*arguments)
+            self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
+            self.assertIn("usage: bulkhead ", result.stderr)
 
 
 class Machine(InFolder):
