@@ -129,6 +129,12 @@ static void skip_instruction(struct vcpu *vcpu, u64 length)
         vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_STEP);
 }
 
+/* STAR, LSTAR, CSTAR and SFMASK follow each other. Others exit more often: no call for these. */
+static inline bool is_syscall_msr(u64 rcx)
+{
+    return (u32)rcx - MSR_STAR <= MSR_SFMASK - MSR_STAR;
+}
+
 /* What WRMSR would not take is left to the monitor. */
 static bool msr_takes(u32 msr, u64 value)
 {
@@ -137,7 +143,7 @@ static bool msr_takes(u32 msr, u64 value)
     return msr != MSR_SFMASK || value >> 32 == 0;
 }
 
-static bool write_syscall_msr(struct vcpu *vcpu)
+static __attribute__((noinline, cold)) bool write_syscall_msr(struct vcpu *vcpu)
 {
     u32 msr = (u32)vcpu->gpr[GPR_RCX];
     u64 value = (vcpu->gpr[GPR_RAX] & MASK(32)) | vcpu->gpr[GPR_RDX] << 32;
@@ -151,7 +157,7 @@ static bool write_syscall_msr(struct vcpu *vcpu)
     return true;
 }
 
-static bool read_syscall_msr(struct vcpu *vcpu)
+static __attribute__((noinline, cold)) bool read_syscall_msr(struct vcpu *vcpu)
 {
     const u64 *place = vmx_syscall_msr(vmx_state(vcpu), (u32)vcpu->gpr[GPR_RCX]);
 
@@ -218,11 +224,11 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
     case VMX_EXIT_IO:
         return io_exit(vcpu);
     case VMX_EXIT_RDMSR:
-        if (read_syscall_msr(vcpu))
+        if (is_syscall_msr(vcpu->gpr[GPR_RCX]) && read_syscall_msr(vcpu))
             return GUEST_RESUME;
         break;
     case VMX_EXIT_WRMSR:
-        if (write_syscall_msr(vcpu))
+        if (is_syscall_msr(vcpu->gpr[GPR_RCX]) && write_syscall_msr(vcpu))
             return GUEST_RESUME;
         break;
     case VMX_EXIT_EPT_VIOLATION:
