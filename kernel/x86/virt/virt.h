@@ -74,7 +74,7 @@ static inline bool virt_available(void)
     return virt != NULL;
 }
 
-/* --- virt_fields.c: read_field and write_field of what lies in struct vcpu --------------------- */
+/* --- virt_fields.c: read_field and write_field of what lies in struct vcpu -------------------- */
 
 bool virt_read_field(struct vcpu *vcpu, u64 field, u64 *value);
 bool virt_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
