@@ -36,14 +36,13 @@ def tail(output):
 class Machine:
     """QEMU from start to end of a with block; all console output goes to log_path, too."""
 
-    def __init__(self, log_path, boot, cpu=CPU, memory=2048, accel=None, cores=1, others=0):
-        """others: serial ports before that of the console."""
+    def __init__(self, log_path, boot, cpu=CPU, memory=2048, accel=None, cores=1,
+                 serial=("-serial", "stdio")):
+        """serial: the serial ports, one of which is at QEMU's own input and output."""
         self.command = [
             "qemu-system-x86_64", "-machine", "q35", *(accel or TAKING_TURNS), "-cpu", cpu,
             "-smp", str(cores), "-m", str(memory), "-display", "none",
-            "-chardev", "stdio,id=terminal,mux=on", *["-serial", "null"] * others,
-            "-serial", "chardev:terminal",
-            "-monitor", "none", "-no-reboot", "-net", "none",
+            *serial, "-monitor", "none", "-no-reboot", "-net", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *boot]
         self.log_path = log_path
         self.output = ""

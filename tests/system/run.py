@@ -129,14 +129,18 @@ class Context:
         return Machine(self.log(), boot or self.direct(), **options)
 
     def native(self, command_line):
-        """The guest's kernel and initramfs on the bare emulated machine, with both consoles."""
+        """
+        The guest's kernel and initramfs on the bare emulated machine, with both consoles. (QEMU
+        then keeps Ctrl-A for itself.)
+        """
         return Machine(
             self.log("-native"),
             ["-kernel", self.path("guest", "vmlinuz"),
              "-initrd", self.path("guest", "initramfs.cpio.gz"), "-append", command_line,
              "-device", "virtio-serial-pci,max_ports=1,disable-legacy=on",
              "-device", "virtconsole,chardev=terminal"],
-            memory=512)
+            memory=512,
+            serial=["-chardev", "stdio,id=terminal,mux=on", "-serial", "chardev:terminal"])
 
 
 def boot_to_shell(machine):
@@ -514,7 +518,8 @@ def test_console(context):
     """Another serial port, for the kernel as well; another escape key; another VM is the first."""
     text = description("two") + "console:\n  port: 0x2f8\n  escape: Ctrl-A\n  first: two\n"
     boot = context.assembled(text) + ["-append", "console_port=0x2f8"]
-    with context.system(boot=boot, cores=3, others=1) as machine:
+    with context.system(boot=boot, cores=3,
+                        serial=["-serial", "null", "-serial", "stdio"]) as machine:
         machine.expect(r"^Bulkhead$")
         machine.expect(r"^\[console\] the keyboard goes to two; Ctrl-A n: to the next one")
         two = Shell(machine)
