@@ -90,6 +90,7 @@ uint32_t disk_client_put(struct disk_client *client, struct disk_request *reques
 {
     request->tag = bits_lowest(~client->outstanding);
     client->outstanding |= 1ull << request->tag;
+    client->nr_outstanding++;
     if (ring_put(&client->segments, segments, request->nr_segments) != request->nr_segments ||
         ring_put(&client->requests, request, 1) != 1) {
         client->gone = true; /* the server has broken a ring since */
@@ -132,5 +133,6 @@ bool disk_client_get(struct disk_client *client, struct disk_completion *complet
         completion->status = DISK_ERROR;
     }
     client->outstanding &= ~(1ull << completion->tag);
+    client->nr_outstanding--;
     return true;
 }

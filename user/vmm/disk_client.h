@@ -4,7 +4,8 @@
  * is, puts requests in, takes completions out. Knows nothing of the guest's device.
  *
  * Objects     one for each disk, from the monitor's start to its end
- * Invariants  I1  `outstanding` has a bit for each tag that was put and has not been handed back
+ * Invariants  I1  `outstanding` has a bit for each tag that was put and has not been handed back;
+ *                 `nr_outstanding` says how many these are
  *             I2  a disk that is gone stays gone
  * Trust       facts are copied once and checked. A server that breaks the rings or completes what
  *             is not outstanding has a disk that is gone.
@@ -25,6 +26,7 @@ struct disk_client {
     struct ring requests, segments, completions;
     struct disk_facts facts; /* valid once disk_client_start() has said that it is ready */
     uint64_t outstanding;
+    unsigned nr_outstanding;
     bool gone;
 };
 

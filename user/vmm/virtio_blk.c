@@ -10,6 +10,9 @@
 #define MAX_DISCARD_SECTORS (1u << 22)
 #define MAX_ZEROES_SECTORS  (1u << 16)
 
+/* Half of what a SATA drive takes at once: enough for it to choose from until one completes. */
+#define BUSY_REQUESTS 16u
+
 /* 5.2.3 "Feature bits" */
 #define FEATURE_SIZE_MAX     (1ull << 1)
 #define FEATURE_SEG_MAX      (1ull << 2)
@@ -291,6 +294,11 @@ static bool is_ready(struct virtio_device *device, unsigned queue)
     return disk_client_has_room(client) || client->gone;
 }
 
+static bool is_busy(struct virtio_device *device)
+{
+    return blk_of(device)->client.nr_outstanding >= BUSY_REQUESTS;
+}
+
 static void pass_on(struct virtio_device *device)
 {
     struct virtio_blk *blk = blk_of(device);
@@ -319,7 +327,7 @@ static void serve(struct virtio_device *device, struct interrupt_messages *out)
 {
     take_completions(blk_of(device));
     virtio_continue_reset(device);
-    virtio_serve_queues(device, device->waiting, out);
+    virtio_serve_queues(device, device->waiting | device->unheard, out);
 }
 
 static bool has_work(struct virtio_device *device)
@@ -389,6 +397,7 @@ static const struct virtio_ops blk_ops = {
     .config_read = config_read,
     .config_write = config_write,
     .is_ready = is_ready,
+    .is_busy = is_busy,
     .handle = handle,
     .pass_on = pass_on,
     .serve = serve,

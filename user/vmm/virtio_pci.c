@@ -126,6 +126,10 @@ static bool take_chains(struct virtio_device *device, unsigned queue, unsigned *
             }
             --*batch;
         }
+        if (device->ops->is_busy != NULL && device->ops->is_busy(device)) {
+            device->unheard |= 1u << queue;
+            return true;
+        }
     } while (virtqueue_listen(ring));
     return true;
 }
@@ -135,6 +139,7 @@ void virtio_serve_queues(struct virtio_device *device, uint32_t set, struct inte
     unsigned batch = VIRTIO_BATCH;
 
     device->waiting &= ~set;
+    device->unheard &= ~set;
     for (; set != 0 && virtio_works(device); set &= set - 1) {
         if (!take_chains(device, bits_lowest(set), &batch)) {
             needs_reset(device, out);
@@ -170,6 +175,7 @@ static void set_initial_state(struct virtio_device *device)
     device->isr = 0;
     device->resetting = false;
     device->waiting = 0;
+    device->unheard = 0;
     for (unsigned i = 0; i < device->nr_queues; i++) {
         virtqueue_reset(&device->queues[i].ring, VIRTQUEUE_MAX_SIZE);
         device->queues[i].vector = VIRTIO_NO_VECTOR;

@@ -13,7 +13,9 @@
  *                 value, and the device is `resetting`
  *             I3  `stopped` from the VM's stop to its next power-on: no queue is touched
  *             I4  with DEVICE_NEEDS_RESET set no queue is touched
- *             I5  `waiting` has a bit for each queue that may hold chains nobody will kick for
+ *             I5  `waiting` has a bit for each queue that may hold chains nobody will kick for,
+ *                 `unheard` one for each whose driver has been told not to kick: it is served when
+ *                 something completes
  * Locking     the slot's lock of the PCI bus, held by whoever calls
  * Work        one call takes at most VIRTIO_BATCH chains and says then that it has more work
  * Errors      what a hostile driver does wrong ends in DEVICE_NEEDS_RESET and a configuration
@@ -59,6 +61,9 @@ struct virtio_ops {
                          uint64_t value);
     /* Whether there is room for another chain of this queue. The device works. */
     bool (*is_ready)(struct virtio_device *device, unsigned queue);
+    /* Whether so much is outstanding that the next chains can wait until something completes, so
+     * that the driver need not kick. NULL: never. */
+    bool (*is_busy)(struct virtio_device *device);
     /* device->chain, which was taken from this queue. False: the driver broke the rules. */
     bool (*handle)(struct virtio_device *device, unsigned queue);
     /* After chains were handled: who is behind the device is told. */
@@ -92,7 +97,7 @@ struct virtio_device {
     uint8_t status, isr;
     bool resetting, stopped;
     struct virtio_queue queues[VIRTIO_MAX_QUEUES];
-    uint32_t waiting;             /* I5 */
+    uint32_t waiting, unheard;    /* I5 */
     struct virtqueue_chain chain; /* while it is handled */
 };
 
