@@ -501,6 +501,44 @@ def test_two(context):
         machine.expect(r"all virtual machines have ended")
 
 
+def test_shared_core(context):
+    """Two VMs on one core by budget: one that takes all it can leaves the other its part."""
+    boot = context.assembled(description("shared-core"))
+    with context.system(boot=boot, cores=2) as machine:
+        boot_to_shell(machine)
+        rest = switch_to_shell(machine, "2", "rest")
+        rest.check("sh -c 'while :; do :; done' & true")
+        third = switch_to_shell(machine, "1", "third")
+        third.check("nproc", "1")
+        third.check("echo $((6 * 7))", "42")
+        machine.send("poweroff\n")
+        machine.expect(r"vm 'third': powered off", never=CRASH)
+        switch_to_shell(machine, "2", "rest").check("nproc", "1")
+
+
+def test_four(context):
+    """Four VMs, each with a core and a partition of its own."""
+    names = ["north", "east", "south", "west"]
+    disk = context.disk(names)
+    boot = context.assembled(description("four")) + disk.arguments()
+    with context.system(boot=boot, cores=5) as machine:
+        shell = boot_to_shell(machine)
+        for number, name in enumerate(names):
+            if number:
+                shell = switch_to_shell(machine, str(number + 1), name)
+            shell.check("dmesg -n 1")
+            shell.check("ls /mnt", "lost+found")
+            shell.check(f"echo {name} > /mnt/file && umount /mnt")
+        for number, name in enumerate(names):
+            shell = switch_to_shell(machine, str(number + 1), name)
+            shell.check("mount /dev/vda /mnt && cat /mnt/file && umount /mnt", name)
+            machine.send("poweroff\n")
+            machine.expect(rf"vm '{name}': powered off", never=CRASH)
+        machine.expect(r"all virtual machines have ended")
+    for number in range(len(names)):
+        disk.check_file_system(number)
+
+
 def check_load(name, shell, output, status):
     """The programs have ended well, and the guest's kernel has nothing to complain about."""
     print(f"{name}:\n{output}")
