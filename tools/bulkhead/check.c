@@ -7,10 +7,9 @@
 #include "tools/bulkhead/disk.h"
 #include "tools/bulkhead/machine.h"
 #include "tools/bulkhead/sata.h"
+#include "tools/bulkhead/value.h"
 #include "user/libserver/server.h"
 #include "user/vmm/config.h"
-
-#define MEBIBYTE (1ull << 20)
 
 #define BZIMAGE_MAGIC_OFFSET 0x202u
 #define BZIMAGE_MIN_BYTES    0x268u

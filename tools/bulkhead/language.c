@@ -11,7 +11,6 @@
 #include "user/libserver/server.h"
 #include "user/vmm/config.h"
 
-#define MEBIBYTE (1ull << 20)
 #define TEBIBYTE (1ull << 40)
 #define HOUR_US  (3600ull * 1000000)
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tools/bulkhead/machine.h"
 
+#include "tools/bulkhead/value.h"
 #include "user/vmm/config.h"
-
-#define MEBIBYTE (1ull << 20)
 
 /* Kernel, firmware, init with its 2^17 capabilities, servers. */
 #define RESERVE_BYTES (64 * MEBIBYTE)

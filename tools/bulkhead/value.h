@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define MEBIBYTE (1ull << 20)
+
 /* Decimal digits, nothing else. */
 bool value_number(const char *text, uint64_t *number);
 /* Bytes: digits and K, M, G or T (powers of 1024), with or without "iB" or "B" behind it. */
