@@ -123,21 +123,23 @@ def usual_trip(file, places, interrupt):
     return json.loads(collections.Counter(divided).most_common(1)[0][0])
 
 
-def watch(machine, qmp, file, way):
+def watch(machine, qmp, file, key, end):
     """
-    Has QEMU log all instructions while the guest goes through its rounds. The machine stands still
-    in the meantime, so that the log begins and ends where the guest waits for a key.
+    Has QEMU log all instructions from when this is typed until the end of what it starts is on the
+    console. The machine stands still in the meantime, so that the log begins and ends where the
+    guest waits for what is typed.
     """
     qmp.execute("stop")
     for command in (f"logfile {file}", "singlestep on", "log exec"):
         qmp.monitor(command)
-    machine.send(KEY)
+    machine.send(key)
     qmp.execute("query-status")  # by then QEMU has had a look at its input, too
     qmp.execute("cont")
-    machine.expect(rf"^bench: round_trip\.{way} \d+\n")
+    machine.expect(end)
     qmp.execute("stop")
     for command in ("log none", "singlestep off"):
         qmp.monitor(command)
+    qmp.execute("cont")
 
 
 def run(build, name, watched, log):
@@ -160,9 +162,8 @@ def run(build, name, watched, log):
             qmp = Qmp(control)
             for way in ("halted", "busy"):
                 if way in watched:
-                    watch(machine, qmp, file, way)
+                    watch(machine, qmp, file, KEY, rf"^bench: round_trip\.{way} \d+\n")
                     figures[way] = usual_trip(file, places, interrupt)
-                    qmp.execute("cont")
                 else:
                     machine.send(KEY)
                     match = machine.expect(rf"^bench: round_trip\.{way} (\d+)\n")

@@ -10,7 +10,7 @@ import collections
 import os
 import tempfile
 
-from ipi import LINE, Qmp, mode_of, symbols
+from ipi import LINE, Qmp, mode_of, symbols, watch
 from machine import COUNTED, Machine
 
 REQUESTS = 64  # as the guest's script disk asks for
@@ -40,20 +40,11 @@ def count(lines, begin, end):
     return {name: number / REQUESTS for name, number in found.items()}
 
 
-def watch(machine, qmp, row, places, folder):
-    """Has QEMU log all instructions while the guest makes one figure."""
+def watch_row(machine, qmp, row, places, folder):
+    """What is executed while the guest makes one figure."""
     file = os.path.join(folder, row)
     machine.expect(rf"^bench: ready for {row}\n")
-    qmp.execute("stop")
-    for command in (f"logfile {file}", "singlestep on", "log exec"):
-        qmp.monitor(command)
-    qmp.execute("cont")
-    machine.send("\n")
-    machine.expect(rf"^bench: {row} \d+\n")
-    qmp.execute("stop")
-    for command in ("log none", "singlestep off"):
-        qmp.monitor(command)
-    qmp.execute("cont")
+    watch(machine, qmp, file, "\n", rf"^bench: {row} \d+\n")
     with open(file, encoding="utf-8", errors="replace") as lines:
         found = count(lines, places[BEGIN], places[END])
     os.remove(file)
@@ -69,7 +60,7 @@ def run(build, boot, log, cores):
                      accel=COUNTED, cores=cores) as machine:
             machine.expect("^bulkhead-test: begin disk\n")
             qmp = Qmp(control)
-            return {row: watch(machine, qmp, row, places, folder) for row in ROWS}
+            return {row: watch_row(machine, qmp, row, places, folder) for row in ROWS}
 
 
 def measure(build, ours, native, logs):
