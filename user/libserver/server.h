@@ -9,7 +9,8 @@
  *
  *      0x0000400000   program
  *      0x0010000000   configuration, one frame, read only
- *      0x0010001000   IPC buffer
+ *      0x0010001000   IPC buffers, one for each thread
+ *      0x0010008000   channel to the supervisor (control.h)
  *      0x0020000000   channels: that of client n at + n * SERVER_CHANNEL_SPAN
  */
 #ifndef USER_LIBSERVER_SERVER_H
@@ -17,6 +18,7 @@
 
 #define SERVER_CONFIG_VADDR     0x0010000000ull
 #define SERVER_IPC_BUFFER_VADDR 0x0010001000ull
+#define SERVER_CONTROL_VADDR    0x0010008000ull
 #define SERVER_CHANNEL_VADDR    0x0020000000ull
 #define SERVER_CHANNEL_SPAN     0x0000100000ull
 
@@ -29,6 +31,7 @@ enum server_slot {
     SERVER_SLOT_NULL = 0,
     SERVER_SLOT_TCB = 1,
     SERVER_SLOT_NOTIFICATION = 2, /* to wait for; clients and interrupts signal it */
+    SERVER_SLOT_SUPERVISOR = 3,   /* signals the supervisor */
     SERVER_SLOT_DEVICE = 16,      /* from here on: what the kind of server needs */
     SERVER_SLOT_CLIENT = 64,      /* + n: signals client n */
 };
@@ -36,5 +39,6 @@ enum server_slot {
 /* Badge bits of the notification. */
 #define SERVER_BADGE_INTERRUPT 1ull
 #define SERVER_BADGE_CLIENT(n) (2ull << (n))
+#define SERVER_BADGE_CONTROL   (1ull << 40) /* the supervisor's */
 
 #endif
