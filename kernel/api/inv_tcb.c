@@ -46,6 +46,7 @@ static void write_context_word(struct tcb *tcb, unsigned i, u64 value)
 {
     switch (i) {
     case CONTEXT_RIP:
+        tcb_leave_guest(tcb);
         tcb_set_ip(tcb, context_sanitise_address(value));
         return;
     case CONTEXT_RFLAGS:
@@ -99,6 +100,7 @@ enum status invoke_tcb_write_registers(struct request *request)
         return error_code(request, seL4_IllegalOperation);
 
     /* Whatever it was doing ends here, at its instruction. */
+    tcb_leave_guest(tcb);
     tcb_set_ip(tcb, tcb_fault_ip(tcb));
     for (unsigned i = 0; i < count && i < seL4_UserContextWords; i++)
         write_context_word(tcb, i, request_word(request, 2 + i));

@@ -3,6 +3,7 @@
 
 #include "abi/faults.h"
 #include "abi/types.h"
+#include "abi/vcpu.h"
 #include "kernel/core/core.h"
 #include "kernel/core/panic.h"
 #include "kernel/object/ipc_objects.h"
@@ -48,8 +49,9 @@ void tcb_cancel_ipc(struct tcb *tcb)
     case THREAD_BLOCKED_ON_REPLY:
         reply_cancel(tcb->reply);
         break;
-    case THREAD_HALTED_VM:
+    case THREAD_HALTED_VM: /* the guest has not run since: the call can be repeated */
         vcpu_stop(tcb);
+        tcb->vcpu->activity = VCPU_ACTIVITY_HLT;
         break;
     default:
         return;
@@ -57,15 +59,27 @@ void tcb_cancel_ipc(struct tcb *tcb)
     thread_set_state(tcb, THREAD_INACTIVE);
 }
 
-/* A thread that runs its guest will enter it again; any other has finished its system call. */
+/*
+ * A thread that runs its guest cannot repeat VMEnter: that would put the guest back to where it was
+ * then. Any other that runs has finished its system call.
+ */
 void tcb_suspend(struct tcb *tcb)
 {
     sched_stop_remote(tcb);
     tcb_cancel_ipc(tcb);
+    if (tcb->state == THREAD_RUNNING_VM)
+        tcb->in_guest = true;
     if (tcb->state == THREAD_RUNNING)
         tcb_set_ip(tcb, tcb->context.rip);
     thread_set_state(tcb, THREAD_INACTIVE);
     sched_context_cancel_yield(tcb);
+}
+
+void tcb_leave_guest(struct tcb *tcb)
+{
+    tcb->in_guest = false;
+    if (tcb->state == THREAD_RUNNING_VM)
+        tcb->state = THREAD_RUNNING;
 }
 
 void tcb_restart(struct tcb *tcb)
@@ -73,7 +87,8 @@ void tcb_restart(struct tcb *tcb)
     if (!thread_is_stopped(tcb))
         return;
     tcb_cancel_ipc(tcb);
-    thread_set_state(tcb, THREAD_RESTART);
+    thread_set_state(tcb, tcb->in_guest ? THREAD_RUNNING_VM : THREAD_RESTART);
+    tcb->in_guest = false;
     if (tcb->sched_context)
         sched_context_wake(tcb->sched_context);
     possible_switch_to(tcb);

@@ -15,6 +15,8 @@
  *      vcpu.
  *  I5  Only the processor of its core ever holds registers, FPU state or translations of the
  *      thread.
+ *  I6  in_guest: it was suspended while its guest ran, and has that VCPU still. It is INACTIVE, and
+ *      its guest goes on when it is resumed, unless it is given another instruction pointer.
  * Locking: all cores' locks, or the lock of the thread's core for what a fast path names.
  */
 #ifndef KERNEL_OBJECT_TCB_H
@@ -77,6 +79,7 @@ struct tcb {
     bool in_ready_queue;
     bool in_release_queue;
     bool fpu_disabled;
+    bool in_guest; /* I6 */
     u8 domain;
     u16 core;
 
@@ -117,6 +120,8 @@ void tcb_finalise(struct tcb *tcb);
 
 /* Cancels whatever the thread waits for; it becomes inactive. */
 void tcb_suspend(struct tcb *tcb);
+/* The VMEnter that it was stopped in, or still is in, has no result: the thread is in user code. */
+void tcb_leave_guest(struct tcb *tcb);
 /* Ends a wait in an endpoint, notification or reply queue; the thread becomes inactive, queues
  * consistent. */
 void tcb_cancel_ipc(struct tcb *tcb);

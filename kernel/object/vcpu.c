@@ -74,10 +74,10 @@ void vcpu_unbind(struct vcpu *vcpu)
     if (!tcb)
         return;
     to_memory(vcpu);
-    /* A thread in its guest cannot go on without it: as after a suspend, it would repeat VMEnter.
-     */
+    /* A thread in its guest cannot go on without it: it stands before its VMEnter again. */
     if (tcb->state == THREAD_RUNNING_VM || tcb->state == THREAD_HALTED_VM)
         tcb_suspend(tcb);
+    tcb->in_guest = false;
     tcb->vcpu = NULL;
     vcpu->tcb = NULL;
 }

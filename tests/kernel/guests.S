@@ -88,6 +88,27 @@ GUEST guest_spin
     jmp 1b
 GUEST_END guest_spin
 
+/* Counts in rax, from 0, and tells gs:0; out as soon as gs:8 says so. */
+GUEST guest_steady
+    xor %eax, %eax
+1:  inc %rax
+    mov %rax, %gs:0
+    cmpq $0, %gs:8
+    je 1b
+    out %al, $0x80
+GUEST_END guest_steady
+
+/* Counts in rax and at gs:0, which are the same at each out; takes its time in between. */
+GUEST guest_lockstep
+    inc %rax
+    incq %gs:0
+    mov $200, %ecx
+1:  dec %ecx
+    jnz 1b
+    out %al, $0x80
+    jmp guest_lockstep
+GUEST_END guest_lockstep
+
 /* Opens interrupts, waits in HLT; the handler of vector 0x20 counts at gs:8. */
     .globl guest_interrupts_handler, guest_interrupts_window
 GUEST guest_interrupts

@@ -277,7 +277,7 @@ static void thread_set_up(struct thread *thread, unsigned n, unsigned priority, 
         seL4_TCB_SetSchedParams(thread->tcb, authority, 255, priority, thread->sc, fault_ep));
 }
 
-static void thread_set_entry(struct thread *thread, thread_function function, seL4_Word argument)
+void thread_set_entry(struct thread *thread, thread_function function, seL4_Word argument)
 {
     seL4_UserContext regs = {
         .rip = (seL4_Word)thread_main,

@@ -55,7 +55,7 @@ extern const struct test_suite bootinfo_suite, debug_suite, dispatch_suite, unty
     cnode_suite, tcb_suite, endpoint_suite, notification_suite, reply_suite, sched_suite, irq_suite,
     io_port_suite, frame_suite, paging_suite, asid_suite, fault_suite, preemption_suite, vcpu_suite,
     ept_suite, guest_suite, isolation_suite, hostile_suite, extension_suite, smp_suite,
-    smp_stress_suite;
+    smp_stress_suite, restart_suite;
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
@@ -233,6 +233,8 @@ typedef void (*thread_function)(struct thread *self, seL4_Word argument);
 struct thread *thread_create(unsigned n, thread_function function, seL4_Word argument,
                              unsigned priority, seL4_Word budget, seL4_Word period,
                              seL4_CPtr fault_ep);
+/* It is stopped, and begins with this function when it is resumed. */
+void thread_set_entry(struct thread *thread, thread_function function, seL4_Word argument);
 void thread_start(struct thread *thread);
 /* Both. Round robin with 5 ms. */
 struct thread *thread_run(unsigned n, thread_function function, seL4_Word argument,

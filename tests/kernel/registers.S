@@ -4,6 +4,8 @@
  *
  * Loads every general register but rsp from the structure (registers.h), executes SYSCALL, stores
  * every general register to it.
+ *
+ * spin_here: where a thread stays, with the registers that it came with.
  */
     .text
     .globl registers_syscall
@@ -60,5 +62,9 @@ registers_syscall_ip:
     pop %rbx
     ret
     .size registers_syscall, . - registers_syscall
+
+    .globl spin_here
+spin_here:
+    jmp spin_here
 
     .section .note.GNU-stack, "", @progbits

@@ -420,6 +420,7 @@ static bool is_waiting(const struct tcb *tcb)
 
 static void check_tcb(struct tcb *tcb)
 {
+    must(!tcb->in_guest || (tcb->state == THREAD_INACTIVE && tcb->vcpu), "in a guest, and not");
     switch (tcb->state) {
     case THREAD_BLOCKED_ON_SEND:
     case THREAD_BLOCKED_ON_RECEIVE:
