@@ -21,7 +21,7 @@ static __attribute__((noinline, used)) void report(seL4_Word label)
 
 static __attribute__((unused)) void page_fault(void)
 {
-    static volatile uintptr_t nowhere = 0x10;
+    volatile uintptr_t nowhere = 0x10;
 
     *(volatile uint32_t *)nowhere = 1;
 }

@@ -194,11 +194,11 @@ static void extra_blocks(void)
 /* The initial thread: IPC buffer, priorities, image mapped for reading, writing. */
 static void initial_thread(void)
 {
-    static volatile char in_data = 1;
+    static volatile char in_bss;
 
-    CHECK_EQ(in_data, 1);
-    in_data = 2;
-    CHECK_EQ(in_data, 2);
+    CHECK_EQ(in_bss, 0);
+    in_bss = 2;
+    CHECK_EQ(in_bss, 2);
     CHECK_EQ(seL4_DebugGetThreadAffinity(seL4_CapInitThreadTCB), 0);
     /* 255 is within the own maximum controlled priority. */
     CHECK_OK(seL4_TCB_SetMCPriority(seL4_CapInitThreadTCB, seL4_CapInitThreadTCB, 255));

@@ -76,7 +76,7 @@ static struct thread *vm_thread(unsigned n, seL4_Word budget, seL4_Word period)
 
 static void everything(void)
 {
-    static seL4_Word tls = 0xf5f5;
+    static const seL4_Word tls = 0xf5f5;
     struct thread *t[NR_VMS];
     struct thread *user;
 

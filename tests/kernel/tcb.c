@@ -277,7 +277,7 @@ static void read_tls(struct thread *self, seL4_Word argument)
 
 static void tls_base(void)
 {
-    static seL4_Word area = 0x1234567;
+    static const seL4_Word area = 0x1234567;
     seL4_UserContext regs;
     struct thread *t = thread_create(0, read_tls, 0, HELPER_PRIORITY, 5000, 5000, 0);
 

@@ -103,7 +103,7 @@ int main(seL4_Word argument)
     uint32_t nr_vms;
 
 #ifndef BULKHEAD_DEBUG
-    print_char = print_nothing;
+    print_to(print_nothing);
 #endif
     boot.bootinfo = initial_task_begin(argument);
     find_plan(&boot);

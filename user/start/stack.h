@@ -4,5 +4,6 @@
 #define USER_START_STACK_H
 
 #define START_STACK_BYTES 65536
+#define START_SYS_YIELD   (-11)
 
 #endif

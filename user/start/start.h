@@ -7,6 +7,11 @@
  * program. initial_task_begin then makes it known to the user library. When main returns, or after
  * a panic, the program raises an invalid-opcode exception for whoever handles its faults.
  *
+ * Runs       A program can be run again in the memory that an earlier run has left: all that it can
+ *            write, but for the stacks, is zero when main begins. So it has no variables that begin
+ *            with another value; cmake/user-program.ld refuses them. rsi is the number of the run,
+ *            another one each time; what is never run again may be started with anything there.
+ *
  * Links with lib/string.c and lib/format.c.
  */
 #ifndef USER_START_START_H
@@ -21,11 +26,15 @@
 /* The program's own. */
 int main(seL4_Word argument);
 
+/* The number of this run. */
+seL4_Word program_run(void);
+
 /* In an initial task: sets the library's boot information and IPC buffer. */
 seL4_BootInfo *initial_task_begin(seL4_Word argument);
 
-/* Where printed characters go; at first seL4_DebugPutChar, which only debug kernels have. */
-extern void (*print_char)(char c);
+/* Where printed characters go; at first to seL4_DebugPutChar, which only debug kernels have. */
+void print_to(void (*put)(char c));
+void print_char(char c);
 
 /* Formats as in lib/format.h. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -408,7 +408,7 @@ static void make_vm(struct vm *vm, const struct vmm_config *config, const char *
 
     vm->config = config;
     console_init(&vm->console, (struct console_channel *)VMM_CONSOLE_VADDR);
-    print_char = vm_print_char;
+    print_to(vm_print_char);
     if (wrong != NULL) {
         refuse_to_make(vm, VMM_CAUSE_CONFIG, wrong);
     }
