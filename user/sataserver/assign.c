@@ -10,17 +10,15 @@
 
 void assign_refuse(struct client *client, const char *format, ...)
 {
-    struct disk_facts *facts = &client->channel->facts;
-    char reason[DISK_REASON_BYTES] = ""; /* all of it goes to the client */
+    struct disk_facts *facts = &client->facts;
     va_list arguments;
 
     va_start(arguments, format);
-    format_text_v(reason, sizeof reason, format, arguments);
+    format_text_v(facts->reason, sizeof facts->reason, format, arguments);
     va_end(arguments);
-    memcpy(facts->reason, reason, sizeof reason);
     client->state = CLIENT_ENDED;
     client_tell(client, DISK_REFUSED);
-    service_say(client->service, "%s has no disk: %s", client->config->name, reason);
+    service_say(client->service, "%s has no disk: %s", client->config->name, facts->reason);
 }
 
 /* --- what is there --- */
@@ -136,8 +134,7 @@ static const struct client *rival(const struct service *service, const struct cl
     for (uint32_t i = 0; i < service->nr_clients; i++) {
         const struct client *other = &service->clients[i];
 
-        if (other->state == CLIENT_READY && other->drive == place->drive &&
-            extent_overlaps(other->extent, place->extent) &&
+        if (other->drive == place->drive && extent_overlaps(other->extent, place->extent) &&
             !(other->read_only && client->read_only)) {
             return other;
         }
@@ -173,7 +170,7 @@ static uint32_t flags_of(const struct client *client, const struct ata_identity 
 static void write_facts(struct client *client, const struct place *place)
 {
     const struct ata_identity *identity = &place->drive->port->identity;
-    struct disk_facts *facts = &client->channel->facts;
+    struct disk_facts *facts = &client->facts;
 
     facts->flags = flags_of(client, identity);
     facts->nr_sectors = place->extent.count;

@@ -11,11 +11,10 @@ _Static_assert(DISK_MAX_REQUESTS <= 64, "one bit for each tag");
 
 /* --- states --- */
 
-void client_start(struct client *client, struct service *service)
+void client_open_rings(struct client *client)
 {
     struct disk_channel *channel = client->channel;
 
-    client->service = service;
     ring_init(&client->requests, RING_CONSUMER, &channel->requests, channel->request_entries,
               sizeof channel->request_entries[0], DISK_MAX_REQUESTS);
     ring_init(&client->segments, RING_CONSUMER, &channel->segments, channel->segment_entries,
@@ -27,6 +26,10 @@ void client_start(struct client *client, struct service *service)
 
 void client_tell(struct client *client, enum disk_state state)
 {
+    const size_t behind_state = offsetof(struct disk_facts, flags);
+
+    memcpy((uint8_t *)&client->channel->facts + behind_state,
+           (const uint8_t *)&client->facts + behind_state, sizeof client->facts - behind_state);
     __atomic_store_n(&client->channel->facts.state, (uint32_t)state, __ATOMIC_RELEASE);
     client->changed = true;
 }

@@ -118,7 +118,8 @@ static void look_for_disks(struct service *service)
 void service_start(struct service *service, const char *failure)
 {
     for (uint32_t i = 0; i < service->nr_clients; i++) {
-        client_start(&service->clients[i], service);
+        service->clients[i].service = service;
+        client_open_rings(&service->clients[i]);
     }
     if (failure != NULL) {
         refuse_all(service, failure);
@@ -173,6 +174,7 @@ bool service_run(struct service *service, uint64_t now)
     bool more = false;
 
     hba_set_time(service->hba, now);
+    reset_finish(service); /* before disks are given: who has one is served */
     if (!service->decided) {
         look_for_disks(service);
     }

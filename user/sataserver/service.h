@@ -16,7 +16,10 @@
  *             client has at most one of them at the drive.
  * Trust       A client that breaks the rules of disk.h is not listened to any more; its disk is
  *             gone once its outstanding requests have ended.
- * Invariants  S1  two clients whose extents overlap both only read
+ * Reset       A client's channel is made as it was at first, and a rule that it broke is forgotten,
+ *             once its outstanding requests have ended. It keeps its place on its drive, and its
+ *             account with its limit.
+ * Invariants  S1  two clients whose extents overlap both only read, whatever their states
  *             S2  a client whose state is not READY has no request at the drive, or is ending
  *             S3  each request that was taken from a ring is completed exactly once, unless its
  *                 client ends before it has gone to the drive
@@ -54,7 +57,7 @@ enum client_state {
     CLIENT_STARTING,
     CLIENT_READY,
     CLIENT_ENDING, /* not listened to; requests are outstanding */
-    CLIENT_ENDED,  /* refused, or gone */
+    CLIENT_ENDED,  /* refused (it has no drive), or gone */
 };
 
 struct client_counters {
@@ -84,6 +87,8 @@ struct client {
     /* The service's: */
     struct service *service;
     enum client_state state;
+    bool resetting;          /* a reset is wanted, and not done */
+    struct disk_facts facts; /* what the channel says; without the state */
     struct ring requests, segments, completions;
     struct drive *drive;
     uint32_t index; /* among the drive's clients */
@@ -137,8 +142,9 @@ struct service {
     void (*say)(const char *line); /* for people */
     /* The service's: */
     struct drive drives[SERVICE_MAX_DRIVES];
-    uint32_t told_ports; /* bits: that they failed has been said */
-    bool decided;        /* each client has its disk or a reason: there is no drive to come */
+    uint32_t told_ports;  /* bits: that they failed has been said */
+    bool decided;         /* each client has its disk or a reason: there is no drive to come */
+    uint32_t resets_done; /* bits: clients */
 };
 
 /* Rings and facts. The controller has been started, or failure says why there is none. */
@@ -148,6 +154,13 @@ void service_start(struct service *service, const char *failure);
  * not keep the caller from looking at interrupts).
  */
 bool service_run(struct service *service, uint64_t now);
+/*
+ * Begins a client's reset: nothing is taken from its channel until that is done. May be asked again
+ * meanwhile. The client does nothing with its channel from now on, or only itself has the damage.
+ */
+void service_reset(struct service *service, uint32_t index);
+/* The clients whose reset is done, as bits; asked after each round. */
+uint32_t service_take_resets(struct service *service);
 /* What has happened so far, for people: a line for each client and drive. */
 void service_report(const struct service *service);
 /* The clients that wait for a signal, as bits; asked after each round. */

@@ -22,8 +22,9 @@ void assign_refuse(struct client *client, const char *format, ...)
 
 /* --- client.c --- */
 
-void client_start(struct client *client, struct service *service);
-/* Tells the client its facts' new state. */
+/* The server's ends of rings whose words are zero. */
+void client_open_rings(struct client *client);
+/* Tells the client its facts, and that their state is this. */
 void client_tell(struct client *client, enum disk_state state);
 /* No more requests; gone when what is outstanding has ended. */
 void client_end(struct client *client);
@@ -35,5 +36,13 @@ void client_submit(struct client *client);
 void client_go_on(struct client *client);
 /* Whether its limit holds something up that could go to the drive. */
 bool client_waits_for_time(const struct client *client);
+
+/* --- reset.c --- */
+
+/*
+ * Of those whose reset is wanted and who have nothing at the drive any more. Requests end between
+ * rounds, when the driver is told of interrupts and time: once in a round is enough.
+ */
+void reset_finish(struct service *service);
 
 #endif

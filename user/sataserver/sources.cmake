@@ -4,6 +4,6 @@
 # the program and the host's tests.
 
 set(SATASERVER_DRIVER_SOURCES ata.c hba.c port.c recovery.c)
-set(SATASERVER_SERVICE_SOURCES window.c fair.c limit.c table.c service.c assign.c client.c)
+set(SATASERVER_SERVICE_SOURCES window.c fair.c limit.c table.c service.c reset.c assign.c client.c)
 list(TRANSFORM SATASERVER_DRIVER_SOURCES PREPEND user/sataserver/)
 list(TRANSFORM SATASERVER_SERVICE_SOURCES PREPEND user/sataserver/)

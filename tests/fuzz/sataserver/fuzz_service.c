@@ -9,6 +9,7 @@
  *  - a hostile client's memory never holds a byte of the disk outside its extent, and outside of it
  *    nothing on the disk changes;
  *  - the third one's requests all end, without an error, and with the right contents;
+ *  - a hostile one whose channel is reset, at any moment, has a disk as at first;
  *  - when nothing happens any more, the server sleeps.
  *
  * The hostile clients' own bytes are OWN, the third one's HONEST, the rest of the disk OTHER.
@@ -358,6 +359,48 @@ static void go_wrong(struct input *input)
     }
 }
 
+/* --- resets --- */
+
+static bool is_quiet(void)
+{
+    return outstanding == 0 && !awake && !hba_is_busy(&hba) && !service_waits_for_time(&service);
+}
+
+static void run_until_quiet(void)
+{
+    for (unsigned i = 0; i < PATIENCE && !is_quiet(); i++) {
+        step();
+        hear_completions();
+    }
+    expect(is_quiet());
+}
+
+static void reset(unsigned client)
+{
+    service_reset(&service, client);
+    awake = true;
+}
+
+/* The first client's disk answers a request that keeps to the rules. */
+static void check_renewed(void)
+{
+    struct disk_channel *channel = channels[FIRST];
+
+    reset(FIRST);
+    run_until_quiet();
+    expect(channel->facts.state == DISK_READY && channel->facts.nr_sectors == parts[0].count);
+    channel->segment_entries[0] = (struct disk_segment){ 0, channel->facts.sector_bytes };
+    channel->segments.producer.index = 1;
+    channel->request_entries[0] =
+        (struct disk_request){ .tag = 1, .kind = DISK_READ, .nr_segments = 1, .count = 1 };
+    channel->requests.producer.index = 1;
+    awake = true;
+    run_until_quiet();
+    expect(channel->completions.producer.index == 1 && channel->completion_entries[0].tag == 1);
+    expect(channel->completion_entries[0].status == DISK_OK ||
+           channel->completion_entries[0].status == DISK_ERROR);
+}
+
 /* --- what must hold at the end --- */
 
 /* The fuzzer traces comparisons, which would take most of its time here: so there is only one. */
@@ -385,20 +428,13 @@ static void check_disk(void)
     expect(memcmp(drive->cache + two_end, before + two_end, MODEL_DISK_BYTES - two_end) == 0);
 }
 
-static bool is_quiet(void)
-{
-    return outstanding == 0 && !awake && !hba_is_busy(&hba) && !service_waits_for_time(&service);
-}
-
 static void finish(void)
 {
-    for (unsigned i = 0; i < PATIENCE && !is_quiet(); i++) {
-        step();
-        hear_completions();
-    }
-    expect(is_quiet());
+    run_until_quiet();
+    check_renewed();
     for (unsigned i = 0; i < NR_CLIENTS; i++) {
-        expect(service.clients[i].outstanding == 0 && service.clients[i].state != CLIENT_ENDING);
+        expect(service.clients[i].outstanding == 0 && service.clients[i].state != CLIENT_ENDING &&
+               !service.clients[i].resetting);
     }
     check_disk();
     expect_only(ram(FIRST), CLIENT_RAM, OWN, 0);
@@ -432,6 +468,7 @@ static void act(struct input *input)
         go_wrong(input);
         break;
     default:
+        reset(what & 8 ? SECOND : FIRST);
         break;
     }
     awake |= (what & 16) != 0; /* a signal costs nothing */
