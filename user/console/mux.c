@@ -3,14 +3,14 @@
 
 #include "lib/format.h"
 #include "lib/string.h"
+#include "user/console/mux_priv.h"
 #include "user/console/plain.h"
 
 /* What a turn may put out at most: a line with its label, on a line of its own, and a line again.
  */
 #define TURN_BYTES (2 * MUX_LINE_BYTES + SERVER_NAME_BYTES + 16)
 /* Kept free of clients' output for what we say ourselves. */
-#define OWN_BYTES  (MUX_OUT_BYTES / 2)
-#define SAID_BYTES 128u
+#define OWN_BYTES (MUX_OUT_BYTES / 2)
 
 _Static_assert(TURN_BYTES + OWN_BYTES < MUX_OUT_BYTES, "a turn fits");
 _Static_assert(SERVER_MAX_CLIENTS <= 32, "a bit for each");
@@ -18,13 +18,13 @@ _Static_assert(SERVER_MAX_CLIENTS <= 32, "a bit for each");
 /* --- Output --------------------------------------------------------------------------------------
  */
 
-static uint32_t out_room(const struct mux *mux)
+uint32_t mux_room(const struct mux *mux)
 {
     return MUX_OUT_BYTES - (mux->out_tail - mux->out_head);
 }
 
 /* The caller has seen that there is room. */
-static void out_put(struct mux *mux, const void *bytes, uint32_t count)
+static void mux_put(struct mux *mux, const void *bytes, uint32_t count)
 {
     const uint8_t *from = bytes;
 
@@ -33,9 +33,9 @@ static void out_put(struct mux *mux, const void *bytes, uint32_t count)
     }
 }
 
-static void out_text(struct mux *mux, const char *text)
+void mux_text(struct mux *mux, const char *text)
 {
-    out_put(mux, text, (uint32_t)strlen(text));
+    mux_put(mux, text, (uint32_t)strlen(text));
 }
 
 uint32_t mux_take_output(struct mux *mux, uint8_t *bytes, uint32_t count)
@@ -48,7 +48,7 @@ uint32_t mux_take_output(struct mux *mux, uint8_t *bytes, uint32_t count)
     return taken;
 }
 
-static struct mux_client *focus(struct mux *mux)
+struct mux_client *mux_focus(struct mux *mux)
 {
     return &mux->clients[mux->focus];
 }
@@ -60,30 +60,28 @@ static bool in_mid_line(const struct mux *mux)
     return client->line_length != 0 || client->line_cut;
 }
 
-/* To a line of our own, and back to what was being shown. */
-static void leave_line(struct mux *mux)
+void mux_leave_line(struct mux *mux)
 {
     if (in_mid_line(mux)) {
-        out_text(mux, "\r\n");
+        mux_text(mux, "\r\n");
     }
 }
 
-static void resume_line(struct mux *mux)
+void mux_resume_line(struct mux *mux)
 {
     uint8_t again[MUX_LINE_BYTES] = { 0 };
 
-    if (!focus(mux)->line_cut) {
-        out_put(mux, again, plain_repeat(again, focus(mux)->line, focus(mux)->line_length));
+    if (!mux_focus(mux)->line_cut) {
+        mux_put(mux, again, plain_repeat(again, mux_focus(mux)->line, mux_focus(mux)->line_length));
     }
 }
 
-/* Something of our own, in its place; left out when even the room for that is used up. */
-static void say(struct mux *mux, const char *text)
+void mux_say(struct mux *mux, const char *text)
 {
-    if (out_room(mux) >= strlen(text) + MUX_LINE_BYTES + 2) {
-        leave_line(mux);
-        out_text(mux, text);
-        resume_line(mux);
+    if (mux_room(mux) >= strlen(text) + MUX_LINE_BYTES + 2) {
+        mux_leave_line(mux);
+        mux_text(mux, text);
+        mux_resume_line(mux);
     }
 }
 
@@ -109,7 +107,7 @@ void mux_add(struct mux *mux, const char *name, struct console_channel *channel)
               CONSOLE_INPUT_BYTES);
 }
 
-static void note_signal(struct mux *mux, const struct mux_client *client, struct ring *ring)
+void mux_note_signal(struct mux *mux, const struct mux_client *client, struct ring *ring)
 {
     if (ring_must_signal(ring)) {
         mux->signals |= 1u << (client - mux->clients);
@@ -130,7 +128,7 @@ static void give_back(struct mux *mux, struct mux_client *client, uint32_t count
     if (count != 0) {
         ring_release(&client->output, count);
         client->done -= count;
-        note_signal(mux, client, &client->output);
+        mux_note_signal(mux, client, &client->output);
     }
 }
 
@@ -160,7 +158,7 @@ static void name_bad_ring(struct mux *mux, struct mux_client *client)
         format_text(text, sizeof(text),
                     "[console] %s broke its channel and is not listened to any more\r\n",
                     client->name);
-        say(mux, text);
+        mux_say(mux, text);
     }
 }
 
@@ -192,12 +190,12 @@ static void hold_byte(struct mux_client *client, uint8_t byte)
 /* Of the client with the keyboard: what there is, up to the end of a line. */
 static bool turn_of_focus(struct mux *mux, uint64_t now)
 {
-    struct mux_client *client = focus(mux);
+    struct mux_client *client = mux_focus(mux);
     uint32_t count = 0;
     uint8_t byte = 0;
 
     while (count < MUX_LINE_BYTES && byte != '\n' && next_byte(client, &byte)) {
-        out_put(mux, &byte, 1);
+        mux_put(mux, &byte, 1);
         hold_byte(client, byte);
         count++;
     }
@@ -212,12 +210,12 @@ static void show_labelled(struct mux *mux, struct mux_client *client)
     uint8_t text[MUX_LINE_BYTES] = { 0 };
     uint32_t length = plain_text(text, client->line, client->line_length);
 
-    leave_line(mux);
-    out_text(mux, client->name);
-    out_text(mux, "| ");
-    out_put(mux, text, length);
-    out_text(mux, "\r\n");
-    resume_line(mux);
+    mux_leave_line(mux);
+    mux_text(mux, client->name);
+    mux_text(mux, "| ");
+    mux_put(mux, text, length);
+    mux_text(mux, "\r\n");
+    mux_resume_line(mux);
 }
 
 /* A line of another client has ended, or is as long as lines may be. */
@@ -281,7 +279,7 @@ bool mux_pump(struct mux *mux, uint64_t now)
 {
     bool any = false;
 
-    while (out_room(mux) >= TURN_BYTES + OWN_BYTES && turn(mux, now)) {
+    while (mux_room(mux) >= TURN_BYTES + OWN_BYTES && turn(mux, now)) {
         any = true;
     }
     for (unsigned i = 0; i < mux->nr_clients; i++) {
@@ -302,108 +300,4 @@ enum mux_rest mux_rest(struct mux *mux, uint64_t now)
         }
     }
     return MUX_WAIT;
-}
-
-/* --- Keyboard ------------------------------------------------------------------------------------
- */
-
-/* Ctrl and this is the escape key. */
-static char escape_letter(const struct mux *mux)
-{
-    return (char)(mux->escape + '@');
-}
-
-void mux_greet(struct mux *mux)
-{
-    char text[SAID_BYTES];
-
-    if (mux->nr_clients > 1) {
-        format_text(
-            text, sizeof(text),
-            "[console] the keyboard goes to %s; Ctrl-%c n: to the next one, Ctrl-%c ?: help\r\n",
-            focus(mux)->name, escape_letter(mux), escape_letter(mux));
-        say(mux, text);
-    }
-}
-
-static void move_keyboard(struct mux *mux, unsigned to)
-{
-    char text[SAID_BYTES];
-
-    format_text(text, sizeof(text), "[console] the keyboard goes to %s\r\n", mux->clients[to].name);
-    if (to != mux->focus && out_room(mux) >= SAID_BYTES + MUX_LINE_BYTES + 2) {
-        leave_line(mux);
-        if (focus(mux)->line_cut) {
-            /* The rest will be a line of its own. */
-            focus(mux)->line_cut = false;
-            focus(mux)->line_length = 0;
-        }
-        mux->focus = to;
-        out_text(mux, text);
-        resume_line(mux);
-    }
-}
-
-static void show_help(struct mux *mux)
-{
-    char text[SAID_BYTES], key = escape_letter(mux);
-
-    if (out_room(mux) <
-        2 * SAID_BYTES + SERVER_MAX_CLIENTS * (SERVER_NAME_BYTES + 32) + MUX_LINE_BYTES) {
-        return;
-    }
-    leave_line(mux);
-    out_text(mux, "[console]\r\n");
-    for (unsigned i = 0; i < mux->nr_clients; i++) {
-        format_text(text, sizeof(text), "  %2u %s%s\r\n", i + 1, mux->clients[i].name,
-                    i == mux->focus ? " (has the keyboard)" : "");
-        out_text(mux, text);
-    }
-    format_text(text, sizeof(text),
-                "  Ctrl-%c 1 .. 9  the keyboard goes to that one\r\n"
-                "  Ctrl-%c n, p    to the next, to the previous one\r\n",
-                key, key);
-    out_text(mux, text);
-    format_text(text, sizeof(text), "  Ctrl-%c Ctrl-%c  sends Ctrl-%c\r\n", key, key, key);
-    out_text(mux, text);
-    resume_line(mux);
-}
-
-static void pass_on(struct mux *mux, uint8_t byte)
-{
-    if (ring_put(&focus(mux)->input, &byte, 1) != 0) {
-        note_signal(mux, focus(mux), &focus(mux)->input);
-    }
-}
-
-static void command(struct mux *mux, uint8_t key)
-{
-    if (key == mux->escape) {
-        pass_on(mux, key);
-    } else if (key == 'n') {
-        move_keyboard(mux, (mux->focus + 1) % mux->nr_clients);
-    } else if (key == 'p') {
-        move_keyboard(mux, (mux->focus + mux->nr_clients - 1) % mux->nr_clients);
-    } else if (key >= '1' && key <= '9' && key - '1' < (int)mux->nr_clients) {
-        move_keyboard(mux, (unsigned)(key - '1'));
-    } else {
-        show_help(mux);
-    }
-}
-
-void mux_input(struct mux *mux, uint8_t byte)
-{
-    if (mux->escaped) {
-        mux->escaped = false;
-        command(mux, byte);
-    } else if (byte == mux->escape && mux->nr_clients > 1) {
-        mux->escaped = true;
-    } else {
-        pass_on(mux, byte);
-    }
-}
-
-bool mux_wants_input(struct mux *mux)
-{
-    return mux->nr_clients > 1 || !ring_may_sleep(&focus(mux)->input, 1);
 }

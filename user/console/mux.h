@@ -10,7 +10,7 @@
  *            before it, and what had stood there is shown again below. An unfinished line of a
  *            client without the keyboard is shown when it gets the keyboard.
  * Alone      With a single client there are no names and no keys: bytes go both ways, unchanged.
- * Keys       the escape key and then a key: see show_help() in mux.c. Twice the escape key sends
+ * Keys       the escape key and then a key: see show_help() in keys.c. Twice the escape key sends
  *            it on.
  * Bounds     Each turn of a client is at most a line of MUX_LINE_BYTES; turns go round. A client
  *            that puts out more waits in its own ring. What is typed and finds the ring full is
