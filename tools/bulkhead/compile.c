@@ -471,7 +471,7 @@ bool compile_system(struct report *report, const struct model *model,
             compile_sata(&builder, supervisor, &components->sataserver, with_disks, nr_with_disks);
     }
     compile_console(&builder, supervisor, &components->console, &model->console, clients,
-                    nr_clients);
+                    nr_clients, model->nr_vms);
     compiled->plan = builder_finish(&builder);
     compiled->files = builder.files;
     return check_slot_limit(report, model, (const struct plan_header *)compiled->plan.bytes,

@@ -62,7 +62,7 @@ static uint32_t find_client(const struct server_client *clients, size_t nr_clien
 }
 
 static void write_config(struct server *server, const struct model_console *described,
-                         const struct server_client *clients, size_t nr_clients)
+                         const struct server_client *clients, size_t nr_clients, size_t nr_vms)
 {
     struct console_config config = {
         .magic = CONSOLE_CONFIG_MAGIC,
@@ -71,6 +71,7 @@ static void write_config(struct server *server, const struct model_console *desc
         .first = find_client(clients, nr_clients, described->first.text),
         .port = (uint16_t)described->port.value,
         .escape = (uint8_t)described->escape.value,
+        .nr_vms = (uint8_t)nr_vms,
     };
 
     for (size_t i = 0; i < nr_clients; i++) {
@@ -84,13 +85,13 @@ static void write_config(struct server *server, const struct model_console *desc
 
 void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
                      const struct model_console *described, const struct server_client *clients,
-                     size_t nr_clients)
+                     size_t nr_clients, size_t nr_vms)
 {
     struct server server;
 
     server_begin(&server, builder, CONSOLE_NAME);
     give_port(&server, described->port.value);
-    write_config(&server, described, clients, nr_clients);
+    write_config(&server, described, clients, nr_clients, nr_vms);
     for (size_t i = 0; i < nr_clients; i++) {
         server_add_client(&server, &clients[i], CONSOLE_CHANNEL_PAGES);
     }

@@ -11,9 +11,9 @@
 /* Which of a PC's serial ports that is, from 0; and the last if it is none. */
 unsigned console_port_number(uint64_t port);
 
-/* Clients in the order in which the console numbers them; at most SERVER_MAX_CLIENTS. */
+/* Clients in the console's order, VMs first; at most SERVER_MAX_CLIENTS. */
 void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
                      const struct model_console *described, const struct server_client *clients,
-                     size_t nr_clients);
+                     size_t nr_clients, size_t nr_vms);
 
 #endif

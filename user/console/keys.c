@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is typed: for the client that has the keyboard, or, after the escape key, for us. */
+/* What is typed: for the VM that has the keyboard, or, after the escape key, for us. */
 #include "lib/format.h"
 #include "user/console/mux_priv.h"
 
-/* Ctrl and this is the escape key. */
-static char escape_letter(const struct mux *mux)
-{
-    return (char)(mux->escape + '@');
-}
+/* What a key's answer may take, with what is shown of the line that it interrupts. */
+#define ANSWER_BYTES 1024u
+
+_Static_assert(OWN_BYTES >= 2 * ANSWER_BYTES, "an answer finds room");
 
 void mux_greet(struct mux *mux)
 {
-    char text[SAID_BYTES];
+    char text[SAID_BYTES], key = escape_letter(mux);
 
-    if (mux->nr_clients > 1) {
+    if (mux->nr_vms > 1) {
         format_text(
             text, sizeof(text),
             "[console] the keyboard goes to %s; Ctrl-%c n: to the next one, Ctrl-%c ?: help\r\n",
-            mux_focus(mux)->name, escape_letter(mux), escape_letter(mux));
-        mux_say(mux, text);
+            mux_focus(mux)->name, key, key);
+    } else {
+        format_text(text, sizeof(text), "[console] Ctrl-%c ?: help\r\n", key);
     }
+    mux_say(mux, text);
 }
+
+/* --- the console's own keys --- */
 
 static void move_keyboard(struct mux *mux, unsigned to)
 {
@@ -35,52 +38,100 @@ static void move_keyboard(struct mux *mux, unsigned to)
             mux_focus(mux)->line_length = 0;
         }
         mux->focus = to;
+        mux->full = mux->drops = mux->told = false;
         mux_text(mux, text);
         mux_resume_line(mux);
     }
 }
 
+static void go_to_next(struct mux *mux)
+{
+    move_keyboard(mux, (mux->focus + 1) % mux->nr_vms);
+}
+
+static void go_to_previous(struct mux *mux)
+{
+    move_keyboard(mux, (mux->focus + mux->nr_vms - 1) % mux->nr_vms);
+}
+
+static void list_clients(struct mux *mux)
+{
+    list_begin(mux, MUX_LISTING_CLIENTS);
+}
+
 static void show_help(struct mux *mux)
 {
-    char text[SAID_BYTES], key = escape_letter(mux);
+    list_begin(mux, MUX_LISTING_HELP);
+}
 
-    if (mux_room(mux) <
-        2 * SAID_BYTES + SERVER_MAX_CLIENTS * (SERVER_NAME_BYTES + 32) + MUX_LINE_BYTES) {
-        return;
+static void say_asked(struct mux *mux, const char *whom, const char *what)
+{
+    char text[SAID_BYTES];
+
+    format_text(text, sizeof(text), "[console] %s: %s\r\n", whom, what);
+    mux_say(mux, text);
+}
+
+static void ask_for_counters(struct mux *mux, struct mux_client *client)
+{
+    client->show++;
+    __atomic_store_n(&client->channel->show, client->show, __ATOMIC_RELEASE);
+    mux_signal(mux, client);
+}
+
+static void show_vm(struct mux *mux)
+{
+    say_asked(mux, mux_focus(mux)->name, "counters");
+    ask_for_counters(mux, mux_focus(mux));
+}
+
+static void show_servers(struct mux *mux)
+{
+    say_asked(mux, "servers", "counters");
+    for (unsigned i = mux->nr_vms; i < mux->nr_clients; i++) {
+        ask_for_counters(mux, &mux->clients[i]);
     }
-    mux_leave_line(mux);
-    mux_text(mux, "[console]\r\n");
-    for (unsigned i = 0; i < mux->nr_clients; i++) {
-        format_text(text, sizeof(text), "  %2u %s%s\r\n", i + 1, mux->clients[i].name,
-                    i == mux->focus ? " (has the keyboard)" : "");
-        mux_text(mux, text);
+}
+
+const struct key keys[NR_KEYS] = {
+    { 'l', "lists VMs and servers", list_clients },
+    { 'n', "the keyboard goes to the next VM", go_to_next },
+    { 'p', "the keyboard goes to the previous VM", go_to_previous },
+    { 'i', "shows the counters of the VM that has the keyboard", show_vm },
+    { 'd', "shows the counters of the disk server", show_servers },
+    { '?', "shows this help", show_help },
+};
+
+/* --- what is typed --- */
+
+static void drop(struct mux *mux)
+{
+    if (!mux->told) {
+        mux->told = true;
+        say_asked(mux, mux_focus(mux)->name, "it does not read; what is typed is dropped");
     }
-    format_text(text, sizeof(text),
-                "  Ctrl-%c 1 .. 9  the keyboard goes to that one\r\n"
-                "  Ctrl-%c n, p    to the next, to the previous one\r\n",
-                key, key);
-    mux_text(mux, text);
-    format_text(text, sizeof(text), "  Ctrl-%c Ctrl-%c  sends Ctrl-%c\r\n", key, key, key);
-    mux_text(mux, text);
-    mux_resume_line(mux);
 }
 
 static void pass_on(struct mux *mux, uint8_t byte)
 {
     if (ring_put(&mux_focus(mux)->input, &byte, 1) != 0) {
         mux_note_signal(mux, mux_focus(mux), &mux_focus(mux)->input);
+    } else {
+        drop(mux);
     }
 }
 
-static void command(struct mux *mux, uint8_t key)
+static void press(struct mux *mux, uint8_t key)
 {
+    for (unsigned i = 0; i < NR_KEYS; i++) {
+        if (keys[i].key == key) {
+            keys[i].press(mux);
+            return;
+        }
+    }
     if (key == mux->escape) {
         pass_on(mux, key);
-    } else if (key == 'n') {
-        move_keyboard(mux, (mux->focus + 1) % mux->nr_clients);
-    } else if (key == 'p') {
-        move_keyboard(mux, (mux->focus + mux->nr_clients - 1) % mux->nr_clients);
-    } else if (key >= '1' && key <= '9' && key - '1' < (int)mux->nr_clients) {
+    } else if (key >= '1' && key <= '9' && key - '1' < (int)mux->nr_vms) {
         move_keyboard(mux, (unsigned)(key - '1'));
     } else {
         show_help(mux);
@@ -91,15 +142,42 @@ void mux_input(struct mux *mux, uint8_t byte)
 {
     if (mux->escaped) {
         mux->escaped = false;
-        command(mux, byte);
-    } else if (byte == mux->escape && mux->nr_clients > 1) {
+        press(mux, byte);
+    } else if (byte == mux->escape) {
         mux->escaped = true;
     } else {
         pass_on(mux, byte);
     }
 }
 
-bool mux_wants_input(struct mux *mux)
+/* The ring is full: whether its VM has read so little for so long that it is not waited for. */
+static bool has_stopped_reading(struct mux *mux, uint64_t now)
 {
-    return mux->nr_clients > 1 || !ring_may_sleep(&mux_focus(mux)->input, 1);
+    uint32_t index = mux_focus(mux)->input.index;
+
+    if (mux->full && now - mux->full_since < mux->ticks_hold) {
+        return mux->drops;
+    }
+    mux->drops = mux->full && index - mux->full_index < MUX_HOLD_BYTES;
+    mux->full = true;
+    mux->full_since = now;
+    mux->full_index = index;
+    return mux->drops;
+}
+
+/* Whether there is no room for what is typed, but soon may be. */
+static bool holds_input(struct mux *mux, uint64_t now)
+{
+    struct ring *input = &mux_focus(mux)->input;
+
+    if (ring_available(input) >= CONSOLE_INPUT_BYTES / 2) {
+        mux->full = mux->drops = mux->told = false;
+    }
+    return ring_may_sleep(input, 1) && !has_stopped_reading(mux, now);
+}
+
+bool mux_wants_input(struct mux *mux, uint64_t now)
+{
+    mux->held = !mux->escaped && holds_input(mux, now);
+    return !mux->held && mux->listing == MUX_LISTING_NONE && mux_room(mux) >= ANSWER_BYTES;
 }

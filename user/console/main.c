@@ -42,12 +42,12 @@ void port_out(unsigned reg, uint8_t value)
 
 /* --- a round --- */
 
-static bool receive(void)
+static bool receive(uint64_t now)
 {
     unsigned count = 0;
     uint8_t byte;
 
-    while (count < INPUT_ROUND && mux_wants_input(&mux) && port_receive(&port, &byte)) {
+    while (count < INPUT_ROUND && mux_wants_input(&mux, now) && port_receive(&port, &byte)) {
         mux_input(&mux, byte);
         count++;
     }
@@ -69,11 +69,11 @@ static void send(void)
 /* Whether there was something to do. */
 static bool serve(uint64_t now)
 {
-    bool any = receive();
+    bool any = receive(now);
 
     any |= mux_pump(&mux, now);
     send();
-    port_want(&port, mux_wants_input(&mux), mux_has_output(&mux));
+    port_want(&port, mux_wants_input(&mux, now), mux_has_output(&mux));
     server_signal_clients(mux_take_signals(&mux));
     return any;
 }
@@ -135,11 +135,12 @@ int main(seL4_Word argument)
     seL4_SetIPCBuffer((seL4_IPCBuffer *)SERVER_IPC_BUFFER_VADDR);
     /* Written by the host tool that was built with this program; init reports the fault. */
     if (config->magic != CONSOLE_CONFIG_MAGIC || config->version != CONSOLE_CONFIG_VERSION ||
-        config->nr_clients == 0 || config->nr_clients > SERVER_MAX_CLIENTS ||
-        config->first >= config->nr_clients || config->escape >= ' ') {
+        config->nr_clients == 0 || config->nr_clients > SERVER_MAX_CLIENTS || config->nr_vms == 0 ||
+        config->nr_vms > config->nr_clients || config->first >= config->nr_vms ||
+        config->escape >= ' ') {
         return 1;
     }
-    mux_init(&mux, config->tsc_mhz, config->first, config->escape);
+    mux_init(&mux, config);
     for (unsigned i = 0; i < config->nr_clients; i++) {
         mux_add(&mux, config->names[i],
                 (struct console_channel *)(SERVER_CHANNEL_VADDR + i * SERVER_CHANNEL_SPAN));

@@ -9,8 +9,6 @@
 /* What a turn may put out at most: a line with its label, on a line of its own, and a line again.
  */
 #define TURN_BYTES (2 * MUX_LINE_BYTES + SERVER_NAME_BYTES + 16)
-/* Kept free of clients' output for what we say ourselves. */
-#define OWN_BYTES (MUX_OUT_BYTES / 2)
 
 _Static_assert(TURN_BYTES + OWN_BYTES < MUX_OUT_BYTES, "a turn fits");
 _Static_assert(SERVER_MAX_CLIENTS <= 32, "a bit for each");
@@ -88,12 +86,14 @@ void mux_say(struct mux *mux, const char *text)
 /* --- Clients -------------------------------------------------------------------------------------
  */
 
-void mux_init(struct mux *mux, uint32_t tsc_mhz, unsigned first, uint8_t escape)
+void mux_init(struct mux *mux, const struct console_config *config)
 {
     memset(mux, 0, sizeof(*mux));
-    mux->focus = first;
-    mux->escape = escape;
-    mux->ticks_quiet = (uint64_t)tsc_mhz * 1000 * MUX_QUIET_MS;
+    mux->nr_vms = config->nr_vms;
+    mux->focus = config->first;
+    mux->escape = config->escape;
+    mux->ticks_quiet = (uint64_t)config->tsc_mhz * 1000 * MUX_QUIET_MS;
+    mux->ticks_hold = (uint64_t)config->tsc_mhz * 1000 * MUX_HOLD_MS;
 }
 
 void mux_add(struct mux *mux, const char *name, struct console_channel *channel)
@@ -101,16 +101,22 @@ void mux_add(struct mux *mux, const char *name, struct console_channel *channel)
     struct mux_client *client = &mux->clients[mux->nr_clients++];
 
     memcpy(client->name, name, strnlen(name, sizeof(client->name) - 1));
+    client->channel = channel;
     ring_init(&client->output, RING_CONSUMER, &channel->output, channel->output_bytes, 1,
               CONSOLE_OUTPUT_BYTES);
     ring_init(&client->input, RING_PRODUCER, &channel->input, channel->input_bytes, 1,
               CONSOLE_INPUT_BYTES);
 }
 
+void mux_signal(struct mux *mux, const struct mux_client *client)
+{
+    mux->signals |= 1u << (client - mux->clients);
+}
+
 void mux_note_signal(struct mux *mux, const struct mux_client *client, struct ring *ring)
 {
     if (ring_must_signal(ring)) {
-        mux->signals |= 1u << (client - mux->clients);
+        mux_signal(mux, client);
     }
 }
 
@@ -277,9 +283,10 @@ static bool turn(struct mux *mux, uint64_t now)
 
 bool mux_pump(struct mux *mux, uint64_t now)
 {
-    bool any = false;
+    bool any = list_go_on(mux);
 
-    while (mux_room(mux) >= TURN_BYTES + OWN_BYTES && turn(mux, now)) {
+    while (mux->listing == MUX_LISTING_NONE && mux_room(mux) >= TURN_BYTES + OWN_BYTES &&
+           turn(mux, now)) {
         any = true;
     }
     for (unsigned i = 0; i < mux->nr_clients; i++) {
@@ -299,5 +306,5 @@ enum mux_rest mux_rest(struct mux *mux, uint64_t now)
             return i == mux->focus || !holds_back(mux, now) ? MUX_AGAIN : MUX_POLL;
         }
     }
-    return MUX_WAIT;
+    return mux->held ? MUX_POLL : MUX_WAIT;
 }

@@ -9,12 +9,15 @@
  *            has stood in the middle of a line for QUIET_MS (a prompt), on a line of their own
  *            before it, and what had stood there is shown again below. An unfinished line of a
  *            client without the keyboard is shown when it gets the keyboard.
- * Alone      With a single client there are no names and no keys: bytes go both ways, unchanged.
- * Keys       the escape key and then a key: see show_help() in keys.c. Twice the escape key sends
- *            it on.
+ * Keys       Only VMs can have the keyboard. The escape key and then a key is for us: keys.c. Twice
+ *            the escape key sends it on. While we answer, at length, nobody else is shown.
+ * Typed      What is typed while the VM's ring is full stays in the port as long as the VM reads:
+ *            MUX_HOLD_BYTES in each MUX_HOLD_MS. Then it is dropped, and a line says so, until half
+ *            of the ring is free. So a reader loses nothing, and the escape key is heard, however
+ *            little a VM reads.
  * Bounds     Each turn of a client is at most a line of MUX_LINE_BYTES; turns go round. A client
- *            that puts out more waits in its own ring. What is typed and finds the ring full is
- *            dropped; a single client's is left in the port instead.
+ *            that puts out more waits in its own ring. Half of the output's room is kept for what
+ *            we say; what is typed waits when that is used up.
  * Trust      Clients are hostile: rings bound what they can do (lib/ring.h). One that breaks its
  *            ring is named once and then ignored.
  * Done       A byte counts as consumed for its client once it has left by mux_take_output() and
@@ -32,9 +35,12 @@
 #define MUX_LINE_BYTES 256u
 #define MUX_OUT_BYTES  4096u
 #define MUX_QUIET_MS   50u
+#define MUX_HOLD_MS    1000u
+#define MUX_HOLD_BYTES 256u
 
 struct mux_client {
     char name[SERVER_NAME_BYTES];
+    struct console_channel *channel;
     struct ring output;
     struct ring input;
     uint8_t line[MUX_LINE_BYTES]; /* since the last line end, as it came */
@@ -42,18 +48,35 @@ struct mux_client {
     bool line_cut;  /* of the one with the keyboard: more of this line was shown than is held */
     bool known_bad; /* it was said that it broke its ring */
     uint32_t done;  /* bytes taken and dealt with that its ring does not know of yet */
+    uint32_t show;  /* how often its counters were asked for */
+};
+
+/* What takes more than a line is said as there is room. */
+enum mux_listing {
+    MUX_LISTING_NONE,
+    MUX_LISTING_HELP,
+    MUX_LISTING_CLIENTS,
 };
 
 struct mux {
     struct mux_client clients[SERVER_MAX_CLIENTS];
     unsigned nr_clients;
-    unsigned focus; /* has the keyboard */
-    unsigned turn;  /* had the last turn */
-    uint8_t escape; /* the key that makes the next one a command: a control character */
-    bool escaped;   /* it was pressed */
+    unsigned nr_vms; /* the first ones */
+    unsigned focus;  /* has the keyboard */
+    unsigned turn;   /* had the last turn */
+    uint8_t escape;  /* the key that makes the next one a command: a control character */
+    bool escaped;    /* it was pressed */
+    /* Of the ring of what was typed for the VM that has the keyboard. */
+    bool full;           /* since full_since, though perhaps not all the time */
+    bool held;           /* what is typed is to stay in the port for a while */
+    bool drops, told;    /* and is dropped, and that was said */
+    uint32_t full_index; /* how far the ring was then */
+    uint64_t full_since;
+    enum mux_listing listing;
+    unsigned listing_line; /* the next one */
     uint8_t out[MUX_OUT_BYTES];
     uint32_t out_head, out_tail; /* free running */
-    uint64_t ticks_quiet;
+    uint64_t ticks_quiet, ticks_hold;
     uint64_t last_shown; /* when the client with the keyboard last put something out */
     uint32_t signals;    /* clients that wait for a signal */
 };
@@ -61,19 +84,19 @@ struct mux {
 /* What to do when there is nothing more to move. */
 enum mux_rest {
     MUX_AGAIN, /* something came meanwhile */
-    MUX_POLL,  /* lines are held back for a while: look again soon, nobody will signal */
+    MUX_POLL,  /* something is held back for a while: look again soon, nobody will signal */
     MUX_WAIT,  /* whoever has news will signal */
 };
 
-/* first: which of the clients has the keyboard first; escape: a control character. */
-void mux_init(struct mux *mux, uint32_t tsc_mhz, unsigned first, uint8_t escape);
+/* The configuration has been checked (main.c). */
+void mux_init(struct mux *mux, const struct console_config *config);
 /* For clients 0, 1, ... before anything else. The name is cut if it is too long. */
 void mux_add(struct mux *mux, const char *name, struct console_channel *channel);
-/* Says how to use the keys if there is more than one client. */
+/* Says how to use the keys. */
 void mux_greet(struct mux *mux);
 
 /* Whether a typed byte can be taken: else leave it in the port. */
-bool mux_wants_input(struct mux *mux);
+bool mux_wants_input(struct mux *mux, uint64_t now);
 void mux_input(struct mux *mux, uint8_t byte);
 
 /* Moves what can be moved from the clients to the output; whether there was anything. */

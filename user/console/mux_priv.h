@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What mux.c and keys.c share: what we say ourselves, among what clients put out. */
+/* What mux.c, keys.c and list.c share: what we say ourselves, among what clients put out. */
 #ifndef USER_CONSOLE_MUX_PRIV_H
 #define USER_CONSOLE_MUX_PRIV_H
 
 #include "user/console/mux.h"
 
+/* Kept free of clients' output for what we say ourselves. */
+#define OWN_BYTES  (MUX_OUT_BYTES / 2)
 #define SAID_BYTES 128u /* of one of our lines, and its end */
 
 uint32_t mux_room(const struct mux *mux);
@@ -18,7 +20,32 @@ void mux_say(struct mux *mux, const char *text);
 
 /* The client that has the keyboard. */
 struct mux_client *mux_focus(struct mux *mux);
+void mux_signal(struct mux *mux, const struct mux_client *client);
 /* The client is to be signalled if it waits for this. */
 void mux_note_signal(struct mux *mux, const struct mux_client *client, struct ring *ring);
+
+/* --- keys.c --- */
+
+/* A key after the escape key, and what it does. */
+struct key {
+    char key;
+    const char *help;
+    void (*press)(struct mux *mux);
+};
+
+#define NR_KEYS 6u
+extern const struct key keys[NR_KEYS];
+
+/* Ctrl and this is the escape key. */
+static inline char escape_letter(const struct mux *mux)
+{
+    return (char)(mux->escape + '@');
+}
+
+/* --- list.c --- */
+
+void list_begin(struct mux *mux, enum mux_listing what);
+/* As far as there is room. True: there was something to say. */
+bool list_go_on(struct mux *mux);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The console server's configuration and the channel that each client has to it: a ring of bytes
- * each way. What a client has put out counts as consumed once the serial port has it.
+ * each way, and a count of how often people wanted to see the client's counters. What a client has
+ * put out counts as consumed once the serial port has it. Only VMs get what is typed.
  *
  *      page 0   both rings' words, the input's bytes
  *      page 1-2 the output's bytes
@@ -21,7 +22,8 @@
 struct console_channel {
     struct ring_shared output; /* the client produces */
     struct ring_shared input;  /* the server produces */
-    uint8_t reserved[4096 - 2 * sizeof(struct ring_shared) - CONSOLE_INPUT_BYTES];
+    uint32_t show;             /* the server counts up: the client is to show its counters */
+    uint8_t reserved[4096 - 2 * sizeof(struct ring_shared) - 4 - CONSOLE_INPUT_BYTES];
     uint8_t input_bytes[CONSOLE_INPUT_BYTES];
     uint8_t output_bytes[CONSOLE_OUTPUT_BYTES];
 };
@@ -29,7 +31,7 @@ struct console_channel {
 #define CONSOLE_CHANNEL_PAGES (sizeof(struct console_channel) / 4096)
 
 #define CONSOLE_CONFIG_MAGIC   0x6766632e736e6f63ull /* "cons.cfg" in memory */
-#define CONSOLE_CONFIG_VERSION 2u
+#define CONSOLE_CONFIG_VERSION 3u
 
 enum console_slot {
     CONSOLE_SLOT_PORT = SERVER_SLOT_DEVICE,    /* the UART's eight I/O ports */
@@ -41,10 +43,11 @@ struct console_config {
     uint32_t version;
     uint32_t nr_clients; /* 1 .. SERVER_MAX_CLIENTS */
     uint32_t tsc_mhz;    /* filled in by init from bootinfo */
-    uint32_t first;      /* the client that has the keyboard first */
+    uint32_t first;      /* the VM that has the keyboard first */
     uint16_t port;       /* the first of the I/O ports */
     uint8_t escape;      /* the key before commands: a control character */
-    uint8_t reserved[5];
+    uint8_t nr_vms;      /* the first 1 .. nr_clients of the clients are VMs, the others servers */
+    uint8_t reserved[4];
     char names[SERVER_MAX_CLIENTS][SERVER_NAME_BYTES];
 };
 

@@ -25,7 +25,9 @@
 static struct hba hba;
 static struct service service;
 static struct window window_rows[MAX_WINDOWS];
-static struct ring console, keys;
+static struct ring console;
+static const uint32_t *show; /* in the channel to the console: how often counters were wanted */
+static uint32_t shown;
 static bool clock_runs; /* both threads */
 
 static const struct sata_config *const config = (const struct sata_config *)SERVER_CONFIG_VADDR;
@@ -84,16 +86,15 @@ static void say(const char *line)
     }
 }
 
-/* Any key asks for the counters. True: there was one. */
-static bool answer_keys(void)
+/* Whoever changes it signals. */
+static void show_counters(void)
 {
-    uint8_t key[CONSOLE_INPUT_BYTES];
-    bool any = ring_get(&keys, key, sizeof key) != 0;
+    uint32_t wanted = __atomic_load_n(show, __ATOMIC_ACQUIRE);
 
-    if (any) {
+    if (wanted != shown) {
+        shown = wanted;
         service_report(&service);
     }
-    return any;
 }
 
 static void open_console(void)
@@ -102,7 +103,7 @@ static void open_console(void)
 
     ring_init(&console, RING_PRODUCER, &channel->output, channel->output_bytes, 1,
               CONSOLE_OUTPUT_BYTES);
-    ring_init(&keys, RING_CONSUMER, &channel->input, channel->input_bytes, 1, CONSOLE_INPUT_BYTES);
+    show = &channel->show;
 }
 
 /* --- what it was given --- */
@@ -245,8 +246,7 @@ static _Noreturn void run(void)
         server_signal_clients(service_take_signals(&service));
         keep_clock((badge & SATA_BADGE_CLOCK) != 0);
         badge = 0;
-        more |= answer_keys();
-        more |= !ring_may_sleep(&keys, 1) && !ring_is_broken(&keys);
+        show_counters();
         if (more || !service_may_sleep(&service)) {
             seL4_Poll(SERVER_SLOT_NOTIFICATION, &badge);
         } else {

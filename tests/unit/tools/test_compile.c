@@ -575,6 +575,7 @@ static void test_console(void **state)
     assert_int_equal(config->port, 0x2f8);
     assert_int_equal(config->escape, 1);
     assert_int_equal(config->first, 1);
+    assert_int_equal(config->nr_vms, 2);
     world_release(&world);
 }
 
