@@ -74,6 +74,9 @@ static void say_asked(struct mux *mux, const char *whom, const char *what)
 
 static void ask_for_counters(struct mux *mux, struct mux_client *client)
 {
+    if (client->resetting) {
+        return;
+    }
     client->show++;
     __atomic_store_n(&client->channel->show, client->show, __ATOMIC_RELEASE);
     mux_signal(mux, client);
@@ -114,8 +117,10 @@ static void drop(struct mux *mux)
 
 static void pass_on(struct mux *mux, uint8_t byte)
 {
-    if (ring_put(&mux_focus(mux)->input, &byte, 1) != 0) {
-        mux_note_signal(mux, mux_focus(mux), &mux_focus(mux)->input);
+    struct mux_client *client = mux_focus(mux);
+
+    if (!client->resetting && ring_put(&client->input, &byte, 1) != 0) {
+        mux_note_signal(mux, client, &client->input);
     } else {
         drop(mux);
     }
@@ -170,6 +175,9 @@ static bool holds_input(struct mux *mux, uint64_t now)
 {
     struct ring *input = &mux_focus(mux)->input;
 
+    if (mux_focus(mux)->resetting) {
+        return !has_stopped_reading(mux, now);
+    }
     if (ring_available(input) >= CONSOLE_INPUT_BYTES / 2) {
         mux->full = mux->drops = mux->told = false;
     }

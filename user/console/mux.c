@@ -96,16 +96,23 @@ void mux_init(struct mux *mux, const struct console_config *config)
     mux->ticks_hold = (uint64_t)config->tsc_mhz * 1000 * MUX_HOLD_MS;
 }
 
+void mux_open_rings(struct mux_client *client)
+{
+    struct console_channel *channel = client->channel;
+
+    ring_init(&client->output, RING_CONSUMER, &channel->output, channel->output_bytes, 1,
+              CONSOLE_OUTPUT_BYTES);
+    ring_init(&client->input, RING_PRODUCER, &channel->input, channel->input_bytes, 1,
+              CONSOLE_INPUT_BYTES);
+}
+
 void mux_add(struct mux *mux, const char *name, struct console_channel *channel)
 {
     struct mux_client *client = &mux->clients[mux->nr_clients++];
 
     memcpy(client->name, name, strnlen(name, sizeof(client->name) - 1));
     client->channel = channel;
-    ring_init(&client->output, RING_CONSUMER, &channel->output, channel->output_bytes, 1,
-              CONSOLE_OUTPUT_BYTES);
-    ring_init(&client->input, RING_PRODUCER, &channel->input, channel->input_bytes, 1,
-              CONSOLE_INPUT_BYTES);
+    mux_open_rings(client);
 }
 
 void mux_signal(struct mux *mux, const struct mux_client *client)
@@ -174,9 +181,14 @@ static void name_bad_ring(struct mux *mux, struct mux_client *client)
 /* The next byte of the client's output, if there is one. */
 static bool next_byte(struct mux_client *client, uint8_t *byte)
 {
-    if (ring_take(&client->output, byte, 1) == 0) {
+    if (client->resetting && client->left == 0) {
         return false;
     }
+    if (ring_take(&client->output, byte, 1) == 0) {
+        client->left = 0;
+        return false;
+    }
+    client->left -= client->resetting;
     client->done++;
     return true;
 }
@@ -237,6 +249,17 @@ static void end_of_other(struct mux *mux, struct mux_client *client, bool newlin
     client->line_cut = !newline;
 }
 
+void mux_end_line(struct mux *mux, struct mux_client *client)
+{
+    if (client == mux_focus(mux)) {
+        mux_leave_line(mux);
+    } else if (client->line_length != 0) {
+        show_labelled(mux, client);
+    }
+    client->line_length = 0;
+    client->line_cut = false;
+}
+
 /* Of another client: what there is, up to the end of a line, which is then shown. */
 static bool turn_of_other(struct mux *mux, struct mux_client *client)
 {
@@ -263,22 +286,44 @@ static bool holds_back(const struct mux *mux, uint64_t now)
            now - mux->last_shown < mux->ticks_quiet;
 }
 
+static bool turn_of(struct mux *mux, unsigned index, uint64_t now)
+{
+    return index == mux->focus ? turn_of_focus(mux, now) : turn_of_other(mux, &mux->clients[index]);
+}
+
+/* Of the clients whose start waits for it. */
+static bool turn_before_reset(struct mux *mux, uint64_t now)
+{
+    for (unsigned i = 0; i < mux->nr_clients; i++) {
+        if (mux->clients[i].resetting && turn_of(mux, i, now)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool turn(struct mux *mux, uint64_t now)
 {
+    if (turn_before_reset(mux, now)) {
+        return true;
+    }
     if (holds_back(mux, now)) {
         return turn_of_focus(mux, now);
     }
     for (unsigned i = 1; i <= mux->nr_clients; i++) {
         unsigned next = (mux->turn + i) % mux->nr_clients;
-        bool any =
-            next == mux->focus ? turn_of_focus(mux, now) : turn_of_other(mux, &mux->clients[next]);
 
-        if (any) {
+        if (turn_of(mux, next, now)) {
             mux->turn = next;
             return true;
         }
     }
     return false;
+}
+
+bool mux_may_say(const struct mux *mux)
+{
+    return mux->listing == MUX_LISTING_NONE && mux_room(mux) >= TURN_BYTES;
 }
 
 bool mux_pump(struct mux *mux, uint64_t now)
@@ -289,6 +334,7 @@ bool mux_pump(struct mux *mux, uint64_t now)
            turn(mux, now)) {
         any = true;
     }
+    reset_finish(mux);
     for (unsigned i = 0; i < mux->nr_clients; i++) {
         give_back_early(mux, &mux->clients[i]);
         name_bad_ring(mux, &mux->clients[i]);
@@ -302,7 +348,7 @@ enum mux_rest mux_rest(struct mux *mux, uint64_t now)
         return MUX_AGAIN;
     }
     for (unsigned i = 0; i < mux->nr_clients; i++) {
-        if (!ring_may_sleep(&mux->clients[i].output, 1)) {
+        if (!mux->clients[i].resetting && !ring_may_sleep(&mux->clients[i].output, 1)) {
             return i == mux->focus || !holds_back(mux, now) ? MUX_AGAIN : MUX_POLL;
         }
     }

@@ -18,6 +18,8 @@
  * Bounds     Each turn of a client is at most a line of MUX_LINE_BYTES; turns go round. A client
  *            that puts out more waits in its own ring. Half of the output's room is kept for what
  *            we say; what is typed waits when that is used up.
+ * Reset      A client whose channel is to be as it was at first has the next turns, for what it had
+ *            put out by then: its next start waits for that. Nothing else is taken from it.
  * Trust      Clients are hostile: rings bound what they can do (lib/ring.h). One that breaks its
  *            ring is named once and then ignored.
  * Done       A byte counts as consumed for its client once it has left by mux_take_output() and
@@ -49,6 +51,8 @@ struct mux_client {
     bool known_bad; /* it was said that it broke its ring */
     uint32_t done;  /* bytes taken and dealt with that its ring does not know of yet */
     uint32_t show;  /* how often its counters were asked for */
+    bool resetting; /* its reset is wanted, and not done */
+    uint32_t left;  /* while it is: bytes that are still shown */
 };
 
 /* What takes more than a line is said as there is room. */
@@ -77,8 +81,9 @@ struct mux {
     uint8_t out[MUX_OUT_BYTES];
     uint32_t out_head, out_tail; /* free running */
     uint64_t ticks_quiet, ticks_hold;
-    uint64_t last_shown; /* when the client with the keyboard last put something out */
-    uint32_t signals;    /* clients that wait for a signal */
+    uint64_t last_shown;  /* when the client with the keyboard last put something out */
+    uint32_t signals;     /* clients that wait for a signal */
+    uint32_t resets_done; /* clients, as bits */
 };
 
 /* What to do when there is nothing more to move. */
@@ -113,6 +118,11 @@ void mux_sent(struct mux *mux);
 
 /* Without output left: whether one may sleep. */
 enum mux_rest mux_rest(struct mux *mux, uint64_t now);
+
+/* Begins a client's reset; may be asked again before it is done. */
+void mux_reset(struct mux *mux, unsigned index);
+/* The clients whose reset is done, as bits; asked after each round. */
+uint32_t mux_take_resets(struct mux *mux);
 
 /* The clients to be signalled, as bits; asked after each round. */
 uint32_t mux_take_signals(struct mux *mux);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What mux.c, keys.c and list.c share: what we say ourselves, among what clients put out. */
+/* What the files that make up mux.h share: what we say ourselves, among what clients put out. */
 #ifndef USER_CONSOLE_MUX_PRIV_H
 #define USER_CONSOLE_MUX_PRIV_H
 
@@ -20,9 +20,20 @@ void mux_say(struct mux *mux, const char *text);
 
 /* The client that has the keyboard. */
 struct mux_client *mux_focus(struct mux *mux);
+/* The server's ends of rings whose words are zero. */
+void mux_open_rings(struct mux_client *client);
+/* What there is of the client's line is all of it. For mux_may_say(). */
+void mux_end_line(struct mux *mux, struct mux_client *client);
+/* Whether there is room for a line of anybody, with what belongs to it. */
+bool mux_may_say(const struct mux *mux);
 void mux_signal(struct mux *mux, const struct mux_client *client);
 /* The client is to be signalled if it waits for this. */
 void mux_note_signal(struct mux *mux, const struct mux_client *client, struct ring *ring);
+
+/* --- reset.c --- */
+
+/* Of those who have nothing more to show. */
+void reset_finish(struct mux *mux);
 
 /* --- keys.c --- */
 

@@ -7,7 +7,7 @@
  *            as they were at first. It stops the VM's threads, then adds one to `reset_wanted` of
  *            each of the server's clients that are the VM's, and signals. The server ends what the
  *            client has outstanding (nothing touches the client's memory any more), makes its
- *            channel zero but for facts, forgets that it broke a rule, sets `reset_done` to what was
+ *            channel zero but for facts, forgets that it broke a rule, sets `reset_done` to what is
  *            wanted (release), and signals. From the moment it sees that the two differ until then,
  *            it takes nothing from the channel.
  * VMs        Of the console server's page only. The supervisor writes `vms`, in the order of the

@@ -237,7 +237,7 @@ static void test_escape_amid(void **state)
     free(world);
 }
 
-/* So many bytes in steps of a hundredth of the time for holding; how many were taken from the port. */
+/* So many bytes, in steps of a hundredth of the time for holding; how many steps it took. */
 static unsigned paste(struct world *world, unsigned bytes, unsigned read_in_step)
 {
     uint8_t got[CONSOLE_INPUT_BYTES];
