@@ -10,7 +10,7 @@
 
 #define FLOOD_MESSAGES 20000
 #define BEYOND_CNODE   (1u << VMM_CNODE_RADIX)
-#define OWN_TCB        VMM_VCPU_SLOT(0, VMM_VCPU_TCB)
+#define OWN_TURN       VMM_VCPU_SLOT(0, VMM_VCPU_TURN)
 
 static volatile uint8_t data_page[16];
 
@@ -79,19 +79,15 @@ static bool is_confined(void)
             return false;
         }
     }
-    /* More authority over its own thread than it was given. */
-    if (seL4_TCB_SetPriority(OWN_TCB, OWN_TCB, 254) != seL4_RangeError ||
-        seL4_TCB_SetMCPriority(OWN_TCB, OWN_TCB, 254) != seL4_RangeError) {
-        print("snoop: priority\n");
-        return false;
-    }
     /* An empty slot is nothing to call. */
     if (seL4_TCB_Resume(BEYOND_CNODE - 1) != seL4_InvalidCapability) {
         print("snoop: empty slot\n");
         return false;
     }
     /* A method of an object that it does not have. */
-    if (seL4_CNode_Revoke(OWN_TCB, 1, 8) != seL4_IllegalOperation) {
+    if (seL4_CNode_Revoke(VMM_SLOT_VCPU_FIRST, 1, 8) != seL4_IllegalOperation ||
+        seL4_TCB_SetPriority(VMM_SLOT_VCPU_FIRST, VMM_SLOT_VCPU_FIRST, 254) !=
+            seL4_IllegalOperation) {
         print("snoop: methods\n");
         return false;
     }
@@ -110,6 +106,6 @@ int main(seL4_Word argument)
     BAD_WAY();
     report(VMM_REPORT_REFUSED);
     for (;;) {
-        seL4_TCB_Suspend(OWN_TCB);
+        seL4_Wait(OWN_TURN, NULL);
     }
 }

@@ -254,7 +254,6 @@ static void vm_give_caps(struct vm_build *build)
     for (unsigned i = 0; i < build->nr_vcpus; i++) {
         const struct vcpu_build *vcpu = &build->vcpus[i];
 
-        vcpu_give(build, i, VMM_VCPU_TCB, vcpu->tcb, RIGHTS_ALL, 0);
         vcpu_give(build, i, VMM_VCPU_VCPU, vcpu->vcpu, RIGHTS_ALL, 0);
         vcpu_give(build, i, VMM_VCPU_NOTIFICATION, vcpu->notification, RIGHT_READ | RIGHT_WRITE,
                   VMM_BADGE_KICK);

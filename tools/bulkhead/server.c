@@ -30,7 +30,6 @@ void server_begin(struct server *server, struct builder *builder, const char *na
     server->context =
         server_object(server, "sched-context", seL4_SchedContextObject, CONTEXT_BITS, 1);
     server->notification = server_object(server, "notification", seL4_NotificationObject, 0, 1);
-    builder_cap(builder, server->cnode, SERVER_SLOT_TCB, server->tcb, RIGHTS_ALL, 0);
     builder_cap(builder, server->cnode, SERVER_SLOT_NOTIFICATION, server->notification, RIGHT_READ,
                 0);
 }

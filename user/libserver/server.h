@@ -29,7 +29,6 @@
 #define SERVER_CNODE_RADIX 8u
 enum server_slot {
     SERVER_SLOT_NULL = 0,
-    SERVER_SLOT_TCB = 1,
     SERVER_SLOT_NOTIFICATION = 2, /* to wait for; clients and interrupts signal it */
     SERVER_SLOT_SUPERVISOR = 3,   /* signals the supervisor */
     SERVER_SLOT_DEVICE = 16,      /* from here on: what the kind of server needs */

@@ -127,18 +127,3 @@ void bus_serve_rest(struct vcpu *vcpu)
         }
     }
 }
-
-bool bus_stop(struct vcpu *vcpu)
-{
-    bool stopped = true;
-
-    for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
-        if (is_active(vcpu, slot)) {
-            struct pci_function *function = lock_slot(vcpu, slot);
-
-            stopped &= function->ops->stop(function);
-            unlock_slot(vcpu, slot);
-        }
-    }
-    return stopped;
-}

@@ -10,7 +10,10 @@
  * Layout      fixed-width fields at natural alignment, no padding, little endian; see the asserts.
  *
  * Threads     one for each vCPU, in one address space with one CNode. Each starts at the program's
- *             entry with the vCPU's number in rdi and its FS base at its IPC buffer.
+ *             entry with the vCPU's number in rdi, the number of the run in rsi and its FS base at
+ *             its IPC buffer. A run ends when the supervisor has heard how, or at any time before.
+ *             It starts the VM anew by starting all threads anew, with the next number: the
+ *             monitor then clears what it finds. It holds no capability of a thread.
  *
  * Address space of a monitor (virtual addresses)
  *
@@ -72,10 +75,9 @@ enum vmm_slot {
 };
 
 enum vmm_vcpu_slot {
-    VMM_VCPU_TCB,          /* of its thread */
-    VMM_VCPU_VCPU,         /* the VCPU object, given to that thread */
+    VMM_VCPU_VCPU,         /* the VCPU object, given to its thread */
     VMM_VCPU_NOTIFICATION, /* bound to that thread; signals VMM_BADGE_KICK */
-    VMM_VCPU_TURN,         /* a notification that the thread waits on for a lock */
+    VMM_VCPU_TURN,         /* a notification that the thread waits on for a lock, and at its end */
     VMM_VCPU_SLOTS,
 };
 
@@ -120,12 +122,11 @@ _Static_assert(VMM_SLOT_DISK + VMM_MAX_DISKS <= VMM_SLOT_VCPU_FIRST, "disks have
  * Messages to the supervisor: seL4_Send on VMM_SLOT_SUPERVISOR_EP, label = one of these, four
  * words: MR0 vCPU number, MR1 exit reason or enum vmm_stop_cause, MR2 guest rip, MR3 guest physical
  *   address or qualification.
- * After POWEROFF and CRASH the sending thread suspends itself. After REBOOT it starts the VM
- * afresh: the message only informs.
+ * It is the last thing that a run does: all its threads then rest, whatever the report is.
  */
 enum vmm_report {
     VMM_REPORT_POWEROFF = 1, /* the guest switched itself off */
-    VMM_REPORT_REBOOT = 2,   /* the guest asked for a reset */
+    VMM_REPORT_REBOOT = 2,   /* the guest asked for a reset: the supervisor starts it anew */
     VMM_REPORT_CRASH = 3,    /* triple fault, unmapped memory, an exit that is not handled */
     VMM_REPORT_REFUSED = 4,  /* could not start: bad configuration or image; MR1 vmm_stop_cause */
 };

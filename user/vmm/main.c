@@ -254,17 +254,10 @@ static void vcpu_run(struct vcpu *vcpu)
     }
 }
 
-/* --- from one run of the VM to the next --- */
+/* --- how a run begins and ends --- */
 
-/*
- * All threads meet between two runs. The last one to come does what is to be done once, while the
- * others wait; then they all go on, or end.
- */
-static struct {
-    unsigned arrived; /* atomic */
-    unsigned round;   /* atomic: advances when the others may go on */
-    bool over;        /* written by the last one before round advances */
-} meeting;
+static bool vm_is_made;        /* atomic: the first thread has made and loaded it */
+static unsigned threads_ended; /* atomic */
 
 static void tell_supervisor(struct vm *vm)
 {
@@ -275,10 +268,11 @@ static void tell_supervisor(struct vm *vm)
                      &rip, &detail);
 }
 
-static _Noreturn void stop_thread(seL4_Word index)
+/* What nobody signals any more: the supervisor starts the thread anew, or does not. */
+static _Noreturn void rest(unsigned index)
 {
     for (;;) {
-        seL4_TCB_Suspend(VMM_VCPU_SLOT(index, VMM_VCPU_TCB));
+        wait_for(VMM_VCPU_SLOT(index, VMM_VCPU_TURN));
     }
 }
 
@@ -292,7 +286,14 @@ static void say_end(struct vm *vm)
     tell_supervisor(vm);
 }
 
-static void prepare_run(struct vm *vm)
+static _Noreturn void refuse_to_start(struct vm *vm, uint64_t cause, const char *text)
+{
+    vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED, .cause = cause, .text = text };
+    say_end(vm);
+    rest(0);
+}
+
+static void load_guest(struct vm *vm)
 {
     const struct vmm_config *config = vm->config;
     const struct linux_images images = {
@@ -304,69 +305,18 @@ static void prepare_run(struct vm *vm)
     };
     const char *wrong = vm_load(vm, &images);
 
-    vm_reset(vm);
     if (wrong != NULL) {
-        vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED,
-                                     .cause = VMM_CAUSE_IMAGE,
-                                     .text = wrong };
-        say_end(vm);
-        meeting.over = true;
+        refuse_to_start(vm, VMM_CAUSE_IMAGE, wrong);
     }
 }
 
-static void between_runs(struct vm *vm)
+static void run_guest(struct vcpu *vcpu)
 {
-    if (vm->stop.report != 0) { /* not at the beginning */
-        say_end(vm);
-        meeting.over = vm->stop.report != VMM_REPORT_REBOOT;
-        if (!meeting.over) {
-            guest_ram_clear(&vm->ram);
-        }
-    }
-    if (!meeting.over) {
-        prepare_run(vm);
-    }
-}
-
-/* The VM has been made when the last one comes. Other signals are kept for later. */
-static void meet(struct vm *vm, unsigned index, unsigned nr_threads)
-{
-    unsigned round = __atomic_load_n(&meeting.round, __ATOMIC_RELAXED);
-
-    if (__atomic_add_fetch(&meeting.arrived, 1, __ATOMIC_ACQ_REL) < nr_threads) {
-        while (__atomic_load_n(&meeting.round, __ATOMIC_ACQUIRE) == round) {
-            vm->vcpus[index].late_badge |= wait_for(VMM_VCPU_SLOT(index, VMM_VCPU_NOTIFICATION));
-        }
-        return;
-    }
-    meeting.arrived = 0;
-    between_runs(vm);
-    __atomic_store_n(&meeting.round, round + 1, __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < nr_threads; i++) {
-        if (i != index) {
-            vcpu_kick(&vm->vcpus[i]);
-        }
-    }
-}
-
-/* Nothing that the guest has begun goes on: its memory may be used for something else now. */
-static void stop_devices(struct vcpu *vcpu)
-{
-    while (!bus_stop(vcpu)) {
-        vcpu->late_badge |= wait_for(VMM_VCPU_SLOT(vcpu->index, VMM_VCPU_NOTIFICATION));
-    }
-}
-
-static void run_once(struct vcpu *vcpu)
-{
-    uint64_t badge = vcpu->late_badge;
-
-    vcpu->late_badge = 0;
     if (!vcpu_power_on(vcpu, &vcpu->vm->entry)) {
         vm_refuse(vcpu, "the kernel refuses the guest's initial state");
         return;
     }
-    on_notification(vcpu, badge);
+    on_notification(vcpu, vcpu->late_badge);
     vcpu_run(vcpu);
 }
 
@@ -394,26 +344,20 @@ static void start_disk(struct vm *vm, unsigned n)
     }
 }
 
-static _Noreturn void refuse_to_make(struct vm *vm, uint64_t cause, const char *text)
+static void make_vm(struct vm *vm)
 {
-    vm->stop = (struct vm_stop){ .report = VMM_REPORT_REFUSED, .cause = cause, .text = text };
-    say_end(vm);
-    stop_thread(0);
-}
-
-/* What one thread does before the others may look at the VM. */
-static void make_vm(struct vm *vm, const struct vmm_config *config, const char *wrong)
-{
+    const struct vmm_config *config = (const struct vmm_config *)VMM_CONFIG_VADDR;
+    const char *wrong = vm_check_config(config);
     char lacking[LACKING_BYTES];
 
     vm->config = config;
     console_init(&vm->console, (struct console_channel *)VMM_CONSOLE_VADDR);
     print_to(vm_print_char);
     if (wrong != NULL) {
-        refuse_to_make(vm, VMM_CAUSE_CONFIG, wrong);
+        refuse_to_start(vm, VMM_CAUSE_CONFIG, wrong);
     }
     if (!baseline_is_there(config->baseline, host_cpuid, lacking, sizeof(lacking))) {
-        refuse_to_make(vm, VMM_CAUSE_CPU, lacking);
+        refuse_to_start(vm, VMM_CAUSE_CPU, lacking);
     }
     vm_init(vm, config, (void *)VMM_RAM_VADDR, host_cpuid);
     for (unsigned n = 0; n < config->nr_disks; n++) {
@@ -421,10 +365,46 @@ static void make_vm(struct vm *vm, const struct vmm_config *config, const char *
     }
 }
 
-int main(seL4_Word index)
+/* By the first thread. Before the first run nobody has written to the guest's memory. */
+static void begin_run(struct vm *vm)
 {
-    const struct vmm_config *config = (const struct vmm_config *)VMM_CONFIG_VADDR;
-    const char *wrong = vm_check_config(config);
+    make_vm(vm);
+    if (program_run() > 1) {
+        guest_ram_clear(&vm->ram);
+    }
+    load_guest(vm);
+    vm_reset(vm);
+    __atomic_store_n(&vm_is_made, true, __ATOMIC_RELEASE);
+    for (unsigned i = 1; i < vm->nr_vcpus; i++) {
+        vcpu_kick(&vm->vcpus[i]);
+    }
+}
+
+/* The kick counts, whether it has come before or comes yet; other signals are kept for later. */
+static void wait_for_begin(struct vcpu *vcpu, unsigned index)
+{
+    while (!__atomic_load_n(&vm_is_made, __ATOMIC_ACQUIRE)) {
+        vcpu->late_badge |= wait_for(VMM_VCPU_SLOT(index, VMM_VCPU_NOTIFICATION));
+    }
+}
+
+/* The last one to stop has the last word. */
+static void end_run(struct vm *vm)
+{
+    if (__atomic_add_fetch(&threads_ended, 1, __ATOMIC_ACQ_REL) == vm->nr_vcpus) {
+        say_end(vm);
+    }
+}
+
+/* An earlier run may have been stopped between a lock's release and its turn. */
+static void forget_turn(unsigned index)
+{
+    seL4_Poll(VMM_VCPU_SLOT(index, VMM_VCPU_TURN), NULL);
+}
+
+int main(seL4_Word argument)
+{
+    unsigned index = (unsigned)argument;
     struct vcpu *vcpu = &machine.vcpus[index];
     seL4_IPCBuffer *buffer =
         (seL4_IPCBuffer *)(VMM_IPC_BUFFER_VADDR + index * (1u << seL4_PageBits));
@@ -432,19 +412,13 @@ int main(seL4_Word index)
     seL4_SetIPCBuffer(buffer);
     vcpu->message = (struct vcpu_message *)buffer->msg;
     vcpu->vcpu_slot = VMM_VCPU_SLOT(index, VMM_VCPU_VCPU);
+    forget_turn(index);
     if (index == 0) {
-        make_vm(&machine, config, wrong);
-    } else if (wrong != NULL) {
-        stop_thread(index);
+        begin_run(&machine);
+    } else {
+        wait_for_begin(vcpu, index);
     }
-    for (;;) {
-        meet(&machine, (unsigned)index, config->nr_vcpus);
-        if (meeting.over) {
-            stop_thread(index);
-        }
-        run_once(vcpu);
-        if (index == 0) {
-            stop_devices(vcpu);
-        }
-    }
+    run_guest(vcpu);
+    end_run(&machine);
+    rest(index);
 }

@@ -56,8 +56,6 @@ struct pci_ops {
      */
     void (*serve)(struct pci_function *function, struct interrupt_messages *out);
     bool (*has_work)(struct pci_function *function);
-    /* The VM has stopped. True: nothing is outstanding. Asked again, after serving, until it is. */
-    bool (*stop)(struct pci_function *function);
     /* The BAR's registers; the access lies inside of them. */
     uint64_t (*read)(struct pci_function *function, uint32_t offset, unsigned size);
     void (*write)(struct pci_function *function, uint32_t offset, unsigned size, uint64_t value,

@@ -179,7 +179,7 @@ struct vcpu {
     const struct msr_row *msr_rows[VCPU_NR_MSR_ROWS]; /* of the policy, lately used */
     uint64_t exits[VCPU_NR_REASONS + 1];              /* by reason; the last: any other */
     uint64_t notifications;
-    uint64_t late_badge; /* of notifications between two runs of the VM */
+    uint64_t late_badge; /* of notifications before the VM's first instruction */
     uint64_t vcpu_slot;  /* capability of the VCPU object */
 };
 

@@ -91,6 +91,7 @@ static bool write_machine(struct vcpu *vcpu)
     for (size_t i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
         good &= vcpu_write_msr(vcpu, msrs[i], 0);
     }
+    vcpu_write_msr(vcpu, VCPU_MSR_TSC_AUX, 0); /* refused where the processor has none */
     if (vcpu->cpuid.xcr0_allowed != 0) {
         good &= vcpu_write_field(vcpu, VCPU_FIELD_XCR0, XCR0_X87);
     }

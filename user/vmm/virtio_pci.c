@@ -197,16 +197,7 @@ static void power_on(struct pci_function *function)
     pci_function_power_on(function);
     msix_reset(&device->msix, device->nr_queues + 1);
     set_initial_state(device);
-    device->stopped = false;
     device->ops->reset(device);
-}
-
-static bool stop(struct pci_function *function)
-{
-    struct virtio_device *device = device_of(function);
-
-    device->stopped = true;
-    return device->ops->quiesce(device);
 }
 
 static void serve(struct pci_function *function, struct interrupt_messages *out)
@@ -592,7 +583,6 @@ static const struct pci_ops pci_ops = {
     .power_on = power_on,
     .serve = serve,
     .has_work = has_work,
-    .stop = stop,
     .read = bar_read,
     .write = bar_write,
     .config_read = config_read,

@@ -11,9 +11,8 @@
  * Invariants  I1  queues are enabled only while FEATURES_OK is set, and work only with DRIVER_OK
  *             I2  after the status became 0 nothing is outstanding: until then it shows its old
  *                 value, and the device is `resetting`
- *             I3  `stopped` from the VM's stop to its next power-on: no queue is touched
- *             I4  with DEVICE_NEEDS_RESET set no queue is touched
- *             I5  `waiting` has a bit for each queue that may hold chains nobody will kick for,
+ *             I3  with DEVICE_NEEDS_RESET set no queue is touched
+ *             I4  `waiting` has a bit for each queue that may hold chains nobody will kick for,
  *                 `unheard` one for each whose driver has been told not to kick: it is served when
  *                 something completes
  * Locking     the slot's lock of the PCI bus, held by whoever calls
@@ -71,8 +70,7 @@ struct virtio_ops {
     /* See pci.h; has_work: beside chains that wait and can be taken. */
     void (*serve)(struct virtio_device *device, struct interrupt_messages *out);
     bool (*has_work)(struct virtio_device *device);
-    /* Reset has been asked for, or the VM has stopped. True: nothing is outstanding any more. Asked
-     * again until it is. */
+    /* Reset has been asked for. True: nothing is outstanding any more. Asked again until it is. */
     bool (*quiesce)(struct virtio_device *device);
     /* Into the state after a reset, and at power-on. */
     void (*reset)(struct virtio_device *device);
@@ -95,9 +93,9 @@ struct virtio_device {
     uint32_t feature_select, driver_feature_select;
     uint16_t queue_select, config_vector;
     uint8_t status, isr;
-    bool resetting, stopped;
+    bool resetting;
     struct virtio_queue queues[VIRTIO_MAX_QUEUES];
-    uint32_t waiting, unheard;    /* I5 */
+    uint32_t waiting, unheard;    /* I4 */
     struct virtqueue_chain chain; /* while it is handled */
 };
 
@@ -115,7 +113,7 @@ static inline bool virtio_works(const struct virtio_device *device)
 {
     return (device->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
                VIRTIO_STATUS_DRIVER_OK &&
-           !device->resetting && !device->stopped;
+           !device->resetting;
 }
 
 static inline bool virtio_has(const struct virtio_device *device, uint64_t feature)

@@ -148,8 +148,6 @@ void bus_write(struct vcpu *vcpu, uint64_t address, unsigned size, uint64_t valu
 void bus_serve(struct vcpu *vcpu, unsigned slot);
 /* For those that have left something for later. */
 void bus_serve_rest(struct vcpu *vcpu);
-/* The VM has stopped. True: nothing is outstanding in any function. */
-bool bus_stop(struct vcpu *vcpu);
 
 /* --- serial.c: between the guest's port and the real one --- */
 

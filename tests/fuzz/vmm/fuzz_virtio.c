@@ -268,9 +268,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&vm->vcpus[take(&input, 1) % 2], &input);
         check();
     }
-    bus_stop(&vm->vcpus[0]);
     fake_disk_run(&disk);
-    if (!bus_stop(&vm->vcpus[0])) {
+    if (!vm->disks[0].virtio.ops->quiesce(&vm->disks[0].virtio)) {
         abort();
     }
     return 0;

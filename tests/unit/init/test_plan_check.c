@@ -199,7 +199,7 @@ static void test_slots(void **state)
     REFUSED("capability", "it comes too late, or is copied too early",
             copy_of(s, "linux.ram")->source = copy_of(s, "linux.ram")->index);
     REFUSED("capability", "it comes too late, or is copied too early",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->cnode = PLAN_NO_SLOT);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->cnode = PLAN_NO_SLOT);
 }
 
 static void test_objects(void **state)
@@ -398,10 +398,10 @@ static void test_isolation(void **state)
 
     (void)state;
     REFUSED("capability", not_own,
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source =
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
                 slot_of(s, "init.cnode"));
     REFUSED("capability", not_own,
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source =
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
                 slot_of(s, "init.reply"));
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 3);
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 5);
@@ -546,21 +546,22 @@ static void test_caps(void **state)
 {
     (void)state;
     REFUSED("capability", "its source holds nothing, or different things",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source = HEADER(s)->nr_slots);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
+                HEADER(s)->nr_slots);
     REFUSED("capability", "its source holds nothing, or different things",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->count = 2);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->count = 2);
     REFUSED("capability", "its source holds nothing, or different things",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->source = PLAN_NO_SLOT);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source = PLAN_NO_SLOT);
     REFUSED("capability", "no such rights",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->rights = 16);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->rights = 16);
     REFUSED("capability", "what it copies cannot be badged",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->badge = 1);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->badge = 1);
     REFUSED("capability", "the CNode has no such slot",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->index = 256);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->index = 256);
     REFUSED("capability", "the CNode has no such slot",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->index = 0);
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->index = 0);
     REFUSED("capability", "its CNode is none",
-            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_TCB))->cnode =
+            cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->cnode =
                 slot_of(s, "linux.tcb-0"));
     REFUSED("binding", "its slot holds no IRQ handler",
             EDIT(s, plan_binding, bindings, 0).irq = slot_of(s, "linux.tcb-0"));

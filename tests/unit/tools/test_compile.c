@@ -83,7 +83,6 @@ static void test_capabilities(void **state)
         uint64_t rights;
         uint64_t badge;
     } expected[] = {
-        { VMM_VCPU_SLOT(0, VMM_VCPU_TCB), "linux.tcb-0", 15, 0 },
         { VMM_VCPU_SLOT(0, VMM_VCPU_VCPU), "linux.vcpu-0", 15, 0 },
         { VMM_VCPU_SLOT(0, VMM_VCPU_NOTIFICATION), "linux.notification-0", 3, VMM_BADGE_KICK },
         { VMM_VCPU_SLOT(0, VMM_VCPU_TURN), "linux.turn-0", 3, 0 },

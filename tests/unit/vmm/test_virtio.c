@@ -1016,27 +1016,6 @@ static void test_reset_waits(void **state)
     assert_int_equal(request(world, IN, 0, DATA, 512), 0);
 }
 
-static void test_stop_waits(void **state)
-{
-    struct world *world = *state;
-
-    begin(world, F_ALL);
-    put(world, IN, 0, DATA, 512);
-    kick(world);
-    fake_disk_take(&world->disk);
-    assert_false(bus_stop(world->vcpu));
-    put(world, IN, 0, DATA, 512); /* by a vCPU that has not stopped yet */
-    set(world, NOTIFY, 2, 0);
-    set(world, COMMON + 0x14, 1, 0);
-    assert_int_equal(fake_disk_take(&world->disk), 1);
-    assert_false(bus_stop(world->vcpu));
-    fake_disk_run(&world->disk);
-    assert_true(bus_stop(world->vcpu));
-    power_on(world);
-    begin(world, F_ALL);
-    assert_int_equal(request(world, IN, 0, DATA, 512), 0);
-}
-
 static void test_gone(void **state)
 {
     struct world *world = *state;
@@ -1065,7 +1044,6 @@ static void test_gone(void **state)
     put(world, FLUSH, 0, 0, 0);
     kick(world);
     assert_int_equal(collect(world, &used), 1);
-    assert_true(bus_stop(world->vcpu));
 }
 
 /* A server that does not keep to the rules has lost us as its client. */
@@ -1501,9 +1479,6 @@ static void test_console_changed(void **state)
     fake_host.nr_sent = 0;
     say(world, "fresh");
     assert_true(sent("fresh"));
-    assert_true(bus_stop(world->vcpu));
-    say(world, "not any more");
-    assert_true(sent("fresh"));
 }
 
 static void test_console_bounded(void **state)
@@ -1552,7 +1527,6 @@ int main(void)
         WITH(setup, test_busy),
         WITH(setup, test_hostile_chain),
         WITH(setup, test_reset_waits),
-        WITH(setup, test_stop_waits),
         WITH(setup, test_gone),
         WITH(setup, test_hostile_server),
         WITH(setup, test_start),
