@@ -38,7 +38,7 @@
 #include "user/vmm/stack.h"
 
 #define VMM_CONFIG_MAGIC   0x676663206d6d7662ull /* "bvmm cfg" in memory */
-#define VMM_CONFIG_VERSION 4u
+#define VMM_CONFIG_VERSION 5u
 
 #define VMM_NAME_BYTES         32u
 #define VMM_COMMAND_LINE_BYTES 2048u
@@ -102,7 +102,7 @@ struct vmm_config {
     uint32_t nr_disks;     /* 0 .. VMM_MAX_DISKS */
     uint32_t yielding;     /* bit i: vCPU i takes turns on its core with another of this VM */
     uint32_t baseline;     /* of the processor: n for x86-64-vn; VMM_BASELINE_HOST */
-    uint32_t reserved;
+    uint32_t watchdog_ms;  /* a guest that keeps an interrupt out for so long is stuck; 0: none */
     char name[VMM_NAME_BYTES];                 /* for messages, NUL terminated */
     char command_line[VMM_COMMAND_LINE_BYTES]; /* for the guest's kernel, NUL terminated */
 };
@@ -129,6 +129,8 @@ enum vmm_report {
     VMM_REPORT_REBOOT = 2,   /* the guest asked for a reset: the supervisor starts it anew */
     VMM_REPORT_CRASH = 3,    /* triple fault, unmapped memory, an exit that is not handled */
     VMM_REPORT_REFUSED = 4,  /* could not start: bad configuration or image; MR1 vmm_stop_cause */
+    VMM_REPORT_PANIC = 5,    /* the guest's kernel says that it cannot go on */
+    VMM_REPORT_STUCK = 6,    /* it has kept an interrupt out for watchdog_ms */
 };
 
 enum vmm_stop_cause {
@@ -137,6 +139,7 @@ enum vmm_stop_cause {
     VMM_CAUSE_IMAGE = 0x10002,   /* kernel image or RAM disk is wrong or does not fit */
     VMM_CAUSE_CPU = 0x10003,     /* the processor or the kernel lacks something */
     VMM_CAUSE_EMULATE = 0x10004, /* an instruction that is not emulated */
+    VMM_CAUSE_WATCHDOG = 0x10005,
     /* below 0x10000: a basic exit reason */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the guest's ACPI interpreter finds: how to switch off, the PCI root, the serial port, the
- * clock. Compiled by iasl at build time; the addresses are those of platform.h, ecam in acpi.h, and
+ * panic device, the clock. Compiled by iasl at build time; the addresses are those of platform.h, ecam in acpi.h, and
  * VMM_RAM_LOW_MAX in config.h.
  */
 DefinitionBlock ("", "DSDT", 2, "BULKHD", "BULKHEAD", 1)
@@ -43,6 +43,15 @@ DefinitionBlock ("", "DSDT", 2, "BULKHD", "BULKHEAD", 1)
             {
                 IO (Decode16, 0x03f8, 0x03f8, 1, 8)
                 IRQNoFlags () { 4 }
+            })
+        }
+
+        Device (PEVT)
+        {
+            Name (_HID, "QEMU0001")
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x0505, 0x0505, 1, 1)
             })
         }
 

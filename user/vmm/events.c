@@ -94,7 +94,10 @@ void vcpu_sync_deadline(struct vcpu *vcpu)
 {
     uint64_t deadline = apic_deadline(vcpu);
 
-    vcpu->message->deadline = deadline < vcpu->serve_at ? deadline : vcpu->serve_at;
+    if (vcpu->serve_at < deadline) {
+        deadline = vcpu->serve_at;
+    }
+    vcpu->message->deadline = deadline < vcpu->watch.look_at ? deadline : vcpu->watch.look_at;
 }
 
 enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu)
@@ -111,6 +114,49 @@ enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu)
     }
     return VCPU_RUNS;
 }
+
+/* --- the watchdog --- */
+
+static bool takes_interrupts(const struct vcpu *vcpu)
+{
+    const struct vcpu_message *message = vcpu->message;
+
+    return (message->rflags & RFLAGS_IF) != 0 && (message->interruptibility & BLOCKED_SHADOW) == 0;
+}
+
+enum vcpu_stop vcpu_watch(struct vcpu *vcpu)
+{
+    struct watch *watch = &vcpu->watch;
+
+    if (watch->look_at > host_tsc()) {
+        return VCPU_RUNS;
+    }
+    watch->look_at = VCPU_DEADLINE_OFF; /* if it is still kept out, it is set again */
+    if (takes_interrupts(vcpu)) {
+        watch->looks = 0;
+        return VCPU_RUNS;
+    }
+    watch->looks++;
+    return watch->looks < WATCH_LOOKS ? VCPU_RUNS : vm_stuck(vcpu);
+}
+
+/* A timer that is set already stays so when nothing is kept out any more: it finds that out. */
+static void set_watch(struct vcpu *vcpu, bool kept_out)
+{
+    const struct vm *vm = vcpu->vm;
+    struct watch *watch = &vcpu->watch;
+
+    if (!kept_out) {
+        *watch = (struct watch){ .look_at = VCPU_DEADLINE_OFF };
+    } else if (watch->look_at == VCPU_DEADLINE_OFF && vm->config->watchdog_ms != 0) {
+        watch->look_at = host_tsc() + (uint64_t)vm->config->watchdog_ms * vm->tsc_khz / WATCH_LOOKS;
+        if (watch->look_at < vcpu->message->deadline) {
+            vcpu->message->deadline = watch->look_at;
+        }
+    }
+}
+
+/* --- the choice --- */
 
 /* Injects an event that is not to be held up. */
 static void inject(struct vcpu *vcpu, uint32_t info, uint32_t error_code)
@@ -167,7 +213,7 @@ static void choose_event(struct vcpu *vcpu)
         inject(vcpu, EVENT_VALID | EVENT_NMI | VECTOR_NMI, 0);
         return;
     }
-    if ((message->rflags & RFLAGS_IF) == 0 || shadow) {
+    if (!takes_interrupts(vcpu)) {
         return;
     }
     vector = lapic_pending(&vcpu->lapic);
@@ -200,6 +246,7 @@ void vcpu_prepare_events(struct vcpu *vcpu)
     /* A sleeping guest that does not take interrupts has no window to wait for. */
     set_control(vcpu, VMX_PRIMARY_INTERRUPT_WINDOW, interrupt_waits && !vcpu->sleeping);
     set_control(vcpu, VMX_PRIMARY_NMI_WINDOW, nmi_waits && !vcpu->sleeping);
+    set_watch(vcpu, interrupt_waits && !vcpu->sleeping && !takes_interrupts(vcpu));
     /* Whatever was injected has to be taken out of the message before the next entry. */
     vcpu->attention = message->entry_info != 0 || interrupt_waits || nmi_waits || vcpu->sleeping ||
                       vcpu->events.exception != 0;

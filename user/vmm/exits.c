@@ -186,6 +186,8 @@ static enum vcpu_stop exit_pause(struct vcpu *vcpu)
 
 static enum vcpu_stop exit_timer(struct vcpu *vcpu)
 {
+    enum vcpu_stop stop = vcpu_watch(vcpu);
+
     lapic_timer_expire(&vcpu->lapic, vcpu_guest_tsc(vcpu));
     if (vcpu->serve_at <= host_tsc()) {
         vcpu->serve_at = VCPU_DEADLINE_OFF;
@@ -193,7 +195,7 @@ static enum vcpu_stop exit_timer(struct vcpu *vcpu)
     }
     vcpu_sync_deadline(vcpu);
     vcpu->attention = true;
-    return VCPU_RUNS;
+    return stop;
 }
 
 /* The guest can now take what waits; vcpu_prepare_events() gives it. */

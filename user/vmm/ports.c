@@ -81,6 +81,23 @@ static void clock_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint3
     }
 }
 
+static uint32_t panic_read(struct vcpu *vcpu, unsigned offset, unsigned size)
+{
+    (void)vcpu;
+    (void)offset;
+    (void)size;
+    return PANIC_PANICKED | PANIC_CRASHED;
+}
+
+static void panic_write(struct vcpu *vcpu, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)offset;
+    (void)size;
+    if ((value & PANIC_PANICKED) != 0) {
+        vm_panic(vcpu);
+    }
+}
+
 static uint32_t pm1_port_read(struct vcpu *vcpu, unsigned offset, unsigned size)
 {
     return pm1_read(&vcpu->vm->platform, offset, size);
@@ -148,6 +165,7 @@ static const struct port_device devices[] = {
     { 0x092, 0x092, LOCK_PLATFORM, false, board_92_read, board_92_write },
     { 0x0a0, 0x0a1, LOCK_PLATFORM, false, pic_2_read, pic_2_write },
     { SERIAL_PORT, SERIAL_PORT + UART_PORTS - 1, LOCK_SERIAL, false, serial_read, serial_write },
+    { PANIC_PORT, PANIC_PORT, LOCK_PLATFORM, false, panic_read, panic_write },
     { PM1_EVENT_PORT, PM1_EVENT_PORT + PM1_PORTS - 1, LOCK_PLATFORM, true, pm1_port_read,
       pm1_port_write },
     { 0xcf8, 0xcff, LOCK_PLATFORM, true, pci_read, pci_write },

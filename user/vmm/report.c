@@ -45,9 +45,15 @@ static void report_registers(struct vm *vm, struct vcpu *vcpu)
                 vcpu_read_field(vcpu, VMCS_GUEST_IDTR_BASE));
 }
 
+/* Where the guest was when the VM stopped says something about why. */
+static bool is_failure(uint32_t report)
+{
+    return report == VMM_REPORT_CRASH || report == VMM_REPORT_PANIC || report == VMM_REPORT_STUCK;
+}
+
 void report_stop(struct vm *vm, struct vcpu *vcpu)
 {
-    if (vm->stop.report == VMM_REPORT_CRASH) {
+    if (is_failure(vm->stop.report)) {
         report_line(vm, "stopped: %s (cause %lx, %lx), vCPU %u", vm->stop.text, vm->stop.cause,
                     vm->stop.detail, vcpu->index);
         report_registers(vm, vcpu);

@@ -8,8 +8,8 @@
  * registers and are put there by vcpu_enter().
  *
  * Invariants (whenever no exit handler runs)
- *   I1  message->deadline is the APIC timer's deadline on the host's TSC, or serve_at if that comes
- *       first, or off
+ *   I1  message->deadline is the first of the APIC timer's deadline on the host's TSC, serve_at and
+ *       watch.look_at, or one of them that is not meant any more and comes before; or off
  *   I2  attention is set if anything waits to be injected, a window is requested, or the CPU sleeps
  *   I3  cr4 is the guest's CR4: the guest cannot write it without an exit
  * Units  host TSC = guest TSC - tsc_offset
@@ -80,6 +80,21 @@ enum message_register {
     MESSAGE_RDI,
     MESSAGE_RBP,
     MESSAGE_R8,
+};
+
+/*
+ * The watchdog. A guest is stuck that does not take an interrupt which only its interrupt flag, or
+ * an interrupt shadow, keeps out, while it does not sleep in HLT. As long as there is such a one,
+ * the VCPU timer looks WATCH_LOOKS times in the time that the configuration gives; a look that
+ * finds none begins anew, and so does an injection. Looks are counted, not time: while its threads
+ * are stopped, nothing counts. What the APIC's priorities keep out does not: there is no window
+ * that would say when it is let in.
+ */
+#define WATCH_LOOKS 8u
+
+struct watch {
+    uint64_t look_at; /* host TSC, or VCPU_DEADLINE_OFF: no interrupt is kept out */
+    unsigned looks;   /* so many found one */
 };
 
 /* Events that must reach the guest at the next entry, whatever its interrupt flag says. */
@@ -169,6 +184,7 @@ struct vcpu {
     uint64_t wake_address; /* atomic: written by who posts REQUEST_WAKE */
     uint64_t tsc_offset;
     uint64_t serve_at; /* host TSC at which functions on the bus are served, or VCPU_DEADLINE_OFF */
+    struct watch watch;
     struct vcpu_events events;
     struct paravirt paravirt;
     struct inbox inbox;
@@ -266,7 +282,9 @@ void vcpu_raise_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error_c
 void vcpu_note_vectoring(struct vcpu *vcpu);
 /* The guest did not run, so that the event in the message was not injected: it is chosen again. */
 void vcpu_note_not_entered(struct vcpu *vcpu);
-/* I1 after the APIC timer, the TSC offset or serve_at has changed. */
+/* At the VCPU timer, before the next injection is chosen. */
+enum vcpu_stop vcpu_watch(struct vcpu *vcpu);
+/* I1 after the APIC timer, the TSC offset, serve_at or the watchdog has changed. */
 void vcpu_sync_deadline(struct vcpu *vcpu);
 /* What single-stepping and the interrupt shadow ask for after an instruction. */
 enum vcpu_stop vcpu_finish_step(struct vcpu *vcpu);

@@ -208,6 +208,7 @@ void vcpu_reset(struct vcpu *vcpu)
     vcpu->stays_off = false;
     vcpu->tsc_offset = -vcpu->vm->start_tsc;
     vcpu->serve_at = VCPU_DEADLINE_OFF;
+    vcpu->watch = (struct watch){ .look_at = VCPU_DEADLINE_OFF };
     lapic_reset(&vcpu->lapic, vcpu->index);
     msrs_reset(vcpu);
 }

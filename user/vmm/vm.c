@@ -188,6 +188,28 @@ enum vcpu_stop vm_crash(struct vcpu *vcpu, uint64_t cause, uint64_t detail, cons
     return VCPU_STOPS;
 }
 
+void vm_panic(struct vcpu *vcpu)
+{
+    vm_stop(vcpu->vm, (struct vm_stop){
+                          .report = VMM_REPORT_PANIC,
+                          .cause = VMM_CAUSE_GUEST,
+                          .text = "the guest's kernel panicked",
+                          .vcpu = vcpu->index,
+                      });
+}
+
+enum vcpu_stop vm_stuck(struct vcpu *vcpu)
+{
+    vm_stop(vcpu->vm, (struct vm_stop){
+                          .report = VMM_REPORT_STUCK,
+                          .cause = VMM_CAUSE_WATCHDOG,
+                          .detail = (uint64_t)lapic_pending(&vcpu->lapic),
+                          .text = "stuck with its interrupts off",
+                          .vcpu = vcpu->index,
+                      });
+    return VCPU_STOPS;
+}
+
 void vm_refuse(struct vcpu *vcpu, const char *text)
 {
     vm_stop(vcpu->vm, (struct vm_stop){

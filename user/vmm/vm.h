@@ -160,6 +160,10 @@ void serial_sync(struct vcpu *vcpu);
 void vm_request(struct vm *vm, enum platform_request request);
 /* The guest cannot go on. */
 enum vcpu_stop vm_crash(struct vcpu *vcpu, uint64_t cause, uint64_t detail, const char *text);
+/* It says so itself. */
+void vm_panic(struct vcpu *vcpu);
+/* The watchdog says so. */
+enum vcpu_stop vm_stuck(struct vcpu *vcpu);
 /* The kernel does not take a state that it should. */
 void vm_refuse(struct vcpu *vcpu, const char *text);
 

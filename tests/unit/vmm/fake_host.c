@@ -191,12 +191,18 @@ void fake_vm_set_yielding(uint32_t vcpus)
     config.yielding = vcpus;
 }
 
+void fake_vm_set_watchdog(uint32_t milliseconds)
+{
+    config.watchdog_ms = milliseconds;
+}
+
 struct vm *fake_vm_make_vcpus(unsigned nr_vcpus)
 {
     struct vm *vm = aligned_alloc(_Alignof(struct vm), sizeof(*vm));
 
     memset(vm, 0, sizeof(*vm));
     fake_vm_set_yielding(0);
+    fake_vm_set_watchdog(0);
     fake_host = (struct fake_host){ .tsc = 1000000 };
     memset(all_fields, 0, sizeof(all_fields));
     config.nr_vcpus = nr_vcpus;

@@ -32,6 +32,8 @@ void fake_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *value);
 struct vm *fake_vm_make(void);
 /* Those that take turns on a core, from the next power-on of the VM's only on. */
 void fake_vm_set_yielding(uint32_t vcpus);
+/* At once. */
+void fake_vm_set_watchdog(uint32_t milliseconds);
 struct vm *fake_vm_make_vcpus(unsigned nr_vcpus);
 /* Again into power-on state. */
 void fake_vm_power_on(struct vm *vm);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest memory, page walks, the kernel image's header, what is laid into memory for Linux. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -390,6 +391,7 @@ static void test_acpi_tables(void **state)
     const uint8_t *fadt = ram.base + read_number(xsdt + 36, 8);
     const uint8_t *dsdt = ram.base + read_number(fadt + 140, 8);
     assert_memory_equal(dsdt, "DSDT", 4);
+    assert_non_null(memmem(dsdt, acpi_dsdt_bytes, "QEMU0001", 8));
     assert_int_equal(sum(dsdt, (uint32_t)read_number(dsdt + 4, 4)), 0);
     assert_memory_equal(ram.base + read_number(fadt + 36, 4), "FACS", 4);
     assert_int_equal(read_number(fadt + 36, 4) % 64, 0);

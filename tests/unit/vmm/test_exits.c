@@ -14,6 +14,7 @@
 #include "user/vmm/baseline.h"
 #include "user/vmm/insn_exec.h"
 #include "user/vmm/pvclock.h"
+#include "user/vmm/report.h"
 
 #define CODE 0x2000ull /* where test code lies; paging is off or identity */
 
@@ -325,6 +326,135 @@ static void test_timer_interrupt(void **state)
     /* A deadline in the past fires at once, without an exit. */
     assert_true(wrmsr_exit(vcpu, 0x6e0, 10));
     assert_int_equal(next_injection(vcpu), EVENT_VALID | 0xec);
+}
+
+/* --- the watchdog --- */
+
+#define WATCHDOG_MS 80u
+#define LOOK_TICKS  10000000ull /* an eighth of it, at 1 GHz */
+
+/* An interrupt waits, and the guest keeps it out. */
+static void keep_out(struct vcpu *vcpu, uint8_t vector)
+{
+    vcpu->message->rflags = RFLAGS_ONE;
+    assert_true(wrmsr_exit(vcpu, 0x83f, vector));
+    assert_int_equal(next_injection(vcpu), 0);
+}
+
+/* The VCPU timer, when it was asked for. */
+static enum vcpu_stop look(struct vcpu *vcpu)
+{
+    enum vcpu_stop stop;
+
+    fake_host.tsc = vcpu->message->deadline;
+    stop = do_exit(vcpu, VMX_EXIT_PREEMPTION_TIMER, 0);
+    if (stop == VCPU_RUNS) {
+        next_injection(vcpu);
+    }
+    return stop;
+}
+
+static void look_in_vain(struct vcpu *vcpu)
+{
+    for (unsigned i = 1; i < WATCH_LOOKS; i++) {
+        assert_int_equal(vcpu->message->deadline, fake_host.tsc + LOOK_TICKS);
+        assert_int_equal(look(vcpu), VCPU_RUNS);
+    }
+    assert_int_equal(vcpu->message->deadline, fake_host.tsc + LOOK_TICKS);
+}
+
+static void test_watchdog(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = vcpu_of(state);
+
+    fake_vm_set_watchdog(WATCHDOG_MS);
+    x2apic_on(vcpu);
+    keep_out(vcpu, 0x55);
+    look_in_vain(vcpu);
+    /* At the last moment it takes it: all begins anew. */
+    vcpu->message->rflags |= RFLAGS_IF;
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_INTERRUPT_WINDOW, 0), VCPU_RUNS);
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x55);
+    assert_int_equal(look(vcpu), VCPU_RUNS);
+    assert_int_equal(vcpu->message->deadline, VCPU_DEADLINE_OFF);
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+
+    keep_out(vcpu, 0x56);
+    look_in_vain(vcpu);
+    assert_false(vm_is_stopping(vm));
+    assert_int_equal(look(vcpu), VCPU_STOPS);
+    assert_int_equal(vm->stop.report, VMM_REPORT_STUCK);
+    assert_int_equal(vm->stop.cause, VMM_CAUSE_WATCHDOG);
+    assert_int_equal(vm->stop.detail, 0x56);
+    report_stop(vm, vcpu);
+    assert_non_null(strstr((const char *)fake_host.sent, "stuck with its interrupts off"));
+}
+
+/* A look that comes much too late is one, not many. */
+static void test_watchdog_of_paused(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = vcpu_of(state);
+
+    fake_vm_set_watchdog(WATCHDOG_MS);
+    x2apic_on(vcpu);
+    keep_out(vcpu, 0x55);
+    for (unsigned i = 1; i < WATCH_LOOKS; i++) {
+        vcpu->message->deadline += 1000 * LOOK_TICKS;
+        assert_int_equal(look(vcpu), VCPU_RUNS);
+    }
+    assert_false(vm_is_stopping(vm));
+    /* It opens its interrupts as the timer comes. */
+    vcpu->message->rflags |= RFLAGS_IF;
+    assert_int_equal(look(vcpu), VCPU_RUNS);
+    assert_false(vm_is_stopping(vm));
+}
+
+/* What does not keep an interrupt out, or not by its interrupt flag. */
+static void test_watchdog_rests(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vcpu_message *message = vcpu->message;
+
+    x2apic_on(vcpu);
+    keep_out(vcpu, 0x55); /* nobody asked for it */
+    assert_int_equal(message->deadline, VCPU_DEADLINE_OFF);
+    fake_vm_set_watchdog(WATCHDOG_MS);
+    message->rflags |= RFLAGS_IF;
+    vcpu->attention = true;
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x55);
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+    /* Asleep for good. */
+    message->rflags = RFLAGS_ONE;
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_HLT, 1), VCPU_RUNS);
+    lapic_set_irr(&vcpu->lapic, 0x55, false);
+    vcpu->attention = true;
+    assert_int_equal(next_injection(vcpu), 0);
+    assert_int_equal(message->activity, VCPU_ACTIVITY_HLT);
+    assert_int_equal(message->deadline, VCPU_DEADLINE_OFF);
+    /* By priority. */
+    vcpu->sleeping = false;
+    assert_true(wrmsr_exit(vcpu, 0x808, 0xf0));
+    vcpu->attention = true;
+    assert_int_equal(next_injection(vcpu), 0);
+    assert_int_equal(message->deadline, VCPU_DEADLINE_OFF);
+}
+
+static void test_panic(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = vcpu_of(state);
+
+    assert_int_equal(port_read(vcpu, PANIC_PORT, 1), PANIC_PANICKED | PANIC_CRASHED);
+    port_write(vcpu, PANIC_PORT, 1, PANIC_CRASHED);
+    assert_false(vm_is_stopping(vm));
+    port_write(vcpu, PANIC_PORT, 1, PANIC_PANICKED);
+    assert_true(vm_is_stopping(vm));
+    assert_int_equal(vm->stop.report, VMM_REPORT_PANIC);
+    assert_int_equal(vm->stop.cause, VMM_CAUSE_GUEST);
+    report_stop(vm, vcpu);
+    assert_non_null(strstr((const char *)fake_host.sent, "the guest's kernel panicked"));
 }
 
 static void test_interrupt_window(void **state)
@@ -1192,6 +1322,10 @@ int main(void)
         WITH_VM(test_msr_tsc),
         WITH_VM(test_pvclock),
         WITH_VM(test_timer_interrupt),
+        WITH_VM(test_watchdog),
+        WITH_VM(test_watchdog_of_paused),
+        WITH_VM(test_watchdog_rests),
+        WITH_VM(test_panic),
         WITH_VM(test_interrupt_window),
         WITH_VM(test_nmi_window),
         WITH_VM(test_reinjection),
