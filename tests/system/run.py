@@ -189,6 +189,15 @@ def test_poweroff(context):
         machine.expect(VM_ENDED, never=CRASH)
 
 
+def test_panic(context):
+    """A guest whose kernel panics ends its virtual machine, and the monitor says why."""
+    with context.system() as machine:
+        boot_to_shell(machine)
+        machine.send("echo c > /proc/sysrq-trigger\n")
+        machine.expect(r"^vmm: linux: stopped: the guest's kernel panicked .*, vCPU 0$")
+        machine.expect(r"^vmm: linux: rip [0-9a-f]{16} rflags ")
+
+
 def test_reboot(context):
     """reboot in the guest starts it afresh, as often as one likes, with nothing left over."""
     with context.system() as machine:
