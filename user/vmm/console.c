@@ -22,6 +22,16 @@ void console_init(struct console *console, struct console_channel *channel)
     ring_init(&console->in, RING_CONSUMER, &channel->input, channel->input_bytes, 1,
               CONSOLE_INPUT_BYTES);
     ring_may_sleep(&console->in, 1);
+    console->show = &channel->show;
+}
+
+bool console_is_asked(struct console *console)
+{
+    uint32_t show = __atomic_load_n(console->show, __ATOMIC_RELAXED);
+    bool asked = show != console->shown;
+
+    console->shown = show;
+    return asked;
 }
 
 void console_lose(struct console *console, uint64_t count)

@@ -20,7 +20,9 @@
 struct console {
     struct ring out;
     struct ring in;
-    uint32_t lost; /* bytes of output since the last mark */
+    uint32_t lost;        /* bytes of output since the last mark */
+    const uint32_t *show; /* the server counts it up for those who want to see counters */
+    uint32_t shown;       /* what it was when they last were */
 };
 
 /* How the server is told to look, and how time is let pass (main.c; faked in host tests). */
@@ -44,6 +46,8 @@ bool console_has_drained(struct console *console);
 bool console_has_input(struct console *console);
 /* As much input as there is, at most count bytes; how much. */
 uint32_t console_read(struct console *console, void *bytes, uint32_t count);
+/* Whether counters are to be shown: once for each time that the server has asked, or several. */
+bool console_is_asked(struct console *console);
 /* After puts and gets: marks losses, tells the server if it waits. */
 void console_pump(struct console *console);
 /* Waits until all output has reached the serial port. For last words. */

@@ -185,6 +185,7 @@ static void on_notification(struct vcpu *vcpu, uint64_t badge)
         bus_serve(vcpu, VM_CONSOLE_SLOT);
         vm_lock(vcpu, LOCK_SERIAL);
         serial_sync(vcpu);
+        report_on_request(vcpu->vm);
         vm_unlock(vcpu, LOCK_SERIAL);
     }
 }

@@ -68,18 +68,42 @@ void report_refused_disk(struct vm *vm, unsigned n)
     report_line(vm, "disk %u is not there: %s", n, vm->disks[n].client.facts.reason);
 }
 
+/* By its own thread it is counted with plain additions. */
+static uint64_t count(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void report_vcpu(struct vm *vm, const struct vcpu *vcpu)
+{
+    unsigned i = vcpu->index;
+
+    for (unsigned reason = 0; reason <= VCPU_NR_REASONS; reason++) {
+        uint64_t exits = count(&vcpu->exits[reason]);
+
+        if (exits != 0) {
+            report_line(vm, "vCPU %u exits for reason %u: %lu", i, reason, exits);
+        }
+    }
+    report_line(vm, "vCPU %u notifications: %lu", i, count(&vcpu->notifications));
+    report_line(vm, "vCPU %u unknown MSRs: %lu reads, %lu writes, last %x", i,
+                count(&vcpu->msrs.unknown_reads), count(&vcpu->msrs.unknown_writes),
+                __atomic_load_n(&vcpu->msrs.last_unknown, __ATOMIC_RELAXED));
+}
+
 void report_statistics(struct vm *vm)
 {
+    report_line(vm, "counts after %lu s:", vm_seconds(vm));
     for (unsigned i = 0; i < vm->nr_vcpus; i++) {
-        const struct vcpu *vcpu = &vm->vcpus[i];
+        report_vcpu(vm, &vm->vcpus[i]);
+    }
+}
 
-        for (unsigned reason = 0; reason <= VCPU_NR_REASONS; reason++) {
-            if (vcpu->exits[reason] != 0) {
-                report_line(vm, "vCPU %u exits for reason %u: %lu", i, reason, vcpu->exits[reason]);
-            }
-        }
-        report_line(vm, "vCPU %u notifications: %lu", i, vcpu->notifications);
-        report_line(vm, "vCPU %u unknown MSRs: %lu reads, %lu writes, last %x", i,
-                    vcpu->msrs.unknown_reads, vcpu->msrs.unknown_writes, vcpu->msrs.last_unknown);
+/* On a line of its own, whatever the guest has put out. */
+void report_on_request(struct vm *vm)
+{
+    if (console_is_asked(&vm->console)) {
+        console_print(&vm->console, "\n");
+        report_statistics(vm);
     }
 }

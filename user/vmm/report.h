@@ -11,7 +11,9 @@ void report_line(struct vm *vm, const char *format, ...) __attribute__((format(p
 void report_stop(struct vm *vm, struct vcpu *vcpu);
 /* Why the server does not give the VM this disk. */
 void report_refused_disk(struct vm *vm, unsigned n);
-/* Exit counts by reason. */
+/* Exit counts by reason. The VM may run: others' counts are those of a moment ago. */
 void report_statistics(struct vm *vm);
+/* If the console asks for them. With LOCK_SERIAL. */
+void report_on_request(struct vm *vm);
 
 #endif

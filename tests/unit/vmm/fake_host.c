@@ -129,6 +129,11 @@ void fake_console_take(unsigned bytes)
     }
 }
 
+void fake_console_ask(void)
+{
+    channel.show++;
+}
+
 void console_signal(void)
 {
     fake_host.console_waits = true;

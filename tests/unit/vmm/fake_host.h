@@ -42,6 +42,8 @@ void fake_vm_free(struct vm *vm);
 void fake_console(void);
 /* It takes so much, though it is busy. */
 void fake_console_take(unsigned bytes);
+/* Somebody there wants to see counters. */
+void fake_console_ask(void);
 /* Field of vCPU 0 as last written. */
 uint64_t fake_field(uint64_t field);
 void fake_set_field(uint64_t field, uint64_t value);

@@ -457,6 +457,29 @@ static void test_panic(void **state)
     assert_non_null(strstr((const char *)fake_host.sent, "the guest's kernel panicked"));
 }
 
+/* Counters are shown once for each time that they are asked for, or several. */
+static void test_counters_on_request(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = vcpu_of(state);
+    unsigned sent;
+
+    assert_int_equal(do_exit(vcpu, VMX_EXIT_WBINVD, 2), VCPU_RUNS);
+    report_on_request(vm);
+    assert_int_equal(fake_host.nr_sent, 0);
+    fake_console_ask();
+    fake_console_ask();
+    fake_host.tsc += 3000000000;
+    report_on_request(vm);
+    fake_console();
+    assert_non_null(strstr((const char *)fake_host.sent, "\nvmm: fake: counts after 3 s:\r\n"));
+    assert_non_null(strstr((const char *)fake_host.sent, "vCPU 0 exits for reason 54: 1\r\n"));
+    sent = fake_host.nr_sent;
+    report_on_request(vm);
+    fake_console();
+    assert_int_equal(fake_host.nr_sent, sent);
+}
+
 static void test_interrupt_window(void **state)
 {
     struct vcpu *vcpu = vcpu_of(state);
@@ -1326,6 +1349,7 @@ int main(void)
         WITH_VM(test_watchdog_of_paused),
         WITH_VM(test_watchdog_rests),
         WITH_VM(test_panic),
+        WITH_VM(test_counters_on_request),
         WITH_VM(test_interrupt_window),
         WITH_VM(test_nmi_window),
         WITH_VM(test_reinjection),
