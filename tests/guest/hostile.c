@@ -8,6 +8,26 @@
 #define TRIPLE_FAULT 1
 #define GARBAGE      2
 #define UNMAPPED     3
+#define STUCK        4
+
+#if HOSTILE_CASE == STUCK
+
+#define MSR_APIC_BASE    0x1b
+#define APIC_X2APIC      0xc00u
+#define MSR_APIC_SVR     0x80f
+#define MSR_APIC_TIMER   0x832
+#define MSR_APIC_INITIAL 0x838
+
+/* The interrupt that it never takes. */
+static void start_timer(void)
+{
+    guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | APIC_X2APIC);
+    guest_wrmsr(MSR_APIC_SVR, 0x1ff);
+    guest_wrmsr(MSR_APIC_TIMER, 0x20);
+    guest_wrmsr(MSR_APIC_INITIAL, 1000);
+}
+
+#endif
 
 void guest_main(void)
 {
@@ -26,6 +46,10 @@ void guest_main(void)
 #elif HOSTILE_CASE == UNMAPPED
     *(volatile uint64_t *)(uintptr_t)0xd0000000u = 0x1234;
     __asm__ volatile("lock addq $1, %0" : "+m"(*(volatile uint64_t *)(uintptr_t)0xd0000000u));
+#elif HOSTILE_CASE == STUCK
+    start_timer();
+    for (;;) {
+    }
 #else
 #error "HOSTILE_CASE names no case"
 #endif

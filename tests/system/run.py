@@ -32,6 +32,9 @@ LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "120"))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+# See tests/monitor/crash_port.c.
+CRASH_MONITOR = "printf U | dd of=/dev/port bs=1 seek=1520 2>/dev/null"
+
 # For a VM with several CPUs that QEMU runs in parallel: without the self tests of Linux's ciphers,
 # for which it patches code while other CPUs run that (docs/emulators.md, section 3).
 CONSOLE = "console=hvc0 earlyprintk=ttyS0"
@@ -79,8 +82,11 @@ class Context:
         text = text.replace(COMMAND_LINE, PARALLEL_COMMAND_LINE)
         return self.assembled(text.replace("    cores: [2]", "    vcpus: 2\n    cores: [1, 2]"))
 
-    def assembled(self, text, artifacts=None):
-        """Boot the system that the text describes; artifacts: where its images are."""
+    def assembled(self, text, artifacts=None, components=None):
+        """Boot the system that the text describes.
+
+        artifacts, components: where its images and programs are.
+        """
         folder = self.log("-image").removesuffix(".log")
         os.makedirs(folder, exist_ok=True)
         file_name = os.path.join(folder, "system.yaml")
@@ -88,12 +94,23 @@ class Context:
             file.write(text)
         made = subprocess.run(
             [self.path("tools", "bulkhead", "bulkhead"), "build", "-o", folder, file_name,
-             *(["--artifacts", artifacts] if artifacts else [])],
+             *(["--artifacts", artifacts] if artifacts else []),
+             *(["--components", components] if components else [])],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if made.returncode:
             raise Failure(f"bulkhead build: {made.stdout}")
         return ["-kernel", self.path("kernel", "bulkhead.elf"),
                 "-initrd", os.path.join(folder, "image.elf")]
+
+    def crashable(self):
+        """Boot systems/linux with a monitor that its guest can crash (CRASH_MONITOR)."""
+        components = self.log("-components").removesuffix(".log")
+        shutil.rmtree(components, ignore_errors=True)
+        shutil.copytree(self.path("user"), components, ignore=lambda folder, names: [
+            name for name in names if not name.endswith(".elf")])
+        shutil.copy(self.path("monitors", "vmm-crashable.elf"),
+                    os.path.join(components, "vmm.elf"))
+        return self.assembled(description("linux"), components=components)
 
     def disk(self, labels, serial="TEST", name="disk"):
         """A disk that was just made, with a file system on a partition for each label."""
@@ -196,6 +213,15 @@ def test_panic(context):
         machine.send("echo c > /proc/sysrq-trigger\n")
         machine.expect(r"^vmm: linux: stopped: the guest's kernel panicked .*, vCPU 0$")
         machine.expect(r"^vmm: linux: rip [0-9a-f]{16} rflags ")
+
+
+def test_monitor_fault(context):
+    """A monitor that its guest makes fault is stopped, and the system says where."""
+    with context.system(boot=context.crashable()) as machine:
+        shell = boot_to_shell(machine)
+        shell.check("printf V | dd of=/dev/port bs=1 seek=1520 2>/dev/null")
+        machine.send(CRASH_MONITOR + "\n")
+        machine.expect(r"vm 'linux': its monitor stopped: exception 6 at rip 0x4\w+, error")
 
 
 def test_reboot(context):
