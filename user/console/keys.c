@@ -96,12 +96,56 @@ static void show_servers(struct mux *mux)
     }
 }
 
+/* Of the VM that has the keyboard. What becomes of it the supervisor says. */
+static void command(struct mux *mux, enum control_command what, const char *said)
+{
+    struct mux_client *client = mux_focus(mux);
+
+    say_asked(mux, client->name, said);
+    client->commands++;
+    __atomic_store_n(&mux->control->commands[mux->focus],
+                     client->commands << CONTROL_COMMAND_BITS | (uint32_t)what, __ATOMIC_RELEASE);
+    mux->commanded = true;
+}
+
+static void pause_vm(struct mux *mux)
+{
+    command(mux, CONTROL_PAUSE, "pause");
+}
+
+static void resume_vm(struct mux *mux)
+{
+    command(mux, CONTROL_RESUME, "resume");
+}
+
+static void restart_vm(struct mux *mux)
+{
+    command(mux, CONTROL_RESTART, "restart");
+}
+
+static void stop_vm(struct mux *mux)
+{
+    command(mux, CONTROL_STOP, "stop");
+}
+
+bool mux_take_commanded(struct mux *mux)
+{
+    bool commanded = mux->commanded;
+
+    mux->commanded = false;
+    return commanded;
+}
+
 const struct key keys[NR_KEYS] = {
-    { 'l', "lists VMs and servers", list_clients },
+    { 'l', "lists VMs, with their states, and servers", list_clients },
     { 'n', "the keyboard goes to the next VM", go_to_next },
     { 'p', "the keyboard goes to the previous VM", go_to_previous },
     { 'i', "shows the counters of the VM that has the keyboard", show_vm },
     { 'd', "shows the counters of the disk server", show_servers },
+    { 'z', "pauses the VM that has the keyboard", pause_vm },
+    { 'c', "lets it continue", resume_vm },
+    { 'R', "starts it anew, or again if it has ended", restart_vm },
+    { 'K', "stops it, as if its power were cut", stop_vm },
     { '?', "shows this help", show_help },
 };
 

@@ -13,6 +13,7 @@
 
 #include "user/console/mux.h"
 #include "user/console/port.h"
+#include "user/libserver/reset.h"
 #include "user/libserver/serve.h"
 #include "user/start/start.h"
 
@@ -22,6 +23,8 @@
 
 static const struct console_config *const config =
     (const struct console_config *)SERVER_CONFIG_VADDR;
+static struct control_channel *const control = (struct control_channel *)SERVER_CONTROL_VADDR;
+static struct resets resets;
 static struct mux mux;
 static struct port port;
 
@@ -66,13 +69,37 @@ static void send(void)
     }
 }
 
+static void begin_resets(void)
+{
+    uint32_t clients = resets_take(&resets);
+
+    for (unsigned i = 0; clients >> i != 0; i++) {
+        if ((clients >> i & 1) != 0) {
+            mux_reset(&mux, i);
+        }
+    }
+}
+
+static void tell_supervisor(void)
+{
+    uint32_t done = mux_take_resets(&mux);
+    bool commanded = mux_take_commanded(&mux);
+
+    resets_end(&resets, done);
+    if (done != 0 || commanded) {
+        seL4_Signal(SERVER_SLOT_SUPERVISOR);
+    }
+}
+
 /* Whether there was something to do. */
 static bool serve(uint64_t now)
 {
     bool any = receive(now);
 
+    begin_resets();
     any |= mux_pump(&mux, now);
     send();
+    tell_supervisor();
     port_want(&port, mux_wants_input(&mux, now), mux_has_output(&mux));
     server_signal_clients(mux_take_signals(&mux));
     return any;
@@ -140,7 +167,8 @@ int main(seL4_Word argument)
         config->escape >= ' ') {
         return 1;
     }
-    mux_init(&mux, config);
+    resets = (struct resets){ .channel = control, .nr_clients = config->nr_clients };
+    mux_init(&mux, config, control);
     for (unsigned i = 0; i < config->nr_clients; i++) {
         mux_add(&mux, config->names[i],
                 (struct console_channel *)(SERVER_CHANNEL_VADDR + i * SERVER_CHANNEL_SPAN));

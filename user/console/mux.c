@@ -86,9 +86,11 @@ void mux_say(struct mux *mux, const char *text)
 /* --- Clients -------------------------------------------------------------------------------------
  */
 
-void mux_init(struct mux *mux, const struct console_config *config)
+void mux_init(struct mux *mux, const struct console_config *config, struct control_channel *control)
 {
     memset(mux, 0, sizeof(*mux));
+    mux->control = control;
+    mux->tsc_mhz = config->tsc_mhz;
     mux->nr_vms = config->nr_vms;
     mux->focus = config->first;
     mux->escape = config->escape;
@@ -328,7 +330,7 @@ bool mux_may_say(const struct mux *mux)
 
 bool mux_pump(struct mux *mux, uint64_t now)
 {
-    bool any = list_go_on(mux);
+    bool any = list_go_on(mux, now);
 
     while (mux->listing == MUX_LISTING_NONE && mux_room(mux) >= TURN_BYTES + OWN_BYTES &&
            turn(mux, now)) {

@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "user/libserver/console.h"
+#include "user/libserver/control.h"
 
 #define MUX_LINE_BYTES 256u
 #define MUX_OUT_BYTES  4096u
@@ -47,12 +48,13 @@ struct mux_client {
     struct ring input;
     uint8_t line[MUX_LINE_BYTES]; /* since the last line end, as it came */
     uint32_t line_length;
-    bool line_cut;  /* of the one with the keyboard: more of this line was shown than is held */
-    bool known_bad; /* it was said that it broke its ring */
-    uint32_t done;  /* bytes taken and dealt with that its ring does not know of yet */
-    uint32_t show;  /* how often its counters were asked for */
-    bool resetting; /* its reset is wanted, and not done */
-    uint32_t left;  /* while it is: bytes that are still shown */
+    bool line_cut;     /* of the one with the keyboard: more of this line was shown than is held */
+    bool known_bad;    /* it was said that it broke its ring */
+    uint32_t done;     /* bytes taken and dealt with that its ring does not know of yet */
+    uint32_t show;     /* how often its counters were asked for */
+    uint32_t commands; /* how often the supervisor was told of a command for it */
+    bool resetting;    /* its reset is wanted, and not done */
+    uint32_t left;     /* while it is: bytes that are still shown */
 };
 
 /* What takes more than a line is said as there is room. */
@@ -63,6 +65,8 @@ enum mux_listing {
 };
 
 struct mux {
+    struct control_channel *control;
+    uint32_t tsc_mhz;
     struct mux_client clients[SERVER_MAX_CLIENTS];
     unsigned nr_clients;
     unsigned nr_vms; /* the first ones */
@@ -84,6 +88,7 @@ struct mux {
     uint64_t last_shown;  /* when the client with the keyboard last put something out */
     uint32_t signals;     /* clients that wait for a signal */
     uint32_t resets_done; /* clients, as bits */
+    bool commanded;       /* the supervisor is to be signalled */
 };
 
 /* What to do when there is nothing more to move. */
@@ -94,7 +99,8 @@ enum mux_rest {
 };
 
 /* The configuration has been checked (main.c). */
-void mux_init(struct mux *mux, const struct console_config *config);
+void mux_init(struct mux *mux, const struct console_config *config,
+              struct control_channel *control);
 /* For clients 0, 1, ... before anything else. The name is cut if it is too long. */
 void mux_add(struct mux *mux, const char *name, struct console_channel *channel);
 /* Says how to use the keys. */
@@ -123,6 +129,9 @@ enum mux_rest mux_rest(struct mux *mux, uint64_t now);
 void mux_reset(struct mux *mux, unsigned index);
 /* The clients whose reset is done, as bits; asked after each round. */
 uint32_t mux_take_resets(struct mux *mux);
+
+/* Whether the supervisor is to be signalled of commands; asked after each round. */
+bool mux_take_commanded(struct mux *mux);
 
 /* The clients to be signalled, as bits; asked after each round. */
 uint32_t mux_take_signals(struct mux *mux);

@@ -44,7 +44,7 @@ struct key {
     void (*press)(struct mux *mux);
 };
 
-#define NR_KEYS 6u
+#define NR_KEYS 10u
 extern const struct key keys[NR_KEYS];
 
 /* Ctrl and this is the escape key. */
@@ -57,6 +57,6 @@ static inline char escape_letter(const struct mux *mux)
 
 void list_begin(struct mux *mux, enum mux_listing what);
 /* As far as there is room. True: there was something to say. */
-bool list_go_on(struct mux *mux);
+bool list_go_on(struct mux *mux, uint64_t now);
 
 #endif

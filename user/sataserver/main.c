@@ -15,6 +15,7 @@
 #include "abi/plan.h"
 #include "lib/string.h"
 #include "user/libserver/console.h"
+#include "user/libserver/reset.h"
 #include "user/libserver/serve.h"
 #include "user/sataserver/service.h"
 #include "user/start/start.h"
@@ -24,6 +25,7 @@
 
 static struct hba hba;
 static struct service service;
+static struct resets resets;
 static struct window window_rows[MAX_WINDOWS];
 static struct ring console;
 static const uint32_t *show; /* in the channel to the console: how often counters were wanted */
@@ -175,6 +177,10 @@ static void make_clients(void)
 
     make_memories(memories);
     service.nr_clients = config->nr_clients;
+    resets = (struct resets){
+        .channel = (struct control_channel *)SERVER_CONTROL_VADDR,
+        .nr_clients = config->nr_clients,
+    };
     for (uint32_t i = 0; i < config->nr_clients; i++) {
         struct client *client = &service.clients[i];
 
@@ -236,13 +242,37 @@ static void hear(seL4_Word badge)
     }
 }
 
+static void begin_resets(void)
+{
+    uint32_t clients = resets_take(&resets);
+
+    for (uint32_t i = 0; clients >> i != 0; i++) {
+        if ((clients >> i & 1) != 0) {
+            service_reset(&service, i);
+        }
+    }
+}
+
+static void end_resets(void)
+{
+    uint32_t done = service_take_resets(&service);
+
+    if (done != 0) {
+        resets_end(&resets, done);
+        seL4_Signal(SERVER_SLOT_SUPERVISOR);
+    }
+}
+
 static _Noreturn void run(void)
 {
     seL4_Word badge = 0;
 
     for (;;) {
-        bool more = service_run(&service, microseconds());
+        bool more;
 
+        begin_resets();
+        more = service_run(&service, microseconds());
+        end_resets();
         server_signal_clients(service_take_signals(&service));
         keep_clock((badge & SATA_BADGE_CLOCK) != 0);
         badge = 0;

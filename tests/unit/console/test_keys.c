@@ -11,12 +11,18 @@
 
 #include "tests/unit/console/world.h"
 
+#define SECONDS(count) ((uint64_t)(count)*1000000 * MHZ)
+
 static const char help[] = "[console]\r\n"
-                           "  Ctrl-] l       lists VMs and servers\r\n"
+                           "  Ctrl-] l       lists VMs, with their states, and servers\r\n"
                            "  Ctrl-] n       the keyboard goes to the next VM\r\n"
                            "  Ctrl-] p       the keyboard goes to the previous VM\r\n"
                            "  Ctrl-] i       shows the counters of the VM that has the keyboard\r\n"
                            "  Ctrl-] d       shows the counters of the disk server\r\n"
+                           "  Ctrl-] z       pauses the VM that has the keyboard\r\n"
+                           "  Ctrl-] c       lets it continue\r\n"
+                           "  Ctrl-] R       starts it anew, or again if it has ended\r\n"
+                           "  Ctrl-] K       stops it, as if its power were cut\r\n"
                            "  Ctrl-] ?       shows this help\r\n"
                            "  Ctrl-] 1 .. 9  the keyboard goes to the VM of that number\r\n"
                            "  Ctrl-] Ctrl-]  sends Ctrl-]\r\n";
@@ -88,7 +94,7 @@ static void test_other_keys(void **state)
     (void)state;
     world->config.first = 1;
     world->config.escape = 0x01;
-    mux_init(&world->mux, &world->config);
+    mux_init(&world->mux, &world->config, &world->control);
     mux_add(&world->mux, "one", &world->channels[0]);
     mux_add(&world->mux, "two", &world->channels[1]);
     mux_greet(&world->mux);
@@ -99,8 +105,8 @@ static void test_other_keys(void **state)
     expect_input(world, 1, "\x1dx\x01");
     type(world, "\x01l");
     expect(world, "[console]\r\n"
-                  "   1 one (has the keyboard)\r\n"
-                  "   2 two\r\n");
+                  "   1 one: not started yet for 0 s, run 0 (has the keyboard)\r\n"
+                  "   2 two: not started yet for 0 s, run 0\r\n");
     free(world);
 }
 
@@ -109,14 +115,82 @@ static void test_list(void **state)
     struct world *world = begin(3, 2);
 
     (void)state;
+    world->now = SECONDS(400000);
+    world->control.vms[0] = (struct control_vm){ CONTROL_RUNNING, 3, world->now - SECONDS(62),
+                                                 world->now - SECONDS(3 * 3600 + 61) };
+    world->control.vms[1] =
+        (struct control_vm){ CONTROL_WAITING, 12, world->now - SECONDS(1), SECONDS(7) };
     put(world, 0, "# ");
     expect(world, "# ");
     type(world, "\x1dl");
     expect(world, "\r\n[console]\r\n"
-                  "   1 one (has the keyboard)\r\n"
-                  "   2 two\r\n"
+                  "   1 one: running for 1 min 2 s, up 3 h 1 min, run 3 (has the keyboard)\r\n"
+                  "   2 two: waiting to be started again for 1 s, run 12\r\n"
                   "     three (server)\r\n"
                   "# ");
+    free(world);
+}
+
+static void expect_state(struct world *world, struct control_vm vm, const char *text)
+{
+    world->control.vms[0] = vm;
+    world->length = 0;
+    type(world, "\x1dl");
+    run(world);
+    world->shown[world->length] = '\0';
+    if (strstr(world->shown, text) == NULL) {
+        fail_msg("expected '%s' in '%s'", text, world->shown);
+    }
+}
+
+/* In words, and whatever is there. */
+static void test_states(void **state)
+{
+    struct world *world = begin(2, 1);
+
+    (void)state;
+    world->now = SECONDS(900000);
+    expect_state(world, (struct control_vm){ CONTROL_PAUSED, 1, world->now, world->now },
+                 "one: paused for 0 s, up 0 s, run 1 (has");
+    expect_state(world, (struct control_vm){ CONTROL_ENDED, 2, SECONDS(1), 0 },
+                 "one: powered off for 10 d 9 h, run 2 (has");
+    expect_state(world, (struct control_vm){ CONTROL_STOPPED, 2, SECONDS(899999), 0 },
+                 "one: stopped for 1 s, run 2 (has");
+    expect_state(world, (struct control_vm){ CONTROL_FAILED, 2, SECONDS(899940), 0 },
+                 "one: failed for 1 min 0 s, run 2 (has");
+    expect_state(world, (struct control_vm){ 77, UINT32_MAX, UINT64_MAX, UINT64_MAX },
+                 "one: in an unknown state for 0 s, run 4294967295 (has");
+    expect_state(world, (struct control_vm){ CONTROL_RUNNING, 0, UINT64_MAX, 0 },
+                 "one: running for 0 s, up 10 d 10 h, run 0 (has");
+    world->mux.tsc_mhz = 0;
+    expect_state(world, (struct control_vm){ CONTROL_RUNNING, 0, 0, 0 }, "for 0 s, up 0 s");
+    free(world);
+}
+
+/* Each is told to the supervisor with a number of its own, and said. */
+static void test_commands(void **state)
+{
+    struct world *world = begin(3, 2);
+
+    (void)state;
+    assert_false(mux_take_commanded(&world->mux));
+    type(world, "\x1d"
+                "c");
+    assert_true(mux_take_commanded(&world->mux));
+    assert_int_equal(world->control.commands[0], 1u << CONTROL_COMMAND_BITS | CONTROL_RESUME);
+    type(world, "\x1dn\x1dz");
+    assert_int_equal(world->control.commands[1], 1u << CONTROL_COMMAND_BITS | CONTROL_PAUSE);
+    type(world, "\x1dR");
+    assert_int_equal(world->control.commands[1], 2u << CONTROL_COMMAND_BITS | CONTROL_RESTART);
+    world->control.commands[1] = 99;
+    type(world, "\x1dK\x1dK");
+    assert_int_equal(world->control.commands[1], 4u << CONTROL_COMMAND_BITS | CONTROL_STOP);
+    assert_true(mux_take_commanded(&world->mux));
+    assert_false(mux_take_commanded(&world->mux));
+    expect(world, "[console] one: resume\r\n[console] the keyboard goes to two\r\n"
+                  "[console] two: pause\r\n[console] two: restart\r\n"
+                  "[console] two: stop\r\n[console] two: stop\r\n");
+    expect_input(world, 1, "");
     free(world);
 }
 
@@ -278,6 +352,8 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_other_keys),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_commands),
         cmocka_unit_test(test_answers_wait_for_room),
         cmocka_unit_test(test_show),
         cmocka_unit_test(test_hold),

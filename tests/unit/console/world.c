@@ -27,7 +27,7 @@ struct world *begin(unsigned nr_clients, unsigned nr_vms)
 
     world->config =
         (struct console_config){ .tsc_mhz = MHZ, .nr_vms = (uint8_t)nr_vms, .escape = ESCAPE };
-    mux_init(&world->mux, &world->config);
+    mux_init(&world->mux, &world->config, &world->control);
     for (unsigned i = 0; i < nr_clients; i++) {
         mux_add(&world->mux, names[i], &world->channels[i]);
         open_rings(world, i);

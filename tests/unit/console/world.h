@@ -15,6 +15,7 @@
 
 struct world {
     struct console_config config;
+    struct control_channel control;
     struct mux mux;
     struct console_channel channels[CLIENTS];
     struct ring output[CLIENTS], input[CLIENTS];
