@@ -16,14 +16,16 @@
  *            capabilities use up the slots in the order OBJECTS, IMAGES, IRQS, PORTS, DEVICES, then
  *            the CAPS whose cnode is none, each row from the slot at which the row before it ended.
  * Owners     Objects belong to init (PLAN_OWNER_INIT) or to component n, which is row n - 1 of the
- *            table COMPONENTS. Two components are connected by the rows of the table CHANNELS and
- *            by nothing else: init refuses a plan that does it in another way
- *            (user/init/plan_check.h has the rules).
+ *            table COMPONENTS. One of them is the supervisor, which is told how the others end. Two
+ *            components are connected by the rows of the table CHANNELS, by messages to the
+ *            supervisor and its power over VMs' threads, and by nothing else: init refuses a plan
+ *            that does it in another way (user/init/plan_check.h has the rules).
  * Devices    A machine may lack a device of the table DEVICES, or some of its pages. init then
- * leaves out what the plan says about those frames and interrupts; a fill tells the owner. Trust
- * init treats a plan as data that may be wrong: everything is bounded before use. Layout
- * fixed-width little-endian fields at natural alignment, no padding; rows of a table follow each
- * other. A reader refuses another version.
+ *            leaves out what the plan says about those frames and interrupts; a fill tells the
+ *            owner.
+ * Trust      init treats a plan as data that may be wrong: everything is bounded before use.
+ * Layout     fixed-width little-endian fields at natural alignment, no padding; rows of a table
+ *            follow each other. A reader refuses another version.
  */
 #ifndef ABI_PLAN_H
 #define ABI_PLAN_H
@@ -32,7 +34,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC   0x6e616c702e6b6c62ull /* "blk.plan" in memory */
-#define PLAN_VERSION 3u
+#define PLAN_VERSION 4u
 
 #define PLAN_PAGE_BYTES 4096u
 
@@ -76,28 +78,6 @@ struct plan_table {
     uint32_t count;  /* rows */
 };
 
-/* What is done when the last VM has ended. */
-enum plan_end_action {
-    PLAN_END_HALT = 0, /* stay idle */
-    PLAN_END_EXIT = 1, /* ask the emulator to end, through the two ports below */
-};
-
-/*
- * What init keeps. Before it waits for messages it exchanges its CSpace for the CNode `cnode`; all
- * other capabilities are then out of everybody's reach, and so is the authority they carry.
- * The fields called *_index are slots of that CNode; 0 means that it is not there.
- */
-struct plan_supervisor {
-    uint32_t cnode;
-    uint32_t cnode_bits; /* radix; its guard is the rest of 64, zero */
-    uint32_t endpoint_index;
-    uint32_t reply_index;
-    uint32_t debug_exit_index; /* port 0xf4 of QEMU's isa-debug-exit */
-    uint32_t shutdown_index;   /* port 0x8900 of Bochs */
-    uint64_t budget_us;        /* of init's own scheduling context from then on; 0 = as it is */
-    uint64_t period_us;
-};
-
 struct plan_header {
     uint64_t magic;
     uint32_t version;
@@ -107,19 +87,25 @@ struct plan_header {
     struct plan_table tables[PLAN_NR_TABLES];
     uint32_t strings_offset; /* names are NUL-terminated texts, given by their offset in here */
     uint32_t strings_bytes;
-    uint32_t name; /* of the system */
-    uint32_t end_action;
+    uint32_t name;       /* of the system */
+    uint32_t supervisor; /* the component */
     /*
      * A page of init's VSpace, free, through which frames are filled. Its paging structures are in
      * the table PAGING.
      */
     uint64_t scratch_address;
-    struct plan_supervisor supervisor;
+    /*
+     * An empty CNode of init's, for which it exchanges its CSpace in the end: all other
+     * capabilities are then out of everybody's reach, and so is the authority they carry.
+     */
+    uint32_t last_cnode;
+    uint32_t last_cnode_bits; /* radix; its guard is the rest of 64, zero */
 };
 
 enum plan_component_kind {
-    PLAN_COMPONENT_VM = 1,     /* a virtual machine with its monitor */
-    PLAN_COMPONENT_SERVER = 2, /* a program that serves others through channels */
+    PLAN_COMPONENT_VM = 1,         /* a virtual machine with its monitor */
+    PLAN_COMPONENT_SERVER = 2,     /* a program that serves others through channels */
+    PLAN_COMPONENT_SUPERVISOR = 3, /* the program that hears of ends, and stops and starts VMs */
 };
 
 struct plan_component {
@@ -301,8 +287,7 @@ struct plan_channel {
     struct plan_channel_end ends[2];
 };
 
-_Static_assert(sizeof(struct plan_supervisor) == 40, "layout");
-_Static_assert(sizeof(struct plan_header) == 32 + PLAN_NR_TABLES * 8 + 24 + 40, "layout");
+_Static_assert(sizeof(struct plan_header) == 32 + PLAN_NR_TABLES * 8 + 24 + 8, "layout");
 _Static_assert(sizeof(struct plan_component) == 8, "layout");
 _Static_assert(sizeof(struct plan_object) == 16, "layout");
 _Static_assert(sizeof(struct plan_image) == 24, "layout");

@@ -33,7 +33,7 @@ HOST_TOO = ("kernel/object/", "kernel/sched/", "kernel/api/", "kernel/vspace/")
 USER_LIBRARIES = ("user/lib", "user/start/")
 # Interfaces between two programs: who may read the other's header, and why.
 BETWEEN_PROGRAMS = {
-    ("user/init/", "user/vmm/config.h"): "init fills in what the description left to boot time",
+    ("user/supervisor/", "user/vmm/config.h"): "the supervisor starts monitors and hears them",
 }
 # Made by the build, so not among the sources.
 GENERATED = re.compile(r"abi/gen/\w+\.h|kernel/gen/\w+\.h|user/vmm/dsdt\.inc")

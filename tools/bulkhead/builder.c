@@ -512,7 +512,7 @@ static void resolve_others(struct builder *builder)
     for (uint32_t i = 0; i < builder->header.tables[PLAN_TABLE_FILLS].count; i++) {
         resolve_fill(builder, &fills[i]);
     }
-    builder->header.supervisor.cnode = slot_of(builder, builder->header.supervisor.cnode);
+    builder->header.last_cnode = slot_of(builder, builder->header.last_cnode);
 }
 
 /* Offsets of tables and strings. Returns the size of all that. */

@@ -34,7 +34,7 @@ struct builder {
     struct buffer files; /* struct image_file */
     struct buffer tables[PLAN_NR_TABLES];
     struct plan_header
-        header; /* what finish does not decide: name, end action, supervisor, scratch */
+        header; /* what finish does not decide: names, supervisor, scratch, last CNode */
 };
 
 void builder_init(struct builder *builder, struct arena *arena);

@@ -7,8 +7,9 @@
 #include "tools/bulkhead/disk.h"
 #include "tools/bulkhead/machine.h"
 #include "tools/bulkhead/sata.h"
+#include "tools/bulkhead/supervisor.h"
 #include "tools/bulkhead/value.h"
-#include "user/libserver/server.h"
+#include "user/libserver/sata.h"
 #include "user/vmm/config.h"
 
 #define BZIMAGE_MAGIC_OFFSET 0x202u
@@ -18,13 +19,20 @@ typedef void (*vm_rule)(struct report *report, const struct model_vm *vm);
 
 static void rule_name_is_free(struct report *report, const struct model_vm *vm)
 {
-    if (vm->name.text != NULL && strcmp(vm->name.text, CONSOLE_NAME) == 0) {
-        report_error(report, vm->name.at, "'%s' is the console server; expected another name",
-                     CONSOLE_NAME);
-    }
-    if (vm->name.text != NULL && strcmp(vm->name.text, SATA_NAME) == 0) {
-        report_error(report, vm->name.at, "'%s' is the disk server; expected another name",
-                     SATA_NAME);
+    static const struct {
+        const char *name;
+        const char *of;
+    } taken[] = {
+        { CONSOLE_NAME, "console server" },
+        { SATA_NAME, "disk server" },
+        { SUPERVISOR_NAME, "supervisor" },
+    };
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (vm->name.text != NULL && strcmp(vm->name.text, taken[i].name) == 0) {
+            report_error(report, vm->name.at, "'%s' is the %s; expected another name",
+                         taken[i].name, taken[i].of);
+        }
     }
 }
 
@@ -113,16 +121,6 @@ static const vm_rule vm_rules[] = {
 };
 
 /* All disks of all VMs. */
-static size_t count_disks(const struct model *model)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < model->nr_vms; i++) {
-        count += model->vms[i].nr_disks;
-    }
-    return count;
-}
-
 static void rule_disk_server(struct report *report, const struct model *model)
 {
     size_t before = 0;
@@ -130,22 +128,12 @@ static void rule_disk_server(struct report *report, const struct model *model)
     for (size_t i = 0; i < model->nr_vms; i++) {
         const struct model_vm *vm = &model->vms[i];
 
-        if (before <= SERVER_MAX_CLIENTS && before + vm->nr_disks > SERVER_MAX_CLIENTS) {
-            report_error(report, vm->disks[SERVER_MAX_CLIENTS - before].at,
+        if (before <= SATA_MAX_CLIENTS && before + vm->nr_disks > SATA_MAX_CLIENTS) {
+            report_error(report, vm->disks[SATA_MAX_CLIENTS - before].at,
                          "too many disks; expected at most %u in all VMs together",
-                         SERVER_MAX_CLIENTS);
+                         SATA_MAX_CLIENTS);
         }
         before += vm->nr_disks;
-    }
-}
-
-static void rule_number_of_vms(struct report *report, const struct model *model)
-{
-    /* The disk server uses the console, too. */
-    if (model->nr_vms == SERVER_MAX_CLIENTS && count_disks(model) != 0) {
-        report_error(report, model->vms[SERVER_MAX_CLIENTS - 1].at,
-                     "too many VMs with disks among them; expected at most %u",
-                     SERVER_MAX_CLIENTS - 1);
     }
 }
 
@@ -226,7 +214,6 @@ static void rule_cores_are_enough(struct report *report, const struct model *mod
 
 void check_model(struct report *report, const struct model *model)
 {
-    rule_number_of_vms(report, model);
     rule_disk_server(report, model);
     rule_names_differ(report, model);
     rule_first_vm(report, model);

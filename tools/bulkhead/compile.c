@@ -6,7 +6,7 @@
 #include "abi/bootinfo.h"
 #include "tools/bulkhead/console.h"
 #include "tools/bulkhead/sata.h"
-#include "tools/bulkhead/server.h"
+#include "tools/bulkhead/supervisor.h"
 #include "user/init/plan_check.h"
 #include "user/libserver/console.h"
 #include "user/libserver/disk.h"
@@ -15,21 +15,12 @@
 /* Where init fills frames: in a PML4 entry of its own, far from the image and what follows it. */
 #define SCRATCH_ADDRESS (1ull << 39)
 
-/* init's capabilities from then on (abi/plan.h); 2^4 slots. */
-#define SUPERVISOR_CNODE_BITS 4u
-enum supervisor_slot {
-    SUPERVISOR_ENDPOINT = 1,
-    SUPERVISOR_REPLY = 2,
-    SUPERVISOR_DEBUG_EXIT = 3,
-    SUPERVISOR_SHUTDOWN = 4,
-};
-/* Twentieth part of a core: enough to report, too little to disturb when a monitor goes mad. */
-#define SUPERVISOR_BUDGET_US 5000u
-#define SUPERVISOR_PERIOD_US 100000u
+#define LAST_CNODE_BITS 1u
 
 /* Slots of the initial CNode that others than the plan and the image use: a generous guess. */
 #define BOOT_SLOTS 1024u
 
+_Static_assert(SUPERVISOR_MAX_THREADS == VMM_MAX_VCPUS, "the supervisor can hold all threads");
 _Static_assert(MODEL_MAX_NUMBERS >= VMM_MAX_VCPUS, "each vCPU can be given its core");
 
 /* What each vCPU has. */
@@ -47,7 +38,7 @@ struct vm_build {
     struct builder *builder;
     const struct model_vm *vm;
     uint32_t owner;
-    uint32_t supervisor; /* init's endpoint */
+    struct supervisor *supervisor;
     uint32_t cnode;
     uint32_t vspace;
     uint32_t ept;
@@ -170,6 +161,7 @@ static void vm_write_config(struct vm_build *build)
         .nr_disks = (uint32_t)vm->nr_disks,
         .yielding = yielding_vcpus(vm),
         .baseline = (uint32_t)vm->cpu.value,
+        .watchdog_ms = (uint32_t)(vm->watchdog.value / 1000),
     };
 
     /* The checks have seen to it that both fit. */
@@ -259,8 +251,8 @@ static void vm_give_caps(struct vm_build *build)
                   VMM_BADGE_KICK);
         vcpu_give(build, i, VMM_VCPU_TURN, vcpu->turn, RIGHT_READ | RIGHT_WRITE, 0);
     }
-    builder_cap(builder, build->cnode, VMM_SLOT_SUPERVISOR_EP, build->supervisor, RIGHT_WRITE,
-                build->owner);
+    builder_cap(builder, build->cnode, VMM_SLOT_SUPERVISOR_EP, build->supervisor->endpoint,
+                RIGHT_WRITE, build->owner);
 }
 
 static void vm_make_thread(struct vm_build *build, const struct program *program, unsigned index)
@@ -336,7 +328,7 @@ static struct sata_vm vm_as_sata_client(const struct vm_build *build)
 }
 
 static struct vm_build compile_vm(struct builder *builder, const struct model_vm *vm,
-                                  uint32_t supervisor, const struct program *program)
+                                  struct supervisor *supervisor, const struct program *program)
 {
     struct vm_build build = {
         .builder = builder,
@@ -352,10 +344,13 @@ static struct vm_build compile_vm(struct builder *builder, const struct model_vm
     vm_map_frames(&build);
     vm_make_paging(&build, program);
     vm_give_caps(&build);
-    build.fault_endpoint = builder_copy(builder, supervisor, RIGHT_WRITE | RIGHT_GRANT_REPLY,
-                                        build.owner | PLAN_BADGE_FAULT);
+    build.fault_endpoint =
+        builder_copy(builder, supervisor->endpoint, RIGHT_WRITE | RIGHT_GRANT_REPLY,
+                     build.owner | PLAN_BADGE_FAULT);
+    supervisor_begin_vm(supervisor, vm, build.owner);
     for (unsigned i = 0; i < build.nr_vcpus; i++) {
         vm_make_thread(&build, program, i);
+        supervisor_add_thread(supervisor, build.vcpus[i].tcb);
     }
     return build;
 }
@@ -363,49 +358,19 @@ static struct vm_build compile_vm(struct builder *builder, const struct model_vm
 /* --- init's own part ---------------------------------------------------------------------------
  */
 
-static void keep_exit_ports(struct builder *builder, uint32_t cnode)
-{
-    struct plan_supervisor *supervisor = &builder->header.supervisor;
-    uint32_t debug_exit = builder_port(builder, PLAN_OWNER_INIT, "init.debug-exit", 0xf4, 0xf7);
-    uint32_t shutdown = builder_port(builder, PLAN_OWNER_INIT, "init.shutdown", 0x8900, 0x8900);
-
-    builder_cap(builder, cnode, SUPERVISOR_DEBUG_EXIT, debug_exit, RIGHTS_ALL, 0);
-    builder_cap(builder, cnode, SUPERVISOR_SHUTDOWN, shutdown, RIGHTS_ALL, 0);
-    supervisor->debug_exit_index = SUPERVISOR_DEBUG_EXIT;
-    supervisor->shutdown_index = SUPERVISOR_SHUTDOWN;
-}
-
-/* Returns the endpoint that the supervisor listens to. */
-static uint32_t compile_init(struct builder *builder, const struct model *model)
+static void compile_init(struct builder *builder, const struct model *model)
 {
     static const struct builder_range scratch = { SCRATCH_ADDRESS,
                                                   SCRATCH_ADDRESS + PLAN_PAGE_BYTES,
                                                   seL4_PageBits };
-    uint32_t cnode = builder_object(builder, PLAN_OWNER_INIT, "init.cnode", seL4_CapTableObject,
-                                    SUPERVISOR_CNODE_BITS, 1);
-    uint32_t endpoint =
-        builder_object(builder, PLAN_OWNER_INIT, "init.endpoint", seL4_EndpointObject, 0, 1);
-    uint32_t reply = builder_object(builder, PLAN_OWNER_INIT, "init.reply", seL4_ReplyObject, 0, 1);
 
     builder->header.name = builder_string(builder, model->name.text);
-    builder->header.end_action = (uint32_t)model->at_end.value;
     builder->header.scratch_address = SCRATCH_ADDRESS;
-    builder->header.supervisor = (struct plan_supervisor){
-        .cnode = cnode,
-        .cnode_bits = SUPERVISOR_CNODE_BITS,
-        .endpoint_index = SUPERVISOR_ENDPOINT,
-        .reply_index = SUPERVISOR_REPLY,
-        .budget_us = SUPERVISOR_BUDGET_US,
-        .period_us = SUPERVISOR_PERIOD_US,
-    };
+    builder->header.last_cnode = builder_object(builder, PLAN_OWNER_INIT, "init.last-cnode",
+                                                seL4_CapTableObject, LAST_CNODE_BITS, 1);
+    builder->header.last_cnode_bits = LAST_CNODE_BITS;
     builder_paging(builder, PLAN_OWNER_INIT, "init.paging", PLAN_SLOT_INIT_VSPACE, false, &scratch,
                    1);
-    builder_cap(builder, cnode, SUPERVISOR_ENDPOINT, endpoint, RIGHT_READ, 0);
-    builder_cap(builder, cnode, SUPERVISOR_REPLY, reply, RIGHTS_ALL, 0);
-    if (model->at_end.value == PLAN_END_EXIT) {
-        keep_exit_ports(builder, cnode);
-    }
-    return endpoint;
 }
 
 /* --- Limits ------------------------------------------------------------------------------------
@@ -449,16 +414,17 @@ bool compile_system(struct report *report, const struct model *model,
                     const struct components *components, struct compiled *compiled)
 {
     struct server_client *clients =
-        arena_take(report->arena, (model->nr_vms + 1) * sizeof(*clients));
+        arena_take(report->arena, (model->nr_vms + 2) * sizeof(*clients));
     struct sata_vm *with_disks = arena_take(report->arena, model->nr_vms * sizeof(*with_disks));
     size_t nr_clients = 0, nr_with_disks = 0;
+    struct supervisor supervisor;
     struct builder builder;
-    uint32_t supervisor;
 
     builder_init(&builder, report->arena);
-    supervisor = compile_init(&builder, model);
+    compile_init(&builder, model);
+    supervisor_begin(&supervisor, &builder, model);
     for (size_t i = 0; i < model->nr_vms; i++) {
-        struct vm_build build = compile_vm(&builder, &model->vms[i], supervisor, &components->vmm);
+        struct vm_build build = compile_vm(&builder, &model->vms[i], &supervisor, &components->vmm);
 
         clients[nr_clients++] = vm_as_console_client(&build);
         if (model->vms[i].nr_disks != 0) {
@@ -467,10 +433,12 @@ bool compile_system(struct report *report, const struct model *model,
     }
     if (nr_with_disks != 0) {
         clients[nr_clients++] =
-            compile_sata(&builder, supervisor, &components->sataserver, with_disks, nr_with_disks);
+            compile_sata(&supervisor, &components->sataserver, with_disks, nr_with_disks);
     }
-    compile_console(&builder, supervisor, &components->console, &model->console, clients,
-                    nr_clients, model->nr_vms);
+    clients[nr_clients++] = supervisor_as_console_client(&supervisor);
+    compile_console(&supervisor, &components->console, &model->console, clients, nr_clients,
+                    model->nr_vms);
+    supervisor_finish(&supervisor, &components->supervisor, &components->vmm);
     compiled->plan = builder_finish(&builder);
     compiled->files = builder.files;
     return check_slot_limit(report, model, (const struct plan_header *)compiled->plan.bytes,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Fourth pass: what a description means. Decides which objects, capabilities, mappings and threads
- * make a virtual machine and its monitor (here), a server (server.h, console.h), and what init
- * keeps; the builder turns that into a plan.
+ * make a virtual machine and its monitor (here), a server (server.h, console.h) and the
+ * supervisor (supervisor.h); the builder turns that into a plan.
  *
  * The addresses and slots that a monitor expects are those of user/vmm/config.h.
  */
@@ -19,6 +19,7 @@ struct components {
     struct program vmm;
     struct program console;
     struct program sataserver;
+    struct program supervisor;
 };
 
 /* A plan and the files of its image (struct image_file). */

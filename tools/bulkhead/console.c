@@ -83,17 +83,19 @@ static void write_config(struct server *server, const struct model_console *desc
                          offsetof(struct console_config, tsc_mhz));
 }
 
-void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
+void compile_console(struct supervisor *supervisor, const struct program *program,
                      const struct model_console *described, const struct server_client *clients,
                      size_t nr_clients, size_t nr_vms)
 {
     struct server server;
 
-    server_begin(&server, builder, CONSOLE_NAME);
+    server_begin(&server, supervisor->server.builder, CONSOLE_NAME, PLAN_COMPONENT_SERVER,
+                 SERVER_CNODE_RADIX);
     give_port(&server, described->port.value);
     write_config(&server, described, clients, nr_clients, nr_vms);
     for (size_t i = 0; i < nr_clients; i++) {
         server_add_client(&server, &clients[i], CONSOLE_CHANNEL_PAGES);
     }
-    server_finish(&server, supervisor, program, &console_time);
+    supervisor_add_server(supervisor, SUPERVISOR_CONSOLE, &server);
+    server_finish(&server, supervisor->endpoint, program, &console_time);
 }

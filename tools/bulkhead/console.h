@@ -4,7 +4,7 @@
 #define TOOLS_BULKHEAD_CONSOLE_H
 
 #include "tools/bulkhead/model.h"
-#include "tools/bulkhead/server.h"
+#include "tools/bulkhead/supervisor.h"
 
 #define CONSOLE_NAME "console"
 
@@ -12,7 +12,7 @@
 unsigned console_port_number(uint64_t port);
 
 /* Clients in the console's order, VMs first; at most SERVER_MAX_CLIENTS. */
-void compile_console(struct builder *builder, uint32_t supervisor, const struct program *program,
+void compile_console(struct supervisor *supervisor, const struct program *program,
                      const struct model_console *described, const struct server_client *clients,
                      size_t nr_clients, size_t nr_vms);
 

@@ -117,7 +117,7 @@ static void print_component(const struct graph *graph, uint32_t owner)
     bool vm = is_vm(graph->plan, owner);
 
     begin_node(graph->to, 'c', owner, "component", "white");
-    fputs(vm ? "monitor" : owner == PLAN_OWNER_INIT ? "supervisor" : "program", graph->to);
+    fputs(vm ? "monitor" : "program", graph->to);
     if (owner != PLAN_OWNER_INIT) {
         fputs("\\nprivate memory: ", graph->to);
         print_amount(graph->to, private_bytes(graph->plan, owner));
@@ -279,22 +279,49 @@ static bool has_channel(const struct plan *plan, uint32_t from, uint32_t to)
     return false;
 }
 
-/* What a component may do to another beside channels: messages to init. */
+/* Whether this row gives a component a right to another's thing that no channel explains. */
+static bool is_other_right(const struct plan *plan, uint32_t row, struct plan_slot *cnode,
+                           struct plan_slot *source)
+{
+    const struct plan_cap *cap = &plan->caps[row];
+
+    return cap->cnode != PLAN_NO_SLOT && plan_slots_find(plan, cap->cnode, 1, cnode) &&
+           plan_slots_find(plan, cap->source, cap->count, source) &&
+           cnode->owner != source->owner &&
+           (source->type != seL4_NotificationObject ||
+            !has_channel(plan, cnode->owner, source->owner));
+}
+
+/* Whether an earlier row says the same: a VM has several threads. */
+static bool is_said(const struct plan *plan, uint32_t row, const struct plan_slot *cnode,
+                    const struct plan_slot *source)
+{
+    struct plan_slot earlier_cnode, earlier_source;
+
+    for (uint32_t i = 0; i < row; i++) {
+        if (is_other_right(plan, i, &earlier_cnode, &earlier_source) &&
+            earlier_cnode.owner == cnode->owner && earlier_source.owner == source->owner &&
+            earlier_source.type == source->type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a component may do to another beside channels: messages to the supervisor, and its power. */
 static void print_other_rights(const struct graph *graph)
 {
     const struct plan *plan = graph->plan;
+    struct plan_slot cnode, source;
 
     for (uint32_t i = 0; i < plan->nr_caps; i++) {
-        const struct plan_cap *cap = &plan->caps[i];
-        struct plan_slot cnode, source;
-
-        if (cap->cnode != PLAN_NO_SLOT && plan_slots_find(plan, cap->cnode, 1, &cnode) &&
-            plan_slots_find(plan, cap->source, cap->count, &source) &&
-            cnode.owner != source.owner && !has_channel(plan, cnode.owner, source.owner)) {
+        if (is_other_right(plan, i, &cnode, &source) && !is_said(plan, i, &cnode, &source)) {
             fprintf(graph->to,
                     "  c%u -> c%u [style=dashed, color=\"" COLOUR_REPORT
                     "\", fontcolor=\"" COLOUR_REPORT "\", label=\"%s\"];\n",
-                    cnode.owner, source.owner, names_of_rights(&source, cap->rights));
+                    cnode.owner, source.owner,
+                    source.type == seL4_TCBObject ? "stops, starts"
+                                                  : names_of_rights(&source, plan->caps[i].rights));
         }
     }
 }
@@ -339,7 +366,8 @@ static void print_legend(const struct graph *graph)
             "\">blue</font>: memory that both ends read and write, and signals both ways; "
             "<font color=\"" COLOUR_REPORT
             "\">dashed</font>: messages to the supervisor, by which it learns how a component "
-            "ended<br/>Left out: rights of components over their own threads, and init's over all "
+            "ended, and its right to stop and start VMs<br/>Left out: rights of components over "
+            "their own threads, and init's over all "
             "until everything is handed out. <i>bulkhead report</i> lists "
             "everything.<br/>&nbsp;>;\n",
             plan_name(graph->plan, graph->plan->header->name));

@@ -9,6 +9,7 @@
 #include "user/libserver/disk.h"
 #include "user/libserver/sata.h"
 #include "user/libserver/server.h"
+#include "user/libserver/supervisor.h"
 #include "user/vmm/config.h"
 
 #define TEBIBYTE (1ull << 40)
@@ -62,6 +63,11 @@ static const struct key_choice processors[] = {
     { "x86-64-v3", VMM_BASELINE_MOST }, { 0 },
 };
 
+static const struct key_choice restarts[] = {
+    { "never", SUPERVISOR_NEVER }, { "on-failure", SUPERVISOR_ON_FAILURE },
+    { "always", SUPERVISOR_ALWAYS }, { 0 },
+};
+
 static const struct key vm_keys[] = {
     { "name", "What the VM is called, in messages and on the console", KEY_NAME,
       AT(model_vm, name), .required = true, .least = 1, .most = VMM_NAME_BYTES - 1 },
@@ -89,6 +95,17 @@ static const struct key vm_keys[] = {
       .otherwise = "as the period", .least = 20, .most = HOUR_US, .needs = "period" },
     { "statistics", "Print how many exits of which kind there were when the VM ends", KEY_FLAG,
       AT(model_vm, statistics), .value = "false" },
+    { "restart", "Whether the VM is started again when it has failed, or also when it has ended",
+      KEY_CHOICE, AT(model_vm, restart), .value = "never", .choices = restarts },
+    { "restart-delay", "How long after the first failure; doubled for each further one in a row",
+      KEY_TIME, AT(model_vm, restart_delay), .value = "1s", .least = 1000, .most = HOUR_US,
+      .needs = "restart" },
+    { "restart-limit", "How many failures in a row are allowed before the VM is given up",
+      KEY_NUMBER, AT(model_vm, restart_limit), .value = "5", .least = 1, .most = 1000000,
+      .needs = "restart" },
+    { "watchdog", "How long a vCPU may keep interrupts out before the VM counts as stuck",
+      KEY_TIME, AT(model_vm, watchdog), .otherwise = "for ever", .least = 1000000,
+      .most = HOUR_US },
     { "disks", "What the guest sees as /dev/vda, /dev/vdb, ...", KEY_MAPS, AT(model_vm, disks),
       .count = offsetof(struct model_vm, nr_disks), .otherwise = "none",
       .least = 1, .most = VMM_MAX_DISKS, .language = &disk_language },
@@ -112,7 +129,7 @@ static const struct language console_language =
     LANGUAGE("a console", "consoles", model_console, console_keys);
 
 static const struct key_choice ends[] = {
-    { "halt", PLAN_END_HALT }, { "exit", PLAN_END_EXIT }, { 0 },
+    { "halt", SUPERVISOR_END_HALT }, { "exit", SUPERVISOR_END_EXIT }, { 0 },
 };
 
 static const struct key system_keys[] = {
@@ -124,7 +141,7 @@ static const struct key system_keys[] = {
       .otherwise = "as its keys say", .language = &console_language },
     { "vms", "The virtual machines", KEY_MAPS, AT(model, vms),
       .count = offsetof(struct model, nr_vms), .required = true,
-      .least = 1, .most = SERVER_MAX_CLIENTS, .language = &vm_language },
+      .least = 1, .most = SUPERVISOR_MAX_VMS, .language = &vm_language },
     { "at-end", "What happens when the last VM has ended: stay on, idle, or end the emulator",
       KEY_CHOICE, AT(model, at_end), .value = "halt", .choices = ends },
 };

@@ -102,49 +102,49 @@ static enum exit_code read_description(struct run *run, bool missing_is_error)
     return run->report.errors == 0 ? EXIT_GOOD : EXIT_DESCRIPTION;
 }
 
-static enum exit_code read_component(struct run *run, const char *name, struct program *program)
-{
-    const char *path = arena_format(&run->arena, "%s/%s", run->options.components, name);
-    const char *wrong;
-    struct file file;
+/* A component's program, and where the addresses of its data begin. */
+struct component_file {
+    const char *name;
+    struct program *program;
+    uint64_t end;
+};
 
-    if (!file_map(path, &file)) {
+static enum exit_code read_component(struct run *run, const struct component_file *file)
+{
+    const char *path = arena_format(&run->arena, "%s/%s", run->options.components, file->name);
+    const char *wrong;
+    struct file mapped;
+
+    if (!file_map(path, &mapped)) {
         return complain(EXIT_ENVIRONMENT, path, strerror(errno));
     }
-    wrong = program_read(&file, program);
+    wrong = program_read(&mapped, file->program);
+    if (wrong == NULL && program_end(file->program) > file->end) {
+        wrong = "it reaches into the addresses of its data";
+    }
     return wrong == NULL ? EXIT_GOOD : complain(EXIT_ENVIRONMENT, path, wrong);
 }
 
 static enum exit_code compile(struct run *run)
 {
-    enum exit_code code = read_component(run, "init.elf", &run->components.init);
+    struct components *components = &run->components;
+    const struct component_file files[] = {
+        { "init.elf", &components->init, UINT64_MAX },
+        { "vmm.elf", &components->vmm, VMM_CONFIG_VADDR },
+        { "console.elf", &components->console, SERVER_CONFIG_VADDR },
+        { "sataserver.elf", &components->sataserver, SERVER_CONFIG_VADDR },
+        { "supervisor.elf", &components->supervisor, SERVER_CONFIG_VADDR },
+    };
 
-    if (code == EXIT_GOOD) {
-        code = read_component(run, "vmm.elf", &run->components.vmm);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        enum exit_code code = read_component(run, &files[i]);
+
+        if (code != EXIT_GOOD) {
+            return code;
+        }
     }
-    if (code == EXIT_GOOD) {
-        code = read_component(run, "console.elf", &run->components.console);
-    }
-    if (code == EXIT_GOOD) {
-        code = read_component(run, "sataserver.elf", &run->components.sataserver);
-    }
-    if (code != EXIT_GOOD) {
-        return code;
-    }
-    if (program_end(&run->components.vmm) > VMM_CONFIG_VADDR) {
-        return complain(EXIT_ENVIRONMENT, "vmm.elf", "it reaches into the addresses of its data");
-    }
-    if (program_end(&run->components.console) > SERVER_CONFIG_VADDR) {
-        return complain(EXIT_ENVIRONMENT, "console.elf",
-                        "it reaches into the addresses of its data");
-    }
-    if (program_end(&run->components.sataserver) > SERVER_CONFIG_VADDR) {
-        return complain(EXIT_ENVIRONMENT, "sataserver.elf",
-                        "it reaches into the addresses of its data");
-    }
-    return compile_system(&run->report, &run->model, &run->components, &run->compiled)
-               ? EXIT_GOOD
-               : EXIT_DESCRIPTION;
+    return compile_system(&run->report, &run->model, components, &run->compiled) ? EXIT_GOOD
+                                                                                 : EXIT_DESCRIPTION;
 }
 
 /* --- Commands ----------------------------------------------------------------------------------

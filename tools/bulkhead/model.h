@@ -77,7 +77,11 @@ struct model_vm {
     struct model_number priority;
     struct model_number budget; /* microseconds */
     struct model_number period;
-    struct model_number statistics; /* 0 or 1 */
+    struct model_number statistics;    /* 0 or 1 */
+    struct model_number restart;       /* enum supervisor_restart */
+    struct model_number restart_delay; /* microseconds */
+    struct model_number restart_limit;
+    struct model_number watchdog; /* microseconds; 0: none */
     struct model_text command_line;
     struct model_file kernel;
     struct model_file initrd;
@@ -97,7 +101,7 @@ struct model {
     struct model_text name;
     struct model_machine machine;
     struct model_console console;
-    struct model_number at_end; /* enum plan_end_action */
+    struct model_number at_end; /* enum supervisor_end */
     struct model_vm *vms;
     size_t nr_vms;
 };

@@ -4,9 +4,16 @@
 const char *names_of_kind(const struct plan *plan, uint32_t owner)
 {
     if (owner == PLAN_OWNER_INIT) {
-        return "initial task, then supervisor";
+        return "initial task, which ends";
     }
-    return plan->components[owner - 1].kind == PLAN_COMPONENT_VM ? "virtual machine" : "server";
+    switch (plan->components[owner - 1].kind) {
+    case PLAN_COMPONENT_VM:
+        return "virtual machine";
+    case PLAN_COMPONENT_SUPERVISOR:
+        return "supervisor";
+    default:
+        return "server";
+    }
 }
 
 const char *names_of_space(const struct plan *plan, const struct plan_slot *space)

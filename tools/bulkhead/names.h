@@ -9,7 +9,7 @@
 #include "user/init/plan.h"
 #include "user/libserver/sata.h"
 
-/* "virtual machine", "server", "initial task, then supervisor" */
+/* "virtual machine", "server", "supervisor", "initial task, which ends" */
 const char *names_of_kind(const struct plan *plan, uint32_t owner);
 /* Who uses an address space: "guest", "monitor", "server" or "init". */
 const char *names_of_space(const struct plan *plan, const struct plan_slot *space);

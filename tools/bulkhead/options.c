@@ -34,8 +34,8 @@ static const struct option_text {
       "repeated (default: guest/ in the build tree that\n"
       "bulkhead is in)" },
     { "components", "    --components DIR",
-      "init.elf, vmm.elf, console.elf and sataserver.elf\n"
-      "(default: user/ in that build tree)" },
+      "init.elf, supervisor.elf, vmm.elf, console.elf and\n"
+      "sataserver.elf (default: user/ in that build tree)" },
     { "kernel", "    --kernel FILE", "for --iso (default: kernel/bulkhead.elf in that tree)" },
     { "help", "-h, --help", "of all commands, or of the one that is named" },
 };

@@ -180,13 +180,13 @@ static struct server_client as_console_client(const struct server *server)
     };
 }
 
-struct server_client compile_sata(struct builder *builder, uint32_t supervisor,
-                                  const struct program *program, const struct sata_vm *vms,
-                                  size_t nr_vms)
+struct server_client compile_sata(struct supervisor *supervisor, const struct program *program,
+                                  const struct sata_vm *vms, size_t nr_vms)
 {
     struct server server;
 
-    server_begin(&server, builder, SATA_NAME);
+    server_begin(&server, supervisor->server.builder, SATA_NAME, PLAN_COMPONENT_SERVER,
+                 SERVER_CNODE_RADIX);
     server_add_range(&server, SATA_CONSOLE_VADDR,
                      SATA_CONSOLE_VADDR + sizeof(struct console_channel), seL4_PageBits);
     server_add_range(&server, SATA_REGISTERS_VADDR,
@@ -203,7 +203,8 @@ struct server_client compile_sata(struct builder *builder, uint32_t supervisor,
     give_controller(&server);
     give_memory(&server);
     give_clock(&server);
-    server_finish(&server, supervisor, program, &sata_time);
-    server_add_thread(&server, supervisor, program, CLOCK_THREAD, &clock_time);
+    supervisor_add_server(supervisor, SUPERVISOR_SATA, &server);
+    server_finish(&server, supervisor->endpoint, program, &sata_time);
+    server_add_thread(&server, supervisor->endpoint, program, CLOCK_THREAD, &clock_time);
     return as_console_client(&server);
 }

@@ -8,7 +8,7 @@
 #define TOOLS_BULKHEAD_SATA_H
 
 #include "tools/bulkhead/model.h"
-#include "tools/bulkhead/server.h"
+#include "tools/bulkhead/supervisor.h"
 
 #define SATA_NAME "sataserver"
 
@@ -23,8 +23,7 @@ struct sata_vm {
 };
 
 /* Returns the server as a client of the console. At least one VM. */
-struct server_client compile_sata(struct builder *builder, uint32_t supervisor,
-                                  const struct program *program, const struct sata_vm *vms,
-                                  size_t nr_vms);
+struct server_client compile_sata(struct supervisor *supervisor, const struct program *program,
+                                  const struct sata_vm *vms, size_t nr_vms);
 
 #endif

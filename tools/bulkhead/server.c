@@ -17,12 +17,15 @@ uint32_t server_object(const struct server *server, const char *part, uint8_t ty
                           count);
 }
 
-void server_begin(struct server *server, struct builder *builder, const char *name)
+void server_begin(struct server *server, struct builder *builder, const char *name,
+                  enum plan_component_kind kind, unsigned cnode_radix)
 {
-    *server =
-        (struct server){ .builder = builder, .name = name, .channels_end = SERVER_CHANNEL_VADDR };
-    server->owner = builder_component(builder, name, PLAN_COMPONENT_SERVER);
-    server->cnode = server_object(server, "cnode", seL4_CapTableObject, SERVER_CNODE_RADIX, 1);
+    *server = (struct server){ .builder = builder,
+                               .name = name,
+                               .cnode_radix = cnode_radix,
+                               .channels_end = SERVER_CHANNEL_VADDR };
+    server->owner = builder_component(builder, name, kind);
+    server->cnode = server_object(server, "cnode", seL4_CapTableObject, (uint8_t)cnode_radix, 1);
     server->vspace = server_object(server, "vspace", seL4_X64_PML4Object, 0, 1);
     server->config_frame = server_object(server, "config", seL4_X86_4K, 0, 1);
     server->buffer_frame = server_object(server, "ipc-buffer", seL4_X86_4K, 0, 1);
@@ -80,7 +83,7 @@ static void server_make_space(const struct server *server, const struct program 
     struct builder *builder = server->builder;
     struct builder_range ranges[SERVER_MAX_RANGES + 3] = {
         { program->segments[0].address, program_end(program), seL4_PageBits },
-        { SERVER_CONFIG_VADDR, buffer_address(1), seL4_PageBits },
+        { SERVER_CONFIG_VADDR, SERVER_CONTROL_VADDR + PLAN_PAGE_BYTES, seL4_PageBits },
     };
 
     memcpy(&ranges[2], server->ranges, server->nr_ranges * sizeof(ranges[0]));
@@ -100,6 +103,7 @@ struct server_thread {
     uint32_t tcb;
     uint32_t context;
     uint32_t buffer_frame;
+    uint32_t notification; /* bound to it; may be none */
 };
 
 static void make_thread(const struct server *server, uint32_t supervisor,
@@ -123,7 +127,7 @@ static void make_thread(const struct server *server, uint32_t supervisor,
                                 .owner = server->owner,
                                 .tcb = thread->tcb,
                                 .cnode = server->cnode,
-                                .cnode_bits = SERVER_CNODE_RADIX,
+                                .cnode_bits = server->cnode_radix,
                                 .vspace = server->vspace,
                                 .buffer_frame = thread->buffer_frame,
                                 .buffer_address = buffer_address(thread->number),
@@ -131,6 +135,7 @@ static void make_thread(const struct server *server, uint32_t supervisor,
                                                                RIGHT_WRITE | RIGHT_GRANT_REPLY,
                                                                server->owner | PLAN_BADGE_FAULT),
                                 .context = thread->context,
+                                .notification = thread->notification,
                                 .rip = program->entry,
                                 .rdi = thread->number,
                                 .priority = time->priority,
@@ -167,6 +172,7 @@ void server_finish(struct server *server, uint32_t supervisor, const struct prog
         .tcb = server->tcb,
         .context = server->context,
         .buffer_frame = server->buffer_frame,
+        .notification = server->is_bound ? server->notification : PLAN_NO_SLOT,
     };
 
     server_make_space(server, program);

@@ -26,12 +26,14 @@ struct server {
     const char *name;
     uint32_t owner;
     uint32_t cnode;
+    unsigned cnode_radix;
     uint32_t vspace;
     uint32_t tcb;
     uint32_t context;
     uint32_t notification;
     uint32_t config_frame;
     uint32_t buffer_frame;
+    bool is_bound;         /* its first thread has the notification bound to it */
     uint64_t channels_end; /* first address behind the channels */
     unsigned nr_clients;
     struct builder_range ranges[SERVER_MAX_RANGES]; /* what its kind maps below the channels */
@@ -58,7 +60,8 @@ struct server_time {
     uint64_t period_us;
 };
 
-void server_begin(struct server *server, struct builder *builder, const char *name);
+void server_begin(struct server *server, struct builder *builder, const char *name,
+                  enum plan_component_kind kind, unsigned cnode_radix);
 /* An object of the server's. */
 uint32_t server_object(const struct server *server, const char *part, uint8_t type,
                        uint8_t size_bits, uint64_t count);
@@ -72,7 +75,7 @@ void server_add_range(struct server *server, uint64_t start, uint64_t end, unsig
 /* A further thread, number 1, 2, ...: its buffer follows that of the thread before it. */
 void server_add_thread(struct server *server, uint32_t supervisor, const struct program *program,
                        unsigned number, const struct server_time *time);
-/* supervisor: init's endpoint */
+/* supervisor: its endpoint */
 void server_finish(struct server *server, uint32_t supervisor, const struct program *program,
                    const struct server_time *time);
 

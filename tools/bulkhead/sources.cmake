@@ -7,7 +7,8 @@ set(BULKHEAD_TOOL_SOURCES
     tools/bulkhead/language.c tools/bulkhead/model.c tools/bulkhead/file.c tools/bulkhead/check.c
     tools/bulkhead/machine.c tools/bulkhead/program.c
     tools/bulkhead/builder.c tools/bulkhead/compile.c
-    tools/bulkhead/server.c tools/bulkhead/console.c tools/bulkhead/sata.c
+    tools/bulkhead/server.c tools/bulkhead/supervisor.c
+    tools/bulkhead/console.c tools/bulkhead/sata.c
     tools/bulkhead/emit.c tools/bulkhead/graph.c tools/bulkhead/disk.c
     tools/bulkhead/iso.c tools/bulkhead/process.c tools/bulkhead/schema.c
     tools/bulkhead/names.c tools/bulkhead/listing.c tools/bulkhead/audit.c

@@ -72,7 +72,7 @@ void threads_bind_interrupts(const struct boot *boot);
 void threads_configure(const struct boot *boot);
 void threads_start(const struct boot *boot);
 
-/* supervise.c: gives up authority, then waits for messages */
-_Noreturn void supervise(const struct boot *boot);
+/* end.c: gives up all authority and ends; left_bytes: memory of which nothing was made */
+_Noreturn void give_up(const struct boot *boot, uint64_t left_bytes);
 
 #endif

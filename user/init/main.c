@@ -65,13 +65,19 @@ static void make_system(struct boot *boot)
     threads_configure(boot);
 }
 
+static const char *kind_name(uint32_t kind)
+{
+    return kind == PLAN_COMPONENT_VM       ? "vm"
+           : kind == PLAN_COMPONENT_SERVER ? "server"
+                                           : "supervisor";
+}
+
 static void announce_start(const struct boot *boot)
 {
     for (uint32_t i = 0; i < boot->plan.nr_components; i++) {
         const struct plan_component *component = &boot->plan.components[i];
 
-        print("[bulkhead] %s '%s': starting\n",
-              component->kind == PLAN_COMPONENT_VM ? "vm" : "server",
+        print("[bulkhead] %s '%s': starting\n", kind_name(component->kind),
               plan_name(&boot->plan, component->name));
     }
 }
@@ -119,5 +125,5 @@ int main(seL4_Word argument)
           boot.plan.header->nr_slots - 1, mebibytes(memory - memory_free_bytes(&boot.memory)));
     announce_start(&boot);
     threads_start(&boot);
-    supervise(&boot);
+    give_up(&boot, memory_free_bytes(&boot.memory));
 }

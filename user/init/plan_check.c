@@ -44,9 +44,12 @@ static const char *check_component(const struct plan *plan, uint32_t row)
     if (!name_is_sane(plan, component->name)) {
         return "its name lies outside the strings";
     }
-    return component->kind == PLAN_COMPONENT_VM || component->kind == PLAN_COMPONENT_SERVER
+    if (component->kind < PLAN_COMPONENT_VM || component->kind > PLAN_COMPONENT_SUPERVISOR) {
+        return "unknown kind";
+    }
+    return (component->kind == PLAN_COMPONENT_SUPERVISOR) == (row + 1 == plan->header->supervisor)
                ? NULL
-               : "unknown kind";
+               : "it is not clear who the supervisor is"; /* P12 */
 }
 
 /* Whether objects of this type may have this size. */
@@ -631,7 +634,7 @@ static const char *check_fill(const struct plan *plan, uint32_t row)
     return check_fill_source(plan, row, &frame);
 }
 
-/* --- Capabilities: P4, P6 ----------------------------------------------------------------------
+/* --- Capabilities: P4, P6, P12 ------------------------------------------------------------------
  */
 
 static bool takes_badge(const struct plan_slot *slot)
@@ -639,18 +642,19 @@ static bool takes_badge(const struct plan_slot *slot)
     return is_object(slot, seL4_EndpointObject) || is_object(slot, seL4_NotificationObject);
 }
 
-/* A component's message to init carries its own number and can only be sent. */
-static bool is_report_endpoint(const struct plan_slot *slot, uint64_t rights, uint32_t owner)
+/* A component's message to the supervisor carries its own number and can only be sent. */
+static bool is_report_endpoint(const struct plan *plan, const struct plan_slot *slot,
+                               uint64_t rights, uint32_t owner)
 {
-    return is_object(slot, seL4_EndpointObject) && slot->owner == PLAN_OWNER_INIT &&
+    return is_object(slot, seL4_EndpointObject) && slot->owner == plan->header->supervisor &&
            slot->badge == owner && rights == seL4_CanWrite.words[0];
 }
 
-static bool init_may_keep(const struct plan_slot *slot)
+static bool is_supervised_thread(const struct plan *plan, const struct plan_slot *slot,
+                                 uint32_t owner)
 {
-    return slot->owner == PLAN_OWNER_INIT &&
-           (is_object(slot, seL4_EndpointObject) || is_object(slot, seL4_ReplyObject) ||
-            slot->source == PLAN_SOURCE_PORT);
+    return owner == plan->header->supervisor && is_object(slot, seL4_TCBObject) &&
+           is_vm(plan, slot->owner);
 }
 
 static const char *check_cap_in_cnode(const struct plan *plan, const struct plan_cap *cap,
@@ -668,10 +672,10 @@ static const char *check_cap_in_cnode(const struct plan *plan, const struct plan
         return "the CNode has no such slot";
     }
     if (cnode.owner == PLAN_OWNER_INIT) {
-        return init_may_keep(source) ? NULL : "init would keep more than it needs";
+        return "init would keep something";
     }
-    if (source->owner != cnode.owner &&
-        !is_report_endpoint(source, source->rights & cap->rights, cnode.owner) &&
+    if (source->owner != cnode.owner && !is_supervised_thread(plan, source, cnode.owner) &&
+        !is_report_endpoint(plan, source, source->rights & cap->rights, cnode.owner) &&
         !is_channel_signal(plan, source, source->rights & cap->rights, cap->count, cnode.owner)) {
         return "the component would hold what is not its own";
     }
@@ -780,7 +784,7 @@ static bool fault_endpoint_is_sane(const struct plan *plan, const struct plan_th
     struct plan_slot found;
 
     return plan_slots_find(plan, thread->fault_endpoint, 1, &found) &&
-           is_object(&found, seL4_EndpointObject) && found.owner == PLAN_OWNER_INIT &&
+           is_object(&found, seL4_EndpointObject) && found.owner == plan->header->supervisor &&
            found.badge == (thread->owner | PLAN_BADGE_FAULT) &&
            found.rights == seL4_CapRights_new(1, 0, 0, 1).words[0];
 }
@@ -805,7 +809,7 @@ static const char *check_thread(const struct plan *plan, uint32_t row)
         return "a server would run a guest";
     }
     if (!fault_endpoint_is_sane(plan, thread)) {
-        return "its faults would not reach init under its name";
+        return "its faults would not reach the supervisor under its name";
     }
     if (!plan_slots_find(plan, thread->cnode, 1, &cnode) ||
         thread->cnode_bits != (uint32_t)cnode.size_bits - seL4_SlotBits) {
@@ -821,62 +825,19 @@ static const char *check_thread(const struct plan *plan, uint32_t row)
     return NULL;
 }
 
-/* --- What init keeps ---------------------------------------------------------------------------
+/* --- The header ---------------------------------------------------------------------------------
  */
 
-static bool cnode_holds(const struct plan *plan, uint32_t cnode, uint32_t index,
-                        struct plan_slot *found)
+static const char *check_last_cnode(const struct plan *plan)
 {
-    for (uint32_t i = 0; i < plan->nr_caps; i++) {
-        const struct plan_cap *cap = &plan->caps[i];
+    const struct plan_header *header = plan->header;
+    struct plan_slot cnode;
 
-        if (cap->cnode == cnode && index >= cap->index && index - cap->index < cap->count) {
-            bool known = plan_slots_find(plan, cap->source + (index - cap->index), 1, found);
-
-            found->rights &= cap->rights;
-            return known;
-        }
-    }
-    return false;
-}
-
-static bool keeps_port(const struct plan *plan, uint32_t index, uint16_t port)
-{
-    struct plan_slot found;
-
-    return index == 0 ||
-           (cnode_holds(plan, plan->header->supervisor.cnode, index, &found) &&
-            found.source == PLAN_SOURCE_PORT && plan->ports[found.row].first <= port &&
-            plan->ports[found.row].last >= port);
-}
-
-static const char *check_supervisor(const struct plan *plan)
-{
-    const struct plan_supervisor *supervisor = &plan->header->supervisor;
-    struct plan_slot cnode, found;
-
-    if (!plan_slots_find(plan, supervisor->cnode, 1, &cnode) ||
-        !is_object(&cnode, seL4_CapTableObject) || cnode.owner != PLAN_OWNER_INIT ||
-        supervisor->cnode_bits != (uint32_t)cnode.size_bits - seL4_SlotBits) {
-        return "init's last CNode is none";
-    }
-    if (!cnode_holds(plan, supervisor->cnode, supervisor->endpoint_index, &found) ||
-        !is_object(&found, seL4_EndpointObject) || found.rights != seL4_CanRead.words[0]) {
-        return "init would have no endpoint to read from";
-    }
-    if (!cnode_holds(plan, supervisor->cnode, supervisor->reply_index, &found) ||
-        !is_object(&found, seL4_ReplyObject)) {
-        return "init would have no reply object";
-    }
-    if (!keeps_port(plan, supervisor->debug_exit_index, 0xf4) ||
-        !keeps_port(plan, supervisor->shutdown_index, 0x8900)) {
-        return "init would lack the ports that end an emulator";
-    }
-    if (supervisor->budget_us != 0 &&
-        !times_are_sane(supervisor->budget_us, supervisor->period_us)) {
-        return "init would have no such budget and period";
-    }
-    return NULL;
+    return !plan_slots_find(plan, header->last_cnode, 1, &cnode) ||
+                   !is_object(&cnode, seL4_CapTableObject) || cnode.owner != PLAN_OWNER_INIT ||
+                   header->last_cnode_bits != (uint32_t)cnode.size_bits - seL4_SlotBits
+               ? "init's last CNode is none"
+               : NULL;
 }
 
 static const char *check_header(const struct plan *plan)
@@ -886,8 +847,8 @@ static const char *check_header(const struct plan *plan)
     if (!name_is_sane(plan, header->name)) {
         return "the system's name lies outside the strings";
     }
-    if (header->end_action > PLAN_END_EXIT) {
-        return "unknown end action";
+    if (header->supervisor == PLAN_OWNER_INIT || header->supervisor > plan->nr_components) {
+        return "there is no supervisor";
     }
     if (header->scratch_address % PLAN_PAGE_BYTES != 0 || header->scratch_address >= seL4_UserTop) {
         return "the scratch page is not a good address";
@@ -943,5 +904,5 @@ bool plan_check(const struct plan *plan, struct plan_problem *problem)
            check_rows(plan, PLAN_TABLE_BINDINGS, check_binding, problem) &&
            check_rows(plan, PLAN_TABLE_CONTEXTS, check_context, problem) &&
            check_rows(plan, PLAN_TABLE_THREADS, check_thread, problem) &&
-           check_once(check_supervisor(plan), problem);
+           check_once(check_last_cnode(plan), problem);
 }

@@ -9,11 +9,11 @@
  *            P3  every name, offset, count and address stays within what it refers to
  *            P4  isolation: what a component's CNode holds, its address spaces map and its threads
  *                use belongs to that component. The only exceptions: a write-only endpoint
- *                of init with the component's own badge, as a capability; the fault endpoint of a
- *                thread, with its fault badge; and what P8 allows.
+ *                of the supervisor's with the component's own badge, as a capability; the fault
+ *                endpoint of a thread, with its fault badge; and what P8 and P12 allow.
  *            P5  no page is both writable and executable; image pages are never writable; mappings
  *                of one address space do not overlap
- *            P6  init keeps an endpoint to read from, a reply object and I/O ports, nothing else
+ *            P6  init keeps nothing
  *            P7  threads run below init's priority, and may not raise their own
  *            P8  channels: each has two different components as its ends, at least one of them a
  *                server, and one row of 4 KiB frames, the property of one end and part of no other
@@ -25,8 +25,11 @@
  *            P9  only VMs have VCPUs and guest memory
  *            P10 physical addresses of frames are told to their owner, or, of a VM's, to a server
  *                that has a device, and a channel to that VM; one row of frames holds the addresses
- * of one component only P11 a device has one owner, a component, which alone maps its registers
- * (never executable, never as a guest's memory) and takes its interrupts
+ *                of one component only
+ *            P11 a device has one owner, a component, which alone maps its registers
+ *                (never executable, never as a guest's memory) and takes its interrupts
+ *            P12 one component is the supervisor. It is told how the others end, and may hold the
+ *                threads of VMs, to stop and start them
  *
  * Errors     the first broken rule: which table, which row, what is wrong with it
  */

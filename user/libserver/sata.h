@@ -52,7 +52,8 @@ enum sata_select {
         3, /* of the drive with this serial number, partition `number`; 0: all of it */
 };
 
-#define SATA_TEXT_BYTES 112u
+#define SATA_MAX_CLIENTS 16u
+#define SATA_TEXT_BYTES  112u
 
 #define SATA_CLIENT_READ_ONLY 1u
 
@@ -82,20 +83,21 @@ struct sata_memory_config {
 struct sata_config {
     uint64_t magic;
     uint32_t version;
-    uint32_t nr_clients; /* 1 .. SERVER_MAX_CLIENTS */
+    uint32_t nr_clients; /* 1 .. SATA_MAX_CLIENTS */
     uint32_t nr_memories;
     uint32_t tsc_mhz;        /* filled in by init, as what follows */
     uint32_t device_state;   /* enum plan_device_state */
     uint32_t register_pages; /* that are mapped */
     uint64_t dma_addresses[SATA_DMA_FRAMES];
-    struct sata_memory_config memories[SERVER_MAX_CLIENTS];
-    struct sata_client_config clients[SERVER_MAX_CLIENTS];
+    struct sata_memory_config memories[SATA_MAX_CLIENTS];
+    struct sata_client_config clients[SATA_MAX_CLIENTS];
 };
 
+_Static_assert(SATA_MAX_CLIENTS <= SERVER_MAX_CLIENTS, "they are clients like others");
 _Static_assert(sizeof(struct sata_client_config) == 176, "layout");
 _Static_assert(sizeof(struct sata_memory_config) == 32, "layout");
 _Static_assert(sizeof(struct sata_config) ==
-                   32 + SATA_DMA_FRAMES * 8 + SERVER_MAX_CLIENTS * (32 + 176),
+                   32 + SATA_DMA_FRAMES * 8 + SATA_MAX_CLIENTS * (32 + 176),
                "sata_config has no padding");
 _Static_assert(sizeof(struct sata_config) <= 4096, "sata_config fits one frame");
 

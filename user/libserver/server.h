@@ -23,7 +23,7 @@
 #define SERVER_CHANNEL_SPAN     0x0000100000ull
 
 #define SERVER_NAME_BYTES  32u /* of a client, NUL terminated */
-#define SERVER_MAX_CLIENTS 16u
+#define SERVER_MAX_CLIENTS 18u /* 16 VMs, the disk server and the supervisor */
 
 /* The CNode: radix 8, guard 0 of 56 bits, so that a cptr is the slot's number. */
 #define SERVER_CNODE_RADIX 8u

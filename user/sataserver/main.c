@@ -73,19 +73,9 @@ static uint64_t microseconds(void)
 
 /* --- what it says --- */
 
-/* A line that finds no room is dropped: nobody waits for people. */
 static void say(const char *line)
 {
-    uint32_t length = (uint32_t)strlen(line);
-
-    if (ring_available(&console) < length + 2) {
-        return;
-    }
-    ring_put(&console, line, length);
-    ring_put(&console, "\r\n", 2);
-    if (ring_must_signal(&console)) {
-        seL4_Signal(SATA_SLOT_CONSOLE);
-    }
+    server_say(&console, SATA_SLOT_CONSOLE, line);
 }
 
 /* Whoever changes it signals. */
@@ -158,7 +148,7 @@ static uint32_t make_windows(uint32_t memory, struct window *rows, uint32_t room
     return count;
 }
 
-static void make_memories(struct windows memories[SERVER_MAX_CLIENTS])
+static void make_memories(struct windows memories[SATA_MAX_CLIENTS])
 {
     uint32_t used = 0;
 
@@ -173,7 +163,7 @@ static void make_memories(struct windows memories[SERVER_MAX_CLIENTS])
 
 static void make_clients(void)
 {
-    struct windows memories[SERVER_MAX_CLIENTS] = { 0 };
+    struct windows memories[SATA_MAX_CLIENTS] = { 0 };
 
     make_memories(memories);
     service.nr_clients = config->nr_clients;
@@ -214,8 +204,8 @@ static const char *device_problem(void)
 static bool config_is_sane(void)
 {
     if (config->magic != SATA_CONFIG_MAGIC || config->version != SATA_CONFIG_VERSION ||
-        config->tsc_mhz == 0 || config->nr_clients == 0 ||
-        config->nr_clients > SERVER_MAX_CLIENTS || config->nr_memories > SERVER_MAX_CLIENTS) {
+        config->tsc_mhz == 0 || config->nr_clients == 0 || config->nr_clients > SATA_MAX_CLIENTS ||
+        config->nr_memories > SATA_MAX_CLIENTS) {
         return false;
     }
     for (uint32_t i = 0; i < config->nr_clients; i++) {

@@ -38,7 +38,7 @@
 #include "user/sataserver/window.h"
 
 #define SERVICE_MAX_DRIVES    8u
-#define SERVICE_MAX_CLIENTS   SERVER_MAX_CLIENTS
+#define SERVICE_MAX_CLIENTS   SATA_MAX_CLIENTS
 #define SERVICE_REQUEST_BYTES (4u << 20) /* of one read or write */
 #define SERVICE_ZERO_BYTES    (32u << 10)
 #define SERVICE_LINE_BYTES    256u

@@ -16,6 +16,7 @@
 #include "tests/unit/tools/world.h"
 #include "user/init/plan_check.h"
 #include "user/libserver/console.h"
+#include "user/libserver/supervisor.h"
 #include "user/vmm/config.h"
 
 static const char text[] = "system: test\nat-end: exit\nvms:\n  - name: linux\n    memory: 64M\n"
@@ -176,7 +177,8 @@ static void test_header(void **state)
     REFUSED("fill", "the table lies outside the plan",
             HEADER(s)->tables[PLAN_TABLE_FILLS].offset = 8);
     REFUSED("header", "the system's name lies outside the strings", HEADER(s)->name = UINT32_MAX);
-    REFUSED("header", "unknown end action", HEADER(s)->end_action = 2);
+    REFUSED("header", "there is no supervisor", HEADER(s)->supervisor = PLAN_OWNER_INIT);
+    REFUSED("header", "there is no supervisor", HEADER(s)->supervisor = UINT32_MAX);
     REFUSED("header", "the scratch page is not a good address", HEADER(s)->scratch_address += 1);
     REFUSED("header", "the scratch page is not a good address",
             HEADER(s)->scratch_address = 1ull << 63);
@@ -213,12 +215,12 @@ static void test_objects(void **state)
     REFUSED("object", size, object(s, "linux.config")->size_bits = 13);
     REFUSED("object", size, object(s, "linux.ram")->size_bits = 22);
     REFUSED("object", size, object(s, "linux.tcb-0")->size_bits = 12);
-    REFUSED("object", size, object(s, "init.cnode")->size_bits = 5);
+    REFUSED("object", size, object(s, "init.last-cnode")->size_bits = 5);
     REFUSED("object", size, object(s, "linux.cnode")->size_bits = 64);
     REFUSED("object", size, object(s, "linux.sched-context-0")->size_bits = 6);
     REFUSED("object", "it is larger than the one before it",
             object(s, "linux.sched-context-0")->size_bits = 12);
-    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb-0")->owner = 4);
+    REFUSED("object", "its name or owner does not exist", object(s, "linux.tcb-0")->owner = 9);
     REFUSED("object", "its name or owner does not exist",
             object(s, "linux.tcb-0")->name = UINT32_MAX);
     REFUSED("component", "unknown kind", EDIT(s, plan_component, components, 0).kind = 0);
@@ -238,9 +240,9 @@ static void test_devices_and_images(void **state)
     REFUSED("image", "its name or owner does not exist", EDIT(s, plan_image, images, 0).owner = 9);
     REFUSED("IRQ", "no such vector, level or polarity", EDIT(s, plan_irq, irqs, 0).vector = 108);
     REFUSED("IRQ", "no such vector, level or polarity", EDIT(s, plan_irq, irqs, 0).level = 2);
-    REFUSED("IRQ", "its name or owner does not exist", EDIT(s, plan_irq, irqs, 0).owner = 4);
+    REFUSED("IRQ", "its name or owner does not exist", EDIT(s, plan_irq, irqs, 0).owner = 9);
     REFUSED("port", "its last port is before its first", EDIT(s, plan_port, ports, 0).last = 0);
-    REFUSED("port", "its name or owner does not exist", EDIT(s, plan_port, ports, 0).owner = 4);
+    REFUSED("port", "its name or owner does not exist", EDIT(s, plan_port, ports, 0).owner = 9);
 }
 
 static void test_paging(void **state)
@@ -399,10 +401,10 @@ static void test_isolation(void **state)
     (void)state;
     REFUSED("capability", not_own,
             cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
-                slot_of(s, "init.cnode"));
+                slot_of(s, "init.last-cnode"));
     REFUSED("capability", not_own,
             cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
-                slot_of(s, "init.reply"));
+                slot_of(s, "bulkhead.reply"));
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 3);
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->rights = 5);
     REFUSED("capability", not_own, cap_in(s, "linux.cnode", VMM_SLOT_SUPERVISOR_EP)->badge = 0);
@@ -424,7 +426,8 @@ static void test_isolation(void **state)
         cap_in(s, "console.cnode", CONSOLE_SLOT_IRQ)->source = slot_of(s, "console.tcb");
     });
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).tcb = PLAN_NO_SLOT);
-    REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).cnode = slot_of(s, "init.cnode"));
+    REFUSED("thread", thread,
+            EDIT(s, plan_thread, threads, 0).cnode = slot_of(s, "init.last-cnode"));
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vcpu = slot_of(s, "linux.tcb-0"));
     REFUSED("thread", thread, EDIT(s, plan_thread, threads, 0).vspace = PLAN_SLOT_INIT_VSPACE);
     REFUSED("thread", thread,
@@ -446,8 +449,8 @@ static void test_channels(void **state)
 
     (void)state;
     REFUSED("channel", "an end is no component", channel(s, 0)->ends[0].owner = PLAN_OWNER_INIT);
-    REFUSED("channel", "an end is no component", channel(s, 0)->ends[1].owner = 4);
-    REFUSED("channel", no_own, channel(s, 0)->ends[1].owner = 2);
+    REFUSED("channel", "an end is no component", channel(s, 0)->ends[1].owner = 9);
+    REFUSED("channel", no_own, channel(s, 0)->ends[1].owner = 3);
     REFUSED("channel", no_own, channel(s, 0)->ends[0].notification = slot_of(s, "console.tcb"));
     REFUSED("channel", no_own, channel(s, 0)->ends[0].notification = PLAN_NO_SLOT);
     REFUSED("channel", "an end would be signalled without a badge",
@@ -461,11 +464,18 @@ static void test_channels(void **state)
     REFUSED("channel", one_row, channel(s, 0)->frames++);
     REFUSED("channel", one_row, channel(s, 0)->frames = slot_of(s, "linux.ram"));
     REFUSED("channel", "its frames belong to neither end",
-            object(s, "console.channel-linux")->owner = 2);
+            object(s, "console.channel-linux")->owner = 3);
     REFUSED("channel", "its frames are another channel's, too",
             channel(s, 1)->frames = channel(s, 0)->frames);
     REFUSED("channel", "its signals would be taken for another channel's",
             channel(s, 1)->ends[0].badge = SERVER_BADGE_CLIENT(0) | SERVER_BADGE_CLIENT(5));
+}
+
+/* Instead of what it held, the slot holds what is its component's own. */
+static void harmless(struct subject *s, const char *cnode, uint32_t index, const char *own)
+{
+    cap_in(s, cnode, index)->source = slot_of(s, own);
+    cap_in(s, cnode, index)->badge = 0;
 }
 
 /* P4, P8: what is shared and is not a declared channel. */
@@ -479,10 +489,12 @@ static void test_beside_channels(void **state)
     REFUSED("capability", not_own, HEADER(s)->tables[PLAN_TABLE_CHANNELS].count = 0);
     REFUSED("mapping", "the frames belong to somebody else", {
         HEADER(s)->tables[PLAN_TABLE_CHANNELS].count = 1;
-        cap_in(s, "console.cnode", SERVER_SLOT_CLIENT + 1)->source = slot_of(s, "console.tcb");
-        cap_in(s, "console.cnode", SERVER_SLOT_CLIENT + 1)->badge = 0;
-        cap_in(s, "other.cnode", VMM_SLOT_CONSOLE)->source = slot_of(s, "other.tcb-0");
-        cap_in(s, "other.cnode", VMM_SLOT_CONSOLE)->badge = 0;
+        harmless(s, "console.cnode", SERVER_SLOT_CLIENT + 1, "console.tcb");
+        harmless(s, "console.cnode", SERVER_SLOT_CLIENT + 2, "console.tcb");
+        harmless(s, "console.cnode", SERVER_SLOT_SUPERVISOR, "console.tcb");
+        harmless(s, "bulkhead.cnode", SUPERVISOR_SLOT_CONSOLE, "bulkhead.tcb");
+        harmless(s, "bulkhead.cnode", SUPERVISOR_SLOT_CONTROL, "bulkhead.tcb");
+        harmless(s, "other.cnode", VMM_SLOT_CONSOLE, "other.tcb-0");
     });
     /* A signal to a third one, as somebody else, of another kind, or with more rights. */
     REFUSED("capability", not_own,
@@ -509,17 +521,17 @@ static void test_beside_channels(void **state)
     REFUSED("mapping", executable, map_of(s, "console.channel-linux")->attributes = 0;
             map_of(s, "console.channel-linux")->rights = 2);
     REFUSED("thread", "its IPC buffer is a channel's",
-            EDIT(s, plan_thread, threads, s->plan.nr_threads - 1).buffer_frame =
+            EDIT(s, plan_thread, threads, s->plan.nr_threads - 2).buffer_frame =
                 slot_of(s, "console.channel-linux"));
     /* P9 */
     REFUSED("thread", "a server would run a guest", {
-        uint32_t last = s->plan.nr_threads - 1;
+        uint32_t console = s->plan.nr_threads - 2;
 
-        object(s, "linux.vcpu-0")->owner = 3;
+        object(s, "linux.vcpu-0")->owner = 4;
         cap_in(s, "linux.cnode", VMM_VCPU_SLOT(0, VMM_VCPU_VCPU))->source =
             slot_of(s, "linux.tcb-0");
         EDIT(s, plan_thread, threads, 0).vcpu = PLAN_NO_SLOT;
-        EDIT(s, plan_thread, threads, last).vcpu = slot_of(s, "linux.vcpu-0");
+        EDIT(s, plan_thread, threads, console).vcpu = slot_of(s, "linux.vcpu-0");
     });
 }
 
@@ -571,7 +583,7 @@ static void test_caps(void **state)
 
 static void test_time_and_threads(void **state)
 {
-    static const char faults[] = "its faults would not reach init under its name";
+    static const char faults[] = "its faults would not reach the supervisor under its name";
 
     (void)state;
     REFUSED("context", "its slot holds no scheduling context",
@@ -586,9 +598,9 @@ static void test_time_and_threads(void **state)
             EDIT(s, plan_context, contexts, 0).extra_refills = 9);
     REFUSED("thread", faults, EDIT(s, plan_thread, threads, 0).fault_endpoint = PLAN_NO_SLOT);
     REFUSED("thread", faults,
-            EDIT(s, plan_thread, threads, 0).fault_endpoint = slot_of(s, "init.endpoint"));
-    REFUSED("thread", faults, copy_of(s, "init.endpoint")->badge = 1);
-    REFUSED("thread", faults, copy_of(s, "init.endpoint")->rights = 15);
+            EDIT(s, plan_thread, threads, 0).fault_endpoint = slot_of(s, "bulkhead.endpoint"));
+    REFUSED("thread", faults, copy_of(s, "bulkhead.endpoint")->badge = 1);
+    REFUSED("thread", faults, copy_of(s, "bulkhead.endpoint")->rights = 15);
     REFUSED("thread", "its CNode has another size",
             EDIT(s, plan_thread, threads, 0).cnode_bits = 7);
     REFUSED("thread", "its priority is too high", EDIT(s, plan_thread, threads, 0).priority = 255);
@@ -601,25 +613,40 @@ static void test_time_and_threads(void **state)
 }
 
 /* P6 */
+static void test_last_cnode(void **state)
+{
+    (void)state;
+    REFUSED("capability", "init would keep something",
+            cap_in(s, "linux.cnode", VMM_SLOT_CONSOLE)->cnode = slot_of(s, "init.last-cnode");
+            cap_in(s, "init.last-cnode", VMM_SLOT_CONSOLE)->index = 1);
+    REFUSED("header", "init's last CNode is none",
+            HEADER(s)->last_cnode = slot_of(s, "linux.cnode"));
+    REFUSED("header", "init's last CNode is none", HEADER(s)->last_cnode_bits = 5);
+}
+
+/* P12 */
 static void test_supervisor(void **state)
 {
-    static const char more[] = "init would keep more than it needs";
+    static const char not_clear[] = "it is not clear who the supervisor is";
+    static const char not_own[] = "the component would hold what is not its own";
 
     (void)state;
-    REFUSED("capability", more, cap_in(s, "init.cnode", 1)->source = slot_of(s, "linux.tcb-0"));
-    REFUSED("capability", more, cap_in(s, "init.cnode", 2)->source = slot_of(s, "init.cnode"));
-    REFUSED("header", "init's last CNode is none",
-            HEADER(s)->supervisor.cnode = slot_of(s, "linux.cnode"));
-    REFUSED("header", "init's last CNode is none", HEADER(s)->supervisor.cnode_bits = 5);
-    REFUSED("header", "init would have no endpoint to read from",
-            HEADER(s)->supervisor.endpoint_index = 2);
-    REFUSED("header", "init would have no endpoint to read from",
-            cap_in(s, "init.cnode", 1)->rights = 3);
-    REFUSED("header", "init would have no reply object", HEADER(s)->supervisor.reply_index = 15);
-    REFUSED("header", "init would lack the ports that end an emulator",
-            HEADER(s)->supervisor.shutdown_index = 1);
-    REFUSED("header", "init would have no such budget and period",
-            HEADER(s)->supervisor.period_us = 0);
+    REFUSED("component", not_clear, HEADER(s)->supervisor++);
+    REFUSED("component", not_clear,
+            EDIT(s, plan_component, components, 1).kind = PLAN_COMPONENT_SUPERVISOR);
+    REFUSED("component", not_clear,
+            EDIT(s, plan_component, components, 0).kind = PLAN_COMPONENT_SERVER);
+    REFUSED("component", "unknown kind", EDIT(s, plan_component, components, 0).kind = 4);
+    /* Threads of VMs, and nothing else of theirs; no threads of servers'. */
+    REFUSED("capability", not_own,
+            cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->source = slot_of(s, "linux.vcpu-0"));
+    REFUSED("capability", not_own,
+            cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->source = slot_of(s, "linux.cnode"));
+    REFUSED("capability", not_own,
+            cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->source = slot_of(s, "console.tcb"));
+    /* Nobody else holds them. */
+    REFUSED("capability", not_own,
+            cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->cnode = slot_of(s, "console.cnode"));
 }
 
 /* What init would do with an accepted plan stays within the plan. */
@@ -697,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_time_and_threads),
         cmocka_unit_test(test_supervisor),
+        cmocka_unit_test(test_last_cnode),
         cmocka_unit_test(test_damage),
     };
 

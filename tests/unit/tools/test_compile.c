@@ -16,6 +16,7 @@
 #include "tools/bulkhead/machine.h"
 #include "user/libserver/console.h"
 #include "user/libserver/sata.h"
+#include "user/libserver/supervisor.h"
 #include "user/vmm/config.h"
 
 #define DESCRIPTION(memory, rest)                                                                  \
@@ -87,7 +88,7 @@ static void test_capabilities(void **state)
         { VMM_VCPU_SLOT(0, VMM_VCPU_NOTIFICATION), "linux.notification-0", 3, VMM_BADGE_KICK },
         { VMM_VCPU_SLOT(0, VMM_VCPU_TURN), "linux.turn-0", 3, 0 },
         { VMM_SLOT_CONSOLE, "console.notification", 1, SERVER_BADGE_CLIENT(0) },
-        { VMM_SLOT_SUPERVISOR_EP, "init.endpoint", 1, 1 },
+        { VMM_SLOT_SUPERVISOR_EP, "bulkhead.endpoint", 1, 2 },
     };
     uint32_t in_cnode = 0;
     struct world world;
@@ -141,9 +142,14 @@ static void test_address_space(void **state)
     check_mapping(&world.plan, space, VMM_CONSOLE_VADDR, "console.channel-linux", 3, 3, 8);
     check_mapping(&world.plan, "console.vspace", SERVER_CHANNEL_VADDR, "console.channel-linux", 3,
                   3, 8);
-    /* The monitor's nine, the guest's, and the console's program, configuration, buffer, channel.
+    check_mapping(&world.plan, "console.vspace", SERVER_CONTROL_VADDR, "console.control", 1, 3, 8);
+    check_mapping(&world.plan, "bulkhead.vspace", SUPERVISOR_CONTROL_VADDR, "console.control", 1, 3,
+                  8);
+    /*
+     * The monitor's nine, the guest's; the console's program, configuration, buffer, two channels
+     * and control; the supervisor's program, configuration, buffer, channel and control.
      */
-    assert_int_equal(world.plan.nr_mappings, 9 + 1 + 6);
+    assert_int_equal(world.plan.nr_mappings, 9 + 1 + 8 + 7);
     world_release(&world);
 }
 
@@ -350,8 +356,8 @@ static void test_thread(void **state)
 
     (void)state;
     compile(&world, small);
-    assert_int_equal(world.plan.nr_threads, 1 + 1); /* the console's */
-    assert_int_equal(world.plan.nr_contexts, 1 + 1);
+    assert_int_equal(world.plan.nr_threads, 1 + 2); /* console, supervisor */
+    assert_int_equal(world.plan.nr_contexts, 1 + 2);
     thread = &world.plan.threads[0];
     context = &world.plan.contexts[0];
     assert_int_equal(thread->rip, WORLD_VMM_ENTRY);
@@ -363,7 +369,7 @@ static void test_thread(void **state)
     assert_int_equal(context->budget_us, 2000);
     assert_int_equal(context->period_us, 8000);
     assert_true(plan_slots_find(&world.plan, thread->fault_endpoint, 1, &fault));
-    assert_int_equal(fault.badge, 1 | PLAN_BADGE_FAULT);
+    assert_int_equal(fault.badge, 2 | PLAN_BADGE_FAULT);
     assert_int_equal(fault.rights, 9);
     world_release(&world);
 }
@@ -380,7 +386,7 @@ static void test_vcpus(void **state)
 
     (void)state;
     compile(&world, DESCRIPTION("64M", "") "    vcpus: 3\n    cores: [1, 0]\n");
-    assert_int_equal(world.plan.nr_threads, 3 + 1); /* the console's */
+    assert_int_equal(world.plan.nr_threads, 3 + 2); /* console, supervisor */
     for (unsigned i = 0; i < 3; i++) {
         const struct plan_thread *thread = &world.plan.threads[i];
 
@@ -405,7 +411,7 @@ static void test_vcpus(void **state)
     world_release(&world);
     /* Without the key: vCPU i on core i. */
     compile(&world, DESCRIPTION("64M", "") "    vcpus: 16\n");
-    assert_int_equal(world.plan.nr_threads, 16 + 1);
+    assert_int_equal(world.plan.nr_threads, 16 + 2);
     assert_int_equal(world.plan.contexts[15].core, 15);
     world_release(&world);
 }
@@ -429,6 +435,21 @@ static void test_interrupt(void **state)
     world_release(&world);
 }
 
+/* What init will put into the supervisor's memory. */
+static const struct supervisor_config *supervisor_config(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->nr_fills; i++) {
+        const struct plan_fill *fill = &plan->fills[i];
+
+        if (fill->kind == PLAN_FILL_BYTES &&
+            strcmp(plan_slot_name(plan, fill->frame), "bulkhead.config") == 0) {
+            return (const void *)(plan->bytes + fill->source);
+        }
+    }
+    fail_msg("no configuration of the supervisor");
+    return NULL;
+}
+
 static void test_end_action(void **state)
 {
     uint64_t rights, badge;
@@ -436,18 +457,57 @@ static void test_end_action(void **state)
 
     (void)state;
     compile(&world, small);
-    assert_int_equal(world.plan.header->end_action, PLAN_END_HALT);
-    assert_int_equal(world.plan.header->supervisor.debug_exit_index, 0);
+    assert_int_equal(supervisor_config(&world.plan)->end_action, SUPERVISOR_END_HALT);
     assert_int_equal(world.plan.nr_ports, 1);
     world_release(&world);
     compile(&world, DESCRIPTION("64M", "at-end: exit\n"));
-    assert_int_equal(world.plan.header->end_action, PLAN_END_EXIT);
-    assert_string_equal(holds(&world.plan, "init.cnode",
-                              world.plan.header->supervisor.debug_exit_index, &rights, &badge),
-                        "init.debug-exit");
-    assert_string_equal(holds(&world.plan, "init.cnode",
-                              world.plan.header->supervisor.shutdown_index, &rights, &badge),
-                        "init.shutdown");
+    assert_int_equal(supervisor_config(&world.plan)->end_action, SUPERVISOR_END_EXIT);
+    assert_string_equal(
+        holds(&world.plan, "bulkhead.cnode", SUPERVISOR_SLOT_DEBUG_EXIT, &rights, &badge),
+        "debug-exit");
+    assert_string_equal(
+        holds(&world.plan, "bulkhead.cnode", SUPERVISOR_SLOT_SHUTDOWN, &rights, &badge),
+        "shutdown");
+    world_release(&world);
+}
+
+/* Two VMs, the second with two vCPUs; three disks. */
+static void test_supervisor(void **state)
+{
+    static const char text[] =
+        "system: s\nvms:\n"
+        "  - name: a\n    memory: 64M\n    kernel: k\n    disks:\n      - partlabel: x\n"
+        "  - name: b\n    memory: 64M\n    kernel: k\n    vcpus: 2\n    restart: on-failure\n"
+        "    restart-delay: 3s\n    restart-limit: 7\n    watchdog: 20s\n"
+        "    disks:\n      - partlabel: y\n      - partlabel: z\n";
+    const struct supervisor_config *config;
+    uint64_t rights, badge;
+    struct world world;
+
+    (void)state;
+    compile(&world, text);
+    config = supervisor_config(&world.plan);
+    assert_int_equal(config->nr_vms, 2);
+    assert_int_equal(config->nr_servers, 2);
+    assert_string_equal(config->servers[SUPERVISOR_CONSOLE].name, "console");
+    assert_string_equal(config->servers[SUPERVISOR_SATA].name, "sataserver");
+    assert_int_equal(config->vms[0].restart, SUPERVISOR_NEVER);
+    assert_int_equal(config->vms[0].clients[SUPERVISOR_CONSOLE], 1);
+    assert_int_equal(config->vms[0].clients[SUPERVISOR_SATA], 1);
+    assert_string_equal(config->vms[1].name, "b");
+    assert_int_equal(config->vms[1].nr_threads, 2);
+    assert_int_equal(config->vms[1].restart, SUPERVISOR_ON_FAILURE);
+    assert_int_equal(config->vms[1].delay_us, 3000000);
+    assert_int_equal(config->vms[1].limit, 7);
+    assert_int_equal(config->vms[1].clients[SUPERVISOR_CONSOLE], 2);
+    assert_int_equal(config->vms[1].clients[SUPERVISOR_SATA], 6);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_string_equal(plan_owner_name(&world.plan, config->vms[i].component),
+                            config->vms[i].name);
+    }
+    assert_string_equal(holds(&world.plan, "bulkhead.cnode",
+                              SUPERVISOR_SLOT_TCB + SUPERVISOR_MAX_THREADS + 1, &rights, &badge),
+                        "b.tcb-1");
     world_release(&world);
 }
 
@@ -637,15 +697,16 @@ static void test_graph(void **state)
 
     (void)state;
     assert_non_null(strstr(text, "label=\"ram\\n64 MiB\"]"));
-    assert_non_null(strstr(text, "g1 -> o0 [label=\"read write execute\"]"));
-    assert_non_null(strstr(text, "c1 -> o0 [label=\"read write\"]"));
-    assert_non_null(strstr(text, "c1 -> m0 [label=\"read\"]"));
+    assert_non_null(strstr(text, "g2 -> o0 [label=\"read write execute\"]"));
+    assert_non_null(strstr(text, "c2 -> o0 [label=\"read write\"]"));
+    assert_non_null(strstr(text, "c2 -> m0 [label=\"read\"]"));
     assert_non_null(strstr(text, "virtual CPU 0: core 0, at most 25 %, priority 77"));
-    assert_non_null(strstr(text, "c1 -> c2 [dir=both"));
+    assert_non_null(strstr(text, "c2 -> c3 [dir=both"));
     assert_non_null(strstr(text, "label=\"channel\\n12 KiB\"]"));
-    assert_non_null(strstr(text, "c1 -> c0 [style=dashed"));
+    assert_non_null(strstr(text, "c2 -> c1 [style=dashed"));
+    assert_non_null(strstr(text, "label=\"stops, starts\"]"));
     assert_non_null(strstr(text, "I/O ports 0x3f8-0x3ff"));
-    assert_non_null(strstr(text, "i0 -> c2 [label=\"interrupts\"]"));
+    assert_non_null(strstr(text, "i0 -> c3 [label=\"interrupts\"]"));
     assert_null(strstr(text, "DMA"));
     free(text);
 }
@@ -662,22 +723,32 @@ static void test_graph_disks(void **state)
     assert_non_null(strstr(text, "d0 -> s0 [label=\"read\\nfor linux/vda\"]"));
     assert_non_null(strstr(text, "d0 -> s1 [label=\"read write\\nfor linux/vdb\"]"));
     assert_non_null(strstr(text, "d0 -> all ["));
-    assert_non_null(strstr(text, "d0 -> c2 [label=\"interrupts\"]"));
+    assert_non_null(strstr(text, "d0 -> c3 [label=\"interrupts\"]"));
     free(text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_capabilities), cmocka_unit_test(test_address_space),
-        cmocka_unit_test(test_large_memory), cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_config),       cmocka_unit_test(test_disk),
-        cmocka_unit_test(test_yielding),     cmocka_unit_test(test_thread),
-        cmocka_unit_test(test_vcpus),        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_end_action),   cmocka_unit_test(test_too_many_capabilities),
-        cmocka_unit_test(test_image),        cmocka_unit_test(test_reproducible),
-        cmocka_unit_test(test_unwritable),   cmocka_unit_test(test_graph),
-        cmocka_unit_test(test_graph_disks),  cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_address_space),
+        cmocka_unit_test(test_large_memory),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_yielding),
+        cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_vcpus),
+        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_end_action),
+        cmocka_unit_test(test_supervisor),
+        cmocka_unit_test(test_too_many_capabilities),
+        cmocka_unit_test(test_image),
+        cmocka_unit_test(test_reproducible),
+        cmocka_unit_test(test_unwritable),
+        cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_graph_disks),
+        cmocka_unit_test(test_reserve),
         cmocka_unit_test(test_console),
     };
 

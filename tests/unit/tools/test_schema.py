@@ -24,8 +24,8 @@ BEYOND = set("""
     alias bad-size-overflow budget-over-period budget-small budgets cmdline-control cores-many
     disk-two-writers disk-whole-and-part disk-writer-and-reader disks-too-many duplicate-key
     file-is-a-folder file-missing images-too-large initrd-huge kernel-huge kernel-not-linux
-    machine-cores machine-memory memory-large memory-odd memory-small name-console name-sataserver
-    nul period-long period-small same-names too-many-vms-with-disks
+    machine-cores machine-memory memory-large memory-odd memory-small name-bulkhead name-console
+    name-sataserver nul period-long period-small same-names watchdog-small
 """.split())
 
 

@@ -192,7 +192,7 @@ class Report(InFolder):
             self.assertTrue(row["as"] == "guest" or row["rights"] != "read write execute")
         shared = {name: who for name, who in users.items() if len(who) > 1}
         self.assertEqual(shared, channels)
-        self.assertEqual(len(channels), 2 + 3)
+        self.assertEqual(len(channels), 2 + 4 + 2)
         ram = [(row["as"], row["rights"], row["kib"]) for row in tables["memory"]
                if row["memory"] == "other.ram"]
         self.assertEqual(sorted(ram), [("guest", "read write execute", 65536),
@@ -203,15 +203,15 @@ class Report(InFolder):
         self.assertEqual(
             threads, [{"component": "other", "thread": f"other.vmm-{n}", "core": 1, "priority": 7,
                        "budget_us": 5000, "period_us": 20000, "virtual_cpu": f"other.vcpu-{n}",
-                       "faults_go_to": "init.endpoint"} for n in (0, 1)])
+                       "faults_go_to": "bulkhead.endpoint"} for n in (0, 1)])
 
     def test_signals(self):
-        """VMs reach their servers and init, nobody else; each object is a capability's."""
+        """VMs reach servers and supervisor, nobody else; each object is a capability's."""
         tables = self.tables()
         reach = {(row["from"], row["to"]) for row in tables["signals"]
                  if row["how"] in ("signal", "message") and row["from"] != row["to"]}
         self.assertEqual({to for whose, to in reach if whose == "linux"},
-                         {"console", "sataserver", "init"})
+                         {"console", "sataserver", "bulkhead"})
         self.assertNotIn("linux", {whose for whose, to in reach if to == "other"})
         held = {(row["component"], row["object"]) for row in tables["capabilities"]}
         for row in tables["signals"]:
@@ -222,13 +222,13 @@ class Report(InFolder):
                          {("ahci-irq", "sataserver"), ("serial-irq", "console")})
 
     def test_capabilities(self):
-        """Nobody holds what is another's but to signal it; init keeps what it needs to listen."""
+        """Nobody holds what is another's but to signal it, and the supervisor VMs' threads."""
         rows = self.tables()["capabilities"]
-        own = [(row["type"], row["rights"]) for row in rows if row["component"] == "init"]
-        self.assertEqual(own, [("endpoint", "receive"), ("reply object", "control")])
+        self.assertNotIn("init", {row["component"] for row in rows})
         for row in rows:
-            if row["component"] != row["owner"]:
-                self.assertIn(row["rights"], ("signal", "send"))
+            if row["component"] != row["owner"] and row["rights"] not in ("signal", "send"):
+                self.assertEqual((row["component"], row["type"]), ("bulkhead", "thread"))
+                self.assertIn(row["owner"], ("linux", "other"))
 
     def test_devices(self):
         tables = self.tables()

@@ -73,6 +73,7 @@ bool world_compile(struct world *world, const char *text, size_t length)
     make_program(&world->components.vmm);
     make_program(&world->components.console);
     make_program(&world->components.sataserver);
+    make_program(&world->components.supervisor);
     return compile_system(&world->report, &world->model, &world->components, &world->compiled) &&
            plan_open(&world->plan, world->compiled.plan.bytes,
                      ((const struct plan_header *)world->compiled.plan.bytes)->image_bytes,
