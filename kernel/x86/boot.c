@@ -113,6 +113,8 @@ static void describe_machine(void)
 
 void kernel_main(u32 magic, u32 info)
 {
+    u64 entered = rdtsc();
+
     descriptors_init_core(0);
     core_init(0, 0);
     console_init(magic, info);
@@ -130,6 +132,8 @@ void kernel_main(u32 magic, u32 info)
 
     struct tcb *initial = boot_initial_task(&machine);
 
+    print("initial task begins when the TSC is %lu; it was %lu at the kernel's entry\n", rdtsc(),
+          entered);
     smp_release();
     sched_start(initial);
     kernel_leave();

@@ -93,7 +93,7 @@ static void report_vcpu(struct vm *vm, const struct vcpu *vcpu)
 
 void report_statistics(struct vm *vm)
 {
-    report_line(vm, "counts after %lu s:", vm_seconds(vm));
+    report_line(vm, "counts after %lu s, since the TSC was %lu:", vm_seconds(vm), vm->start_tsc);
     for (unsigned i = 0; i < vm->nr_vcpus; i++) {
         report_vcpu(vm, &vm->vcpus[i]);
     }
