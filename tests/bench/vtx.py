@@ -19,7 +19,7 @@ MODELS = {
     "corei5_lynnfield_750": "Nehalem: no unrestricted guest, no FSGSBASE",
 }
 # In the order of tests/guest/exits.c: so many rounds of each, and as many with nothing to do.
-EXITS = ["exit.cpuid", "exit.rdmsr", "exit.port", "exit.mmio"]
+EXITS = ["exit.cpuid", "exit.rdmsr", "exit.x2apic", "exit.port", "exit.mmio"]
 ROUNDS = 64
 # Run to the first mark, list what comes until the second one.
 COMMANDS = "c\ntrace on\nc\ntrace off\n"

@@ -11,6 +11,9 @@
 #define IO_APIC         0xfec00000u
 #define COM1_SCRATCH    0x3ff
 #define MSR_MISC_ENABLE 0x1a0
+#define MSR_APIC_BASE   0x1b
+#define MSR_X2APIC_EOI  0x80b
+#define APIC_X2APIC     (1u << 10)
 #define PM1_CONTROL     0x604
 #define PM1_SLEEP_S5    (5u << 10 | 1u << 13)
 
@@ -45,6 +48,11 @@ static void do_rdmsr(void)
     uint32_t low, high;
 
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_MISC_ENABLE));
+}
+
+static void do_x2apic_write(void)
+{
+    __asm__ volatile("wrmsr" ::"c"(MSR_X2APIC_EOI), "a"(0), "d"(0));
 }
 
 static void do_port_out(void)
@@ -90,8 +98,10 @@ void guest_main(void)
     guest_wrmsr(MSR_STAR, LINUX_STAR);
     guest_wrmsr(MSR_LSTAR, LINUX_LSTAR);
     guest_wrmsr(MSR_SFMASK, LINUX_FLAGS);
+    guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | APIC_X2APIC);
     report("exit.cpuid", do_cpuid);
     report("exit.rdmsr", do_rdmsr);
+    report("exit.x2apic", do_x2apic_write);
     report("exit.port", do_port_out);
     report("exit.mmio", do_mmio_read);
     guest_print("bench: done\n");

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the instructions of a hot path go: by program, by function, and the costly ones among them.
+
+QEMU stops at the start of a benchmark's measuring, by its gdb server, and from there on logs each
+instruction that it executes, under -icount. What it lists between the two ends of an operation is
+one round; of all rounds the one of median length is taken. A disassembly of kernel and programs
+says which function an instruction belongs to, and which are costly.
+"""
+
+import bisect
+import collections
+import os
+import re
+import socket
+import subprocess
+import tempfile
+
+from ipi import AGAIN, LINE, Qmp, mode_of, symbols
+from machine import COUNTED, Failure, Machine
+
+# Functions of the assembler stubs; all else of the kernel is C.
+STUBS = {"entry": ["syscall_entry"],
+         "return": ["kernel_leave", "leave_now", "unlocked", "leave_to_user"],
+         "switch": ["svm_enter", "vmx_enter"]}
+PARTS = ["entry", "kernel", "switch", "return", "monitor"]
+COSTLY = {
+    "VMRUN": r"vmrun",
+    "VMLOAD": r"vmload",
+    "VMSAVE": r"vmsave",
+    "GIF": r"stgi|clgi",
+    "CR": r"mov .*%cr[0234]",
+    "MSR": r"rdmsr|wrmsr",
+    "TLB": r"invlpg|invpcid",
+    "XSAVE": r"xsave|xrstor|xsetbv|xgetbv|fxsave|fxrstor",
+    "SWAPGS": r"swapgs",
+    "SYSCALL": r"syscall",
+    "SYSRET": r"sysret|iretq",
+    "BASES": r"(rd|wr)[fg]sbase",
+    "SEGMENT": r"mov %[defgs]s,|mov .*,%[defgs]s$",
+    "LOCK": r"lock |xchg .*\(",
+    "DIVIDE": r"i?div",
+    "RDTSC": r"rdtsc",
+}
+EXITS = ["exit.cpuid", "exit.rdmsr", "exit.x2apic", "exit.port", "exit.mmio"]
+IPC = {"ipc.call_reply.same_space": "do_call", "ipc.call_reply.other_space": "do_call",
+       "ipc.signal_and_poll": "do_signal_and_poll", "ipc.invocation": "do_invocation"}
+ROUNDS = 64
+MARK = re.compile(r"xchg +%bx,%bx")
+
+
+class Debugger:
+    """QEMU's gdb server: runs the machine to an address."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+
+    def _receive(self):
+        while (byte := self.socket.recv(1)) != b"$":
+            if not byte:
+                raise Failure("QEMU's gdb server has gone")
+        text = b""
+        while (byte := self.socket.recv(1)) != b"#":
+            text += byte
+        self.socket.recv(2)
+        self.socket.sendall(b"+")
+        return text.decode()
+
+    def _send(self, text):
+        self.socket.sendall(f"${text}#{sum(text.encode()) & 0xff:02x}".encode())
+
+    def _ask(self, text):
+        self._send(text)
+        if (answer := self._receive()) != "OK":
+            raise Failure(f"gdb server: {text}: {answer}")
+
+    def run_to(self, address):
+        self._ask(f"Z0,{address:x},1")
+        self._send("c")
+        self._receive()
+        self._ask(f"z0,{address:x},1")
+
+    def leave(self):
+        """The machine goes on by itself."""
+        self._ask("D")
+        self.socket.close()
+
+
+class Program:
+    """The text of an ELF file: functions and instructions by address."""
+
+    FUNCTION = re.compile(r"^([0-9a-f]+) <([^>]+)>:$")
+    INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\t(.*?) *$")
+
+    def __init__(self, elf):
+        self.starts, self.names, self.instructions = [], [], {}
+        listed = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], check=True,
+                                capture_output=True, text=True).stdout
+        for line in listed.splitlines():
+            if match := self.INSTRUCTION.match(line):
+                self.instructions[int(match[1], 16)] = match[2]
+            elif match := self.FUNCTION.match(line):
+                self.starts.append(int(match[1], 16))
+                self.names.append(match[2])
+
+    def function(self, address):
+        place = bisect.bisect_right(self.starts, address) - 1
+        return self.names[place] if place >= 0 else f"{address:#x}"
+
+    def marks(self):
+        return {address for address, text in self.instructions.items() if MARK.match(text)}
+
+
+def listing(build, module, start, log, end):
+    """(mode, address) of each instruction from `start` on until `end` is on the console."""
+    with tempfile.TemporaryDirectory() as folder:
+        control, debug, file = (os.path.join(folder, name) for name in ("qmp", "gdb", "log"))
+        boot = ["-kernel", os.path.join(build, "kernel", "bulkhead.elf"), "-initrd", module,
+                "-S", "-qmp", f"unix:{control},server=on,wait=off",
+                "-gdb", f"unix:{debug},server=on,wait=off"]
+        with Machine(log, boot, memory=1024, accel=COUNTED) as machine:
+            while not os.path.exists(debug) or not os.path.exists(control):
+                if machine.ended:
+                    raise Failure(f"QEMU has not started: see {log}.err")
+            debugger, qmp = Debugger(debug), Qmp(control)
+            debugger.run_to(start)
+            for command in (f"logfile {file}", "singlestep on", "log exec"):
+                qmp.monitor(command)
+            debugger.leave()
+            machine.expect(end)
+        return list(read(file))
+
+
+def read(file):
+    """
+    (mode, address) of each instruction in QEMU's log; one that reads or writes a device's register
+    is in there twice.
+    """
+    last = None
+    with open(file, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if match := LINE.match(line):
+                if last:
+                    yield last
+                last = mode_of(int(match[3], 16)), int(match[2], 16)
+            elif line.startswith(AGAIN):
+                last = None
+
+
+def median(rounds):
+    return sorted(rounds, key=len)[len(rounds) // 2]
+
+
+def exit_rounds(events, marks):
+    """Name to the rounds of an exit: what is not the guest's, between two marks."""
+    rounds, inside = [], False
+    for event in events:
+        if event[0] == "guest" and event[1] in marks:
+            inside = not inside
+            if inside:
+                rounds.append([])
+        elif inside and event[0] != "guest":
+            rounds[-1].append(event)
+    if len(rounds) < 2 * ROUNDS * len(EXITS):
+        raise Failure(f"{len(rounds)} rounds of exits in QEMU's log")
+    return {name: rounds[n * ROUNDS:(n + 1) * ROUNDS] for n, name in zip(range(0, 99, 2), EXITS)}
+
+
+def ipc_rounds(events, places, loop):
+    """
+    Name to the rounds of an operation: from its function's first instruction until the loop that
+    calls it goes on.
+    """
+    rounds, position = collections.defaultdict(list), 0
+    for name, function in IPC.items():
+        for _ in range(ROUNDS):
+            begin = events.index(("monitor", places[function]), position)
+            position = next(n for n in range(begin, len(events))
+                            if events[n][0] == "monitor" and events[n][1] in loop)
+            rounds[name].append(events[begin:position])
+    return rounds
+
+
+def divide(events, kernel, program):
+    """One round: instructions by part, by function, the costly ones, and all of them in order."""
+    stub = {name: part for part, names in STUBS.items() for name in names}
+    parts, functions, costly = (collections.Counter() for _ in range(3))
+    listed = []
+    for mode, address in events:
+        owner = kernel if mode == "kernel" else program
+        function, text = owner.function(address), owner.instructions.get(address, "")
+        functions[f"{mode}: {function}"] += 1
+        parts[stub.get(function, mode) if mode == "kernel" else mode] += 1
+        costly.update(name for name, pattern in COSTLY.items() if re.match(pattern, text))
+        listed.append(f"{function:24} {address:16x} {text}")
+    return {"all": len(events), "parts": dict(parts), "costly": dict(costly),
+            "functions": dict(functions), "listing": listed}
+
+
+def measure_exits(build, logs, kernel):
+    elf = os.path.join(build, "guests", "exits.elf")
+    events = listing(build, os.path.join(build, "bench", "exits", "image.elf"),
+                     symbols(elf, ["guest_main"])["guest_main"],
+                     os.path.join(logs, "exits-listing.log"), r"bench: done")
+    monitor = Program(os.path.join(build, "user", "vmm.elf"))
+    return {name: divide(median(rounds), kernel, monitor)
+            for name, rounds in exit_rounds(events, Program(elf).marks()).items()}
+
+
+def measure_ipc(build, logs, kernel):
+    elf = os.path.join(build, "bench", "ipc.elf")
+    program = Program(elf)
+    places = symbols(elf, ["report", *IPC.values()])
+    events = listing(build, elf, places["report"], os.path.join(logs, "ipc-listing.log"),
+                     r"bench: done")
+    loop = {address for address in program.instructions if program.function(address) == "least"}
+    return {name: divide(median(rounds), kernel, program)
+            for name, rounds in ipc_rounds(events, places, loop).items()}
+
+
+def measure(build, logs):
+    """Row to what divide() says of it."""
+    kernel = Program(os.path.join(build, "kernel", "bulkhead.elf64"))
+    return measure_exits(build, logs, kernel) | measure_ipc(build, logs, kernel)
+
+
+def table(measured, titles):
+    cell = ("{:44}" + " {:>8}" * (len(PARTS) + 1)).format
+    print(cell("instructions, AMD-V, median", "all", *PARTS))
+    for name, row in measured.items():
+        print(cell(titles[name], row["all"], *(row["parts"].get(part, 0) for part in PARTS)))
+    print()
+    used = [kind for kind in COSTLY if any(row["costly"].get(kind) for row in measured.values())]
+    cell = ("{:44}" + " {:>8}" * len(used)).format
+    print(cell("costly ones among them", *used))
+    for name, row in measured.items():
+        print(cell(titles[name], *(row["costly"].get(kind, 0) for kind in used)))
+
+
+def functions(name, row):
+    """Of one row: which functions execute how many, the most first."""
+    print(f"{name}: {row['all']}")
+    for function, count in sorted(row["functions"].items(), key=lambda item: -item[1]):
+        print(f"{count:6}  {function}")
