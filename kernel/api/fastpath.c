@@ -1,35 +1,72 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/api/fastpath.h"
+/*
+ * Where a system call begins, and the short ways for what matters most: VMEnter; a Call of a
+ * passive server that waits, and its ReplyRecv, which hand the caller's scheduling context over, so
+ * that budgets, timer and ready queues stay as they are; and signalling, polling and waiting for
+ * notifications within this core.
+ *
+ * Everything else is left to the general path, which gives the same results (tests/unit/kernel
+ * compares the two). A short way finds out that it is not the one before it has changed anything.
+ * Locking: this core's lock. All threads concerned are this core's; an endpoint or notification,
+ * whose queue may hold others, is locked for the time (ipc_objects.h has what keeps two cores
+ * apart).
+ * Registers: the entry stub, which alone calls in here, keeps nothing in any: the build
+ * tells the compiler that none has to be preserved.
+ */
+#include "kernel/api/syscall.h"
 
 #include "abi/faults.h"
+#include "abi/syscalls.h"
 #include "kernel/api/ipc.h"
 #include "kernel/core/core.h"
+#include "kernel/core/lock.h"
 #include "kernel/object/cnode.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/reply_chain.h"
 #include "kernel/object/sched_context.h"
+#include "kernel/object/vcpu.h"
 #include "kernel/sched/queues.h"
 #include "kernel/sched/sched.h"
+#include "kernel/x86/entry.h"
 
 /* --- conditions ------------------------------------------------------------------------------ */
+
+#define INFO_LENGTH_AND_CAPS MASK(9) /* ipc_info() */
+#define INFO_UNWRAPPED       (MASK(3) << 9)
 
 /* No capabilities, and all words in registers. */
 static inline bool is_short(u64 info)
 {
-    return ipc_info_extra_caps(info) == 0 && ipc_info_length(info) <= seL4_FastMessageRegisters;
+    return (info & INFO_LENGTH_AND_CAPS) <= seL4_FastMessageRegisters;
 }
 
-/* The capability at an address of a CSpace of one level; null if it has more, or the guard differs.
- */
-static inline struct cap find(const struct tcb *tcb, u64 address)
+/* Keeps what is to be known of the CSpace for the next time, if it has one level. */
+static void learn_cspace(struct tcb *tcb)
 {
     struct cap root = tcb->slots[TCB_CSPACE].cap;
-    unsigned radix = cnode_radix(root);
+    unsigned radix = cnode_radix(root), guard_size = cnode_guard_size(root);
 
-    if (root.type != CAP_CNODE || radix + cnode_guard_size(root) != 64 || radix == 0 ||
-        address >> radix != cnode_guard(root))
-        return cap_null();
-    return cnode_slots(root)[address & MASK(radix)].cap;
+    if (root.type != CAP_CNODE || radix + guard_size != 64 || radix == 0 ||
+        cnode_guard(root) > MASK(guard_size))
+        return;
+    tcb->flat_cspace =
+        (struct flat_cspace){ root, cnode_guard(root) << radix, BIT(radix), cnode_slots(root) };
+}
+
+static inline bool is_known(const struct tcb *tcb)
+{
+    return cap_is_same(&tcb->slots[TCB_CSPACE].cap, &tcb->flat_cspace.root);
+}
+
+/* False: nothing has this address in the CSpace, which is known. */
+static inline bool find(const struct tcb *tcb, u64 address, const struct cap **cap)
+{
+    u64 index = address - tcb->flat_cspace.first;
+
+    if (index >= tcb->flat_cspace.count)
+        return false;
+    *cap = &tcb->flat_cspace.slots[index].cap;
+    return true;
 }
 
 /* Current stops running: this thread is the one that the scheduler would choose then. */
@@ -38,188 +75,246 @@ static inline bool would_be_chosen(const struct core *core, const struct tcb *tc
     return tcb->core == core->id && tcb->priority >= ready_highest_priority(core);
 }
 
-static inline bool is_available(const struct core *core)
+/* The context that current runs on and may hand over, or NULL. */
+static inline struct sched_context *own_context(const struct core *core)
 {
-    return core->current_sc && core->current->sched_context == core->current_sc;
+    struct sched_context *sc = core->current_sc;
+
+    return core->current->sched_context == sc ? sc : NULL;
 }
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-static inline void hand_over_context(struct tcb *from, struct tcb *to)
+static inline void hand_over_context(struct sched_context *sc, struct tcb *from, struct tcb *to)
 {
-    struct sched_context *sc = from->sched_context;
-
     from->sched_context = NULL;
     to->sched_context = sc;
     sc->tcb = to;
 }
 
-static inline void transfer(const struct tcb *from, struct tcb *to, u64 badge)
+/* A short message. */
+static inline void transfer(const struct tcb *from, struct tcb *to, u64 info, u64 badge)
 {
     const struct user_context *source = &from->context;
     struct user_context *target = &to->context;
-    u64 info = source->rsi;
-    unsigned length = ipc_info_length(info);
+    unsigned length = (unsigned)info & 7;
 
     target->rdi = badge;
-    target->rsi = ipc_info(ipc_info_label(info), 0, 0, length);
-    if (length > 0)
-        target->r10 = source->r10;
-    if (length > 1)
-        target->r8 = source->r8;
-    if (length > 2)
-        target->r9 = source->r9;
+    target->rsi = info & ~INFO_UNWRAPPED;
+    if (length == 0)
+        return;
+    target->r10 = source->r10;
+    if (length == 1)
+        return;
+    target->r8 = source->r8;
+    if (length == 2)
+        return;
+    target->r9 = source->r9;
     if (length > 3)
         target->r15 = source->r15;
-}
-
-/* The queue's first leaves it; mostly it is the only one. */
-static inline void take_receiver(struct endpoint *endpoint, struct tcb *tcb)
-{
-    if (tcb->queue_next) {
-        endpoint_dequeue(endpoint, tcb);
-        return;
-    }
-    endpoint->head_state = ENDPOINT_LOCKED | ENDPOINT_IDLE;
-    endpoint->tail = 0;
-    tcb->blocked_on = NULL;
-}
-
-static inline void add_receiver(struct endpoint *endpoint, struct tcb *tcb)
-{
-    if (endpoint_state(endpoint) != ENDPOINT_IDLE) {
-        endpoint_enqueue_receiver(endpoint, tcb);
-        return;
-    }
-    tcb->queue_next = tcb->queue_prev = NULL;
-    tcb->run_next = NULL;
-    tcb->run_last = tcb;
-    tcb->blocked_on = endpoint;
-    endpoint->head_state = (u64)(uintptr_t)tcb | ENDPOINT_LOCKED | ENDPOINT_RECEIVING;
-    endpoint->tail = (u64)(uintptr_t)tcb;
 }
 
 static inline void run(struct core *core, struct tcb *tcb)
 {
     tcb->state = THREAD_RUNNING;
     core->current = tcb;
-    arch_switch_to_thread(tcb);
+    kernel_switch_and_resume(tcb, core);
+}
+
+static __attribute__((noinline, cold)) void leave_queue_and_run(struct endpoint *endpoint,
+                                                                struct core *core, struct tcb *tcb)
+{
+    endpoint_dequeue(endpoint, tcb);
+    endpoint_unlock(endpoint);
+    run(core, tcb);
+}
+
+/* The locked endpoint's first receiver leaves its queue, in which mostly is no other, and runs. */
+static inline void take_and_run(struct endpoint *endpoint, struct core *core, struct tcb *tcb)
+{
+    if (tcb->queue_next) {
+        leave_queue_and_run(endpoint, core, tcb);
+        return;
+    }
+    tcb->blocked_on = NULL;
+    endpoint->tail = 0;
+    __atomic_store_n(&endpoint->head_state, ENDPOINT_IDLE, __ATOMIC_RELEASE);
+    run(core, tcb);
+}
+
+static __attribute__((noinline, cold)) void join_queue_and_run(struct endpoint *endpoint,
+                                                               struct tcb *receiver,
+                                                               struct core *core, struct tcb *next)
+{
+    endpoint_enqueue_receiver(endpoint, receiver);
+    endpoint_unlock(endpoint);
+    run(core, next);
+}
+
+/* Nobody sends through the locked endpoint, and mostly nobody else waits there. */
+static inline void add_and_run(struct endpoint *endpoint, struct tcb *receiver, struct core *core,
+                               struct tcb *next)
+{
+    if (endpoint_state(endpoint) != ENDPOINT_IDLE) {
+        join_queue_and_run(endpoint, receiver, core, next);
+        return;
+    }
+    receiver->queue_next = receiver->queue_prev = NULL;
+    receiver->run_next = NULL;
+    receiver->run_last = receiver;
+    receiver->blocked_on = endpoint;
+    endpoint->tail = (u64)(uintptr_t)receiver;
+    __atomic_store_n(&endpoint->head_state, (u64)(uintptr_t)receiver | ENDPOINT_RECEIVING,
+                     __ATOMIC_RELEASE);
+    run(core, next);
 }
 
 /* --- Call ------------------------------------------------------------------------------------ */
 
-/* caller waits for reply, the newest of its context's chain. */
-static inline void push(struct reply *reply, struct tcb *caller)
+/* A call would run this receiver, which may be of any core, now. */
+static inline bool is_callable(const struct core *core, const struct tcb *callee)
 {
-    reply_chain_push(reply, caller->sched_context);
+    return !callee->sched_context && callee->reply && would_be_chosen(core, callee);
+}
+
+/* caller waits for reply, the newest of its context's chain. */
+static inline void push(struct reply *reply, struct sched_context *sc, struct tcb *caller)
+{
+    reply_chain_push(reply, sc);
     reply->tcb = caller;
     caller->reply = reply;
     caller->state = THREAD_BLOCKED_ON_REPLY;
 }
 
-/* The endpoint is locked. Its first receiver may be of any core. */
-static inline bool call_through(struct core *core, struct tcb *caller, struct endpoint *endpoint,
-                                u64 badge)
+static inline bool may_call(u64 turned)
 {
-    struct tcb *callee;
-    struct reply *reply;
-
-    if (endpoint_state(endpoint) != ENDPOINT_RECEIVING)
-        return false;
-    callee = endpoint_head(endpoint);
-    reply = callee->reply;
-    if (callee->sched_context || !reply || !would_be_chosen(core, callee))
-        return false;
-
-    take_receiver(endpoint, callee);
-    callee->reply = NULL;
-    push(reply, caller);
-    hand_over_context(caller, callee);
-    transfer(caller, callee, badge);
-    run(core, callee);
-    return true;
+    return (turned & CAP_TURNED(CAP_TYPE_MASK, RIGHT_WRITE)) ==
+               CAP_TURNED(CAP_ENDPOINT, RIGHT_WRITE) &&
+           (turned & (RIGHT_GRANT | RIGHT_GRANT_REPLY));
 }
 
-bool fastpath_call(void)
+/* False: there is nobody to call, and the endpoint is not locked. */
+static inline bool lock_to_call(const struct core *core, struct endpoint *endpoint,
+                                struct tcb **callee)
 {
-    struct core *core = this_core();
-    struct tcb *caller = core->current;
-    struct endpoint *endpoint;
-    struct cap cap;
-    bool is_done;
+    u64 address;
 
-    if (!is_short(caller->context.rsi) || !is_available(core))
-        return false;
-    cap = find(caller, caller->context.rdi);
-    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_WRITE) ||
-        !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
-        return false;
-    endpoint = cap_object(cap);
     if (!endpoint_try_lock(endpoint))
         return false;
-    is_done = call_through(core, caller, endpoint, cap_badge(cap));
+    address = endpoint->head_state - (ENDPOINT_LOCKED | ENDPOINT_RECEIVING);
+    *callee = (struct tcb *)(uintptr_t)address;
+    if ((address & ENDPOINT_FLAGS) == 0 && is_callable(core, *callee))
+        return true;
     endpoint_unlock(endpoint);
-    return is_done;
+    return false;
+}
+
+/* False: not done. */
+static inline bool try_call(struct core *core)
+{
+    struct tcb *caller = core->current, *callee;
+    struct sched_context *sc = own_context(core);
+    u64 info = caller->context.rsi, turned;
+    struct endpoint *endpoint;
+    const struct cap *cap;
+
+    if (!is_short(info) || !sc || !find(caller, caller->context.rdi, &cap))
+        return false;
+    turned = cap_turned(cap);
+    endpoint = cap_turned_object(turned);
+    if (!may_call(turned) || !lock_to_call(core, endpoint, &callee))
+        return false;
+
+    push(callee->reply, sc, caller);
+    callee->reply = NULL;
+    hand_over_context(sc, caller, callee);
+    transfer(caller, callee, info, cap_badge(*cap));
+    take_and_run(endpoint, core, callee);
+    return true;
 }
 
 /* --- ReplyRecv ------------------------------------------------------------------------------- */
 
-/* The caller that waits for this reply, if it can be answered here; no other core's fast path can.
- */
-static inline struct tcb *answerable(const struct core *core, const struct reply *reply)
+/* Whether the caller that waits for this reply can be answered here; no other core's fast path
+ * can. */
+static inline bool is_answerable(const struct core *core, const struct reply *reply,
+                                 const struct tcb *caller)
 {
-    struct tcb *caller = __atomic_load_n(&reply->tcb, __ATOMIC_RELAXED);
-
-    if (!caller || caller->core != core->id || reply->sched_context != core->current_sc ||
-        caller->sched_context || caller->fault.type != seL4_Fault_NullFault ||
-        !would_be_chosen(core, caller))
-        return NULL;
-    return caller;
+    return caller && caller->core == core->id && reply->sched_context == core->current_sc &&
+           !caller->sched_context && caller->fault.type == seL4_Fault_NullFault &&
+           would_be_chosen(core, caller);
 }
 
-static inline void answer(struct core *core, struct tcb *server, struct endpoint *endpoint,
-                          struct reply *reply, struct tcb *caller)
+/* server waits, and the next call is to be answered through reply. */
+static inline void await(struct tcb *server, struct reply *reply)
 {
-    reply_chain_pop(reply);
-    caller->reply = NULL;
-    hand_over_context(server, caller);
-    transfer(server, caller, 0);
-    server->state = THREAD_BLOCKED_ON_RECEIVE;
     reply->tcb = server;
     server->reply = reply;
-    add_receiver(endpoint, server);
-    run(core, caller);
+    server->state = THREAD_BLOCKED_ON_RECEIVE;
 }
 
-bool fastpath_reply_recv(void)
+static inline bool may_receive(u64 turned)
 {
-    struct core *core = this_core();
+    return (turned & CAP_TURNED(CAP_TYPE_MASK, RIGHT_READ)) == CAP_TURNED(CAP_ENDPOINT, RIGHT_READ);
+}
+
+static inline bool is_reply(u64 turned)
+{
+    return (turned & CAP_TURNED(CAP_TYPE_MASK, 0)) == CAP_TURNED(CAP_REPLY, 0);
+}
+
+static inline bool is_signalled(const struct tcb *tcb)
+{
+    return tcb->notification && tcb->notification->state == NOTIFICATION_ACTIVE;
+}
+
+/* False: it is another's, or there are senders. */
+static inline bool lock_to_receive(struct endpoint *endpoint)
+{
+    if (!endpoint_try_lock(endpoint))
+        return false;
+    if (endpoint_state(endpoint) != ENDPOINT_SENDING)
+        return true;
+    endpoint_unlock(endpoint);
+    return false;
+}
+
+/* Both capabilities that a ReplyRecv names, turned. */
+static inline bool find_both(const struct tcb *server, u64 *endpoint, u64 *reply)
+{
+    const struct cap *first, *second;
+
+    if (!find(server, server->context.rdi, &first) || !find(server, server->context.r12, &second))
+        return false;
+    *endpoint = cap_turned(first);
+    *reply = cap_turned(second);
+    return may_receive(*endpoint) && is_reply(*reply);
+}
+
+static inline bool try_reply_recv(struct core *core)
+{
     struct tcb *server = core->current, *caller;
+    struct sched_context *sc = own_context(core);
+    u64 info = server->context.rsi, turned_endpoint, turned_reply;
     struct endpoint *endpoint;
     struct reply *reply;
-    struct cap cap;
-    bool is_done;
 
-    if (!is_short(server->context.rsi) || !is_available(core))
+    if (!is_short(info) || !sc || !find_both(server, &turned_endpoint, &turned_reply) ||
+        is_signalled(server))
         return false;
-    cap = find(server, server->context.rdi);
-    if (cap.type != CAP_ENDPOINT || !(cap_rights(cap) & RIGHT_READ))
+    endpoint = cap_turned_object(turned_endpoint);
+    reply = cap_turned_object(turned_reply);
+    caller = __atomic_load_n(&reply->tcb, __ATOMIC_RELAXED);
+    if (!is_answerable(core, reply, caller) || !lock_to_receive(endpoint))
         return false;
-    if (server->notification && server->notification->state == NOTIFICATION_ACTIVE)
-        return false;
-    endpoint = cap_object(cap);
-    cap = find(server, server->context.r12);
-    if (cap.type != CAP_REPLY)
-        return false;
-    reply = cap_object(cap);
-    caller = answerable(core, reply);
-    if (!caller || !endpoint_try_lock(endpoint))
-        return false;
-    is_done = endpoint_state(endpoint) != ENDPOINT_SENDING;
-    if (is_done)
-        answer(core, server, endpoint, reply, caller);
-    endpoint_unlock(endpoint);
-    return is_done;
+
+    reply_chain_pop(reply);
+    caller->reply = NULL;
+    hand_over_context(sc, server, caller);
+    transfer(server, caller, info, 0);
+    await(server, reply);
+    add_and_run(endpoint, server, core, caller);
+    return true;
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -229,13 +324,13 @@ static inline struct notification *find_notification(const struct core *core, un
                                                      u64 *badge)
 {
     const struct user_context *context = &core->current->context;
-    struct cap cap = find(core->current, context->rdi);
+    const struct cap *cap;
 
-    if (ipc_info_extra_caps(context->rsi) || cap.type != CAP_NOTIFICATION ||
-        !(cap_rights(cap) & right))
+    if (!find(core->current, context->rdi, &cap) || ipc_info_extra_caps(context->rsi) ||
+        cap->type != CAP_NOTIFICATION || !(cap_rights(*cap) & right))
         return NULL;
-    *badge = cap_badge(cap);
-    return cap_object(cap);
+    *badge = cap_badge(*cap);
+    return cap_object(*cap);
 }
 
 /* What happens to this thread stays on this core: it brings its time, and is in no other queue. */
@@ -273,15 +368,15 @@ static inline const struct tcb *beneficiary(const struct notification *notificat
     return bound && (thread_is_blocked(bound) || bound->state == THREAD_RUNNING_VM) ? bound : NULL;
 }
 
-bool fastpath_signal(void)
+/* False: not done. Chooses who runs next. */
+static bool try_signal(struct core *core)
 {
-    struct core *core = this_core();
     struct notification *notification;
     const struct tcb *woken;
     bool is_done;
     u64 badge;
 
-    if (!is_available(core))
+    if (!own_context(core))
         return false;
     notification = find_notification(core, RIGHT_WRITE, &badge);
     if (!notification || !acquire(core, notification))
@@ -298,14 +393,13 @@ bool fastpath_signal(void)
     return is_done;
 }
 
-bool fastpath_wait(bool blocking)
+static bool try_wait(struct core *core, bool blocking)
 {
-    struct core *core = this_core();
     struct notification *notification;
     struct tcb *thread = core->current;
     u64 badge;
 
-    if (!is_available(core))
+    if (!own_context(core))
         return false;
     notification = find_notification(core, RIGHT_READ, &badge);
     if (!notification || (notification->bound && notification->bound != thread) ||
@@ -318,4 +412,78 @@ bool fastpath_wait(bool blocking)
         sched_choose();
     }
     return true;
+}
+
+/* --- entry ----------------------------------------------------------------------------------- */
+
+static __attribute__((noinline, cold)) void learn_and_go_on(struct tcb *tcb, s64 number)
+{
+    learn_cspace(tcb);
+    handle_syscall_general(number);
+}
+
+static __attribute__((noinline)) void call(void)
+{
+    struct core *core = this_core();
+
+    lock_on_entry(core);
+    if (!is_known(core->current))
+        learn_and_go_on(core->current, seL4_SysCall);
+    else if (!try_call(core))
+        handle_syscall_general(seL4_SysCall);
+}
+
+static __attribute__((noinline)) void reply_recv(void)
+{
+    struct core *core = this_core();
+
+    lock_on_entry(core);
+    if (!is_known(core->current))
+        learn_and_go_on(core->current, seL4_SysReplyRecv);
+    else if (!try_reply_recv(core))
+        handle_syscall_general(seL4_SysReplyRecv);
+}
+
+/* Of the others those that may have a short way. */
+static bool try_other(struct core *core, s64 number)
+{
+    switch (number) {
+    case seL4_SysSend:
+    case seL4_SysNBSend:
+        return try_signal(core);
+    case seL4_SysWait:
+    case seL4_SysNBWait:
+        return try_wait(core, number == seL4_SysWait);
+    default:
+        return false;
+    }
+}
+
+static __attribute__((noinline)) void other(s64 number)
+{
+    struct core *core = this_core();
+
+    lock_on_entry(core);
+    if (!is_known(core->current))
+        learn_and_go_on(core->current, number);
+    else if (!try_other(core, number))
+        handle_syscall_general(number);
+}
+
+static __attribute__((noinline)) void enter_guest(void)
+{
+    if (vcpu_enter())
+        kernel_leave_by_interrupt();
+}
+
+void handle_syscall(s64 number)
+{
+    if (number == seL4_SysCall)
+        call();
+    else if (number == seL4_SysReplyRecv)
+        reply_recv();
+    else if (number == seL4_SysVMEnter && this_core()->current->vcpu)
+        enter_guest();
+    else
+        other(number);
 }

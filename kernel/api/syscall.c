@@ -9,7 +9,6 @@
 #include "abi/faults.h"
 #include "abi/syscalls.h"
 #include "kernel/api/debug_syscall.h"
-#include "kernel/api/fastpath.h"
 #include "kernel/api/fault_send.h"
 #include "kernel/api/invocation.h"
 #include "kernel/core/core.h"
@@ -21,7 +20,6 @@
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
-#include "kernel/x86/entry.h"
 
 /* --- entry and exit -------------------------------------------------------------------------- */
 
@@ -188,39 +186,6 @@ void handle_syscall_general(s64 number)
     if (goes_on && budget_check_restart() && dispatch(number, &caller->context) == STATUS_PREEMPTED)
         restart_after_preemption(caller);
     sched_choose();
-}
-
-/* With this core's lock. */
-static bool fast_path(s64 number)
-{
-    switch (number) {
-    case seL4_SysCall:
-        return fastpath_call();
-    case seL4_SysReplyRecv:
-        return fastpath_reply_recv();
-    case seL4_SysSend:
-    case seL4_SysNBSend:
-        return fastpath_signal();
-    case seL4_SysWait:
-    case seL4_SysNBWait:
-        return fastpath_wait(number == seL4_SysWait);
-    default:
-        return false;
-    }
-}
-
-void handle_syscall(s64 number)
-{
-    struct core *core = this_core();
-
-    if (number == seL4_SysVMEnter && core->current->vcpu) {
-        if (vcpu_enter())
-            kernel_leave_by_interrupt();
-        return;
-    }
-    lock_this_core();
-    if (!fast_path(number))
-        handle_syscall_general(number);
 }
 
 void handle_unknown_syscall(s64 number)

@@ -9,9 +9,9 @@
 
 #include "kernel/core/types.h"
 
-/* SYSCALL with this number in rdx. */
+/* SYSCALL with this number in rdx (fastpath.c). */
 void handle_syscall(s64 number);
-/* The same without fast paths (fastpath.h): what it falls back to. */
+/* The same without short ways: what it falls back to, with no lock or this core's. */
 void handle_syscall_general(s64 number);
 /* int n with a vector that is nobody's: an unknown system call (ABI section 2.2). */
 void handle_unknown_syscall(s64 number);

@@ -24,8 +24,8 @@ struct ready_queue {
 /*
  * Ticket locks: cores get a lock in the order in which they asked. The holder alone writes
  * now_serving, so releasing needs no locked instruction.
- * Pairing: the release store of now_serving (ticket_release in lock.h, leave_now in entry.S) with
- * the acquire load in ticket_take.
+ * Pairing: the release store of now_serving (ticket_release in lock.h, kernel_resume in entry.S)
+ * with the acquire load in ticket_take.
  */
 struct ticket_lock {
     u32 next_ticket;

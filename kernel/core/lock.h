@@ -44,6 +44,13 @@ static inline void lock_this_core(void)
     core->held_locks = HOLDS_THIS_CORE;
 }
 
+/* The same, first thing after entry: the way out has left no lock held. */
+static inline void lock_on_entry(struct core *core)
+{
+    ticket_take(&core->lock);
+    core->held_locks = HOLDS_THIS_CORE;
+}
+
 void lock_all_cores(void);
 /*
  * Releases whatever this core holds. After all cores' locks, those cores that have something new to

@@ -116,6 +116,39 @@ static inline void *cap_object(struct cap cap)
     return hpa_to_ptr(cap_hpa(cap));
 }
 
+/* One of the two words that a capability is, by one load. */
+static inline u64 cap_word(const struct cap *cap, unsigned word)
+{
+    u64 value;
+
+    __builtin_memcpy(&value, (const u8 *)cap + word * sizeof(value), sizeof(value));
+    return value;
+}
+
+/*
+ * Word 0 turned so that aux is lowest, then type, then base: a comparison of type and aux takes few
+ * instructions. For fast paths.
+ */
+static inline u64 cap_turned(const struct cap *cap)
+{
+    u64 word = cap_word(cap, 0);
+
+    return word << 15 | word >> 49;
+}
+
+#define CAP_TYPE_MASK         MASK(5)
+#define CAP_TURNED(type, aux) ((u64)(type) << 15 | (aux))
+
+static inline void *cap_turned_object(u64 turned)
+{
+    return hpa_to_ptr(hpa(turned >> 20 << 4));
+}
+
+static inline bool cap_is_same(const struct cap *a, const struct cap *b)
+{
+    return cap_word(a, 0) == cap_word(b, 0) && cap_word(a, 1) == cap_word(b, 1);
+}
+
 /* Bits [shift, shift + width) of aux. */
 static inline unsigned cap_aux_get(struct cap cap, unsigned shift, unsigned width)
 {

@@ -10,7 +10,7 @@
  *  I3  reply->tcb->reply == reply whenever reply->tcb is set. The reply objects of one call chain
  *      form a stack under the scheduling context that travels along it: sc->reply is the newest;
  *      older ones follow by prev.
- * Locking: all cores' locks. Fast paths (kernel/api/fastpath.h) hold their own core's: an endpoint
+ * Locking: all cores' locks. Fast paths (kernel/api/fastpath.c) hold their own core's: an endpoint
  * is theirs with its lock bit; a notification if its bound thread is of their core; a reply object
  * if the thread it belongs to is.
  */
@@ -30,6 +30,7 @@ enum endpoint_state { ENDPOINT_IDLE, ENDPOINT_SENDING, ENDPOINT_RECEIVING };
  * endpoint_try_lock with the release of endpoint_unlock, and the same for notifications.
  */
 #define ENDPOINT_LOCKED 4ull
+#define ENDPOINT_FLAGS  7ull /* what is not address */
 
 struct endpoint {
     u64 head_state; /* address of the first thread, ENDPOINT_LOCKED, and enum endpoint_state in the
@@ -109,7 +110,7 @@ static inline enum endpoint_state endpoint_state(const struct endpoint *endpoint
 
 static inline struct tcb *endpoint_head(const struct endpoint *endpoint)
 {
-    return (struct tcb *)(uintptr_t)(endpoint->head_state & ~7ULL);
+    return (struct tcb *)(uintptr_t)(endpoint->head_state & ~ENDPOINT_FLAGS);
 }
 
 static inline bool endpoint_try_lock(struct endpoint *endpoint)

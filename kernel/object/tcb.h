@@ -63,6 +63,23 @@ struct fault {
     struct lookup_failure lookup; /* of a capability fault */
 };
 
+/*
+ * What the root of a CSpace of one level says, computed once: it depends on the capability alone,
+ * and holds as long as that is the same. Zeroed: of the null capability, with no slots.
+ */
+struct flat_cspace {
+    struct cap root;
+    u64 first, count; /* addresses of its slots */
+    const struct slot *slots;
+};
+
+/* The same for the VSpace, as long as the epoch (kernel/vspace/asid.h) is the same, too. */
+struct known_vspace {
+    struct cap cap;
+    u64 epoch; /* 0: nothing is known */
+    hpa_t root;
+};
+
 struct tcb {
     struct slot slots[TCB_SLOT_COUNT];
     struct user_context context;
@@ -105,6 +122,9 @@ struct tcb {
 
     u64 ipc_buffer; /* user virtual address; 0 means none */
     struct fault fault;
+
+    struct flat_cspace flat_cspace;
+    struct known_vspace known_vspace;
 
     char name[64]; /* debug: DebugNameThread */
 

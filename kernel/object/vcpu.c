@@ -157,16 +157,6 @@ void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 
 /* --- answers to the monitor ------------------------------------------------------------------ */
 
-/* One of the two words that a capability is, by one load. */
-static inline u64 cap_word(const struct cap *cap, unsigned word)
-{
-    u64 value;
-
-    _Static_assert(sizeof(struct cap) == 2 * sizeof(value), "two words");
-    __builtin_memcpy(&value, (const u8 *)cap + word * sizeof(value), sizeof(value));
-    return value;
-}
-
 static __attribute__((noinline, cold)) u64 *find_buffer(const struct tcb *tcb, struct vcpu *vcpu)
 {
     vcpu->buffer_vaddr = tcb->ipc_buffer;
@@ -371,9 +361,7 @@ static __attribute__((noinline, cold)) hpa_t find_nested_root(const struct tcb *
 
 static inline hpa_t nested_root(const struct tcb *thread, struct vcpu *vcpu)
 {
-    const struct cap *now = &thread->slots[TCB_EPT_ROOT].cap, *then = &vcpu->ept_cap;
-
-    if (cap_word(now, 0) == cap_word(then, 0) && cap_word(now, 1) == cap_word(then, 1) &&
+    if (cap_is_same(&thread->slots[TCB_EPT_ROOT].cap, &vcpu->ept_cap) &&
         vcpu->ept_epoch == asid_nested_epoch)
         return vcpu->nested_root;
     return find_nested_root(thread, vcpu);

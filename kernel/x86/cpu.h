@@ -243,6 +243,18 @@ static inline u64 read_user_gs_base(void)
     return value;
 }
 
+/* Returns the value before. */
+static inline u64 exchange_user_gs_base(u64 value)
+{
+    u64 before;
+
+    __asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs"
+                     : "=&r"(before)
+                     : "r"(value)
+                     : "memory");
+    return before;
+}
+
 static inline void write_user_gs_base(u64 value)
 {
     __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(value) : "memory");

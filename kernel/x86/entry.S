@@ -226,17 +226,16 @@ kernel_leave:
         mov %gs:CORE_KERNEL_STACK, %rsp
         xor %ebp, %ebp
 leave_now:
-        /* unlock(), the usual case in place. */
+        mov %gs:CORE_CURRENT, %rdi
+        cmpl $TCB_STATE_RUNNING, TCB_STATE(%rdi)
+        jne leave_elsewhere
         cmpl $CORE_HOLDS_THIS_CORE, %gs:CORE_HELD_LOCKS
         jne unlock_others
+        .globl kernel_resume
+kernel_resume:
+        /* unlock(), the usual case in place. */
         movl $CORE_HOLDS_NONE, %gs:CORE_HELD_LOCKS
         incl %gs:CORE_NOW_SERVING
-unlocked:
-        mov %gs:CORE_CURRENT, %rdi
-        mov TCB_STATE(%rdi), %eax
-        cmp $TCB_STATE_RUNNING, %eax
-        jne leave_elsewhere
-
 leave_to_user:
         mov TCB_RIP(%rdi), %rcx
         cmpq $0, TCB_BY_SYSCALL(%rdi)
@@ -273,9 +272,13 @@ user_iret:
 
 unlock_others:
         call unlock
-        jmp unlocked
+        mov %gs:CORE_CURRENT, %rdi
+        jmp leave_to_user
 
 leave_elsewhere:
+        call unlock
+        mov %gs:CORE_CURRENT, %rdi
+        mov TCB_STATE(%rdi), %eax
         cmp $TCB_STATE_RUNNING_VM, %eax
         je run_guest
         cmp $TCB_STATE_IDLE, %eax

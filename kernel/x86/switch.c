@@ -8,9 +8,10 @@
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
-#include "kernel/vspace/vspace.h"
+#include "kernel/vspace/asid.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/entry.h"
 #include "kernel/x86/fpu.h"
 #include "kernel/x86/virt/virt.h"
 
@@ -28,25 +29,29 @@ static void save_bases(struct core *core)
     core->loaded = NULL;
 }
 
+static inline bool selectors_in_use(void)
+{
+    u32 used, other;
+    bool in_use;
+
+    __asm__ volatile("movl %%ds, %0\n\t"
+                     "movl %%es, %1\n\t"
+                     "orl %1, %0\n\t"
+                     "movl %%fs, %1\n\t"
+                     "orl %1, %0\n\t"
+                     "movl %%gs, %1\n\t"
+                     "orl %1, %0"
+                     : "=&r"(used), "=&r"(other), "=@ccnz"(in_use));
+    return in_use;
+}
+
 /*
  * Selectors that one thread has loaded are not the next one's to see. Loading FS or GS clears a
  * base.
  */
 static void clear_selectors(void)
 {
-    u32 used;
-
-    __asm__ volatile("movl %%ds, %0\n\t"
-                     "movl %%es, %%eax\n\t"
-                     "orl %%eax, %0\n\t"
-                     "movl %%fs, %%eax\n\t"
-                     "orl %%eax, %0\n\t"
-                     "movl %%gs, %%eax\n\t"
-                     "orl %%eax, %0"
-                     : "=&r"(used)
-                     :
-                     : "eax");
-    if (!used)
+    if (!selectors_in_use())
         return;
     /* Between SWAPGS the user's GS is loaded, so that the kernel's base stays. */
     __asm__ volatile("movl %0, %%ds\n\t"
@@ -73,15 +78,49 @@ static void load_bases(struct core *core, struct tcb *tcb)
     core->loaded = tcb;
 }
 
-void arch_switch_to_thread(struct tcb *tcb)
+static inline void load_root(struct core *core, hpa_t root)
 {
-    struct core *core = this_core();
-    u64 root = vspace_root_for(tcb).raw;
+    if (core->root == root.raw)
+        return;
+    core->root = root.raw;
+    write_cr3(root.raw);
+}
 
-    if (core->root != root) {
-        core->root = root;
-        write_cr3(root);
-    }
+/* --- the usual case: from one thread to another ------------------------------------------------
+ */
+
+/* Nothing is to be looked up, and nothing changes but address space and bases. */
+static inline bool is_usual(const struct core *core, const struct tcb *tcb)
+{
+    return vspace_root_is_known(tcb) && core->loaded && cpu.fsgsbase && !core->loaded_vcpu &&
+           !fpu_is_concerned(core, tcb) && !selectors_in_use();
+}
+
+/* Those of another thread are loaded. */
+static inline void exchange_bases(struct core *core, struct tcb *to)
+{
+    struct user_context *from = &core->loaded->context;
+
+    from->fs_base = read_fs_base();
+    write_fs_base(to->context.fs_base);
+    from->gs_base = exchange_user_gs_base(to->context.gs_base);
+    core->loaded = to;
+}
+
+/* --- any case -------------------------------------------------------------------------------- */
+
+static hpa_t look_up_root(struct tcb *tcb)
+{
+    hpa_t root = vspace_root_for(tcb);
+
+    tcb->known_vspace =
+        (struct known_vspace){ tcb->slots[TCB_VSPACE].cap, asid_native_epoch, root };
+    return root;
+}
+
+static __attribute__((noinline)) void switch_thoroughly(struct core *core, struct tcb *tcb)
+{
+    load_root(core, look_up_root(tcb));
     if (core->loaded != tcb) {
         save_bases(core);
         load_bases(core, tcb);
@@ -89,6 +128,39 @@ void arch_switch_to_thread(struct tcb *tcb)
     if (core->loaded_vcpu && core->loaded_vcpu != tcb->vcpu)
         virt->unload();
     fpu_thread_changed(tcb);
+}
+
+static inline void switch_usually(struct core *core, struct tcb *tcb)
+{
+    load_root(core, tcb->known_vspace.root);
+    exchange_bases(core, tcb);
+}
+
+void arch_switch_to_thread(struct tcb *tcb)
+{
+    struct core *core = this_core();
+
+    if (core->loaded != tcb && is_usual(core, tcb))
+        switch_usually(core, tcb);
+    else
+        switch_thoroughly(core, tcb);
+}
+
+static __attribute__((noinline, cold)) void switch_thoroughly_and_resume(struct core *core,
+                                                                         struct tcb *tcb)
+{
+    switch_thoroughly(core, tcb);
+    kernel_resume(tcb);
+}
+
+void kernel_switch_and_resume(struct tcb *tcb, struct core *core)
+{
+    if (!is_usual(core, tcb)) {
+        switch_thoroughly_and_resume(core, tcb);
+        return;
+    }
+    switch_usually(core, tcb);
+    kernel_resume(tcb);
 }
 
 /* The address space stays: idling touches no user memory, and often the same thread comes back. */

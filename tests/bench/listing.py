@@ -20,7 +20,7 @@ from machine import COUNTED, Failure, Machine
 
 # Functions of the assembler stubs; all else of the kernel is C.
 STUBS = {"entry": ["syscall_entry"],
-         "return": ["kernel_leave", "leave_now", "unlocked", "leave_to_user"],
+         "return": ["kernel_leave", "leave_now", "kernel_resume", "leave_to_user"],
          "switch": ["svm_enter", "vmx_enter"]}
 PARTS = ["entry", "kernel", "switch", "return", "monitor"]
 COSTLY = {

@@ -23,7 +23,7 @@ TIDY = "clang-tidy-14"
 # Not the tests: they run under sanitizers on every occasion, and would take twice as long as this.
 SYSTEM = ("abi/", "kernel/", "lib/", "user/", "tools/")
 # Options of gcc that clang does not know, if it is gcc that builds.
-GCC_ONLY = ("-fanalyzer",)
+GCC_ONLY = ("-fanalyzer", "-fcall-used-")  # beginnings
 
 
 def entries(build):
@@ -47,7 +47,7 @@ def arguments(entry):
             skip = False
         elif word in ("-o", "-c", "-MF", "-MT"):
             skip = True
-        elif word not in GCC_ONLY and word not in ("-MD", "-MMD"):
+        elif not word.startswith(GCC_ONLY) and word not in ("-MD", "-MMD"):
             kept.append(word)
     return kept
 
