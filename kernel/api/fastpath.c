@@ -472,8 +472,8 @@ static __attribute__((noinline)) void other(s64 number)
 
 static __attribute__((noinline)) void enter_guest(void)
 {
-    if (vcpu_enter())
-        kernel_leave_by_interrupt();
+    if (!vcpu_enter())
+        handle_syscall_general(seL4_SysVMEnter);
 }
 
 void handle_syscall(s64 number)
@@ -482,7 +482,7 @@ void handle_syscall(s64 number)
         call();
     else if (number == seL4_SysReplyRecv)
         reply_recv();
-    else if (number == seL4_SysVMEnter && this_core()->current->vcpu)
+    else if (number == seL4_SysVMEnter)
         enter_guest();
     else
         other(number);

@@ -44,7 +44,8 @@ static inline void lock_this_core(void)
     core->held_locks = HOLDS_THIS_CORE;
 }
 
-/* The same, first thing after entry: the way out has left no lock held. */
+/* The same where it is plain that none is held: after entry, since the way out leaves none, and
+ * when a guest was left. */
 static inline void lock_on_entry(struct core *core)
 {
     ticket_take(&core->lock);

@@ -13,6 +13,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/vspace/asid.h"
 #include "kernel/vspace/vspace.h"
+#include "kernel/x86/entry.h"
 #include "kernel/x86/fpu.h"
 #include "kernel/x86/virt/virt.h"
 #include "lib/string.h"
@@ -273,11 +274,9 @@ static void timer_exit(struct tcb *thread)
 
 /* --- entry ----------------------------------------------------------------------------------- */
 
+/* But for the guest's general registers. */
 static void read_extended_words(struct vcpu *vcpu, const u64 *words)
 {
-#pragma GCC unroll 15
-    for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
-        vcpu->gpr[i] = __atomic_load_n(&words[VMENTER_MR_RAX + i], __ATOMIC_RELAXED);
     vcpu->activity =
         __atomic_load_n(&words[VMENTER_MR_ACTIVITY], __ATOMIC_RELAXED) == VCPU_ACTIVITY_HLT;
     vcpu->deadline = __atomic_load_n(&words[VMENTER_MR_DEADLINE], __ATOMIC_RELAXED);
@@ -302,21 +301,27 @@ static bool was_notified(struct tcb *thread, u64 *buffer)
     return true;
 }
 
-/* Only a buffer that the answer can be written to counts as one. */
-static inline __attribute__((always_inline)) void enter(struct core *core, struct tcb *thread,
-                                                        struct vcpu *vcpu)
+/*
+ * Only a buffer that the answer can be written to counts as one. Returns where the guest's general
+ * registers are: those of a message are not copied before the entry.
+ */
+static inline __attribute__((always_inline)) const u64 *enter(struct core *core, struct tcb *thread,
+                                                              struct vcpu *vcpu)
 {
     const struct user_context *context = &thread->context;
     u64 *buffer = message_buffer(thread, vcpu);
+    const u64 *registers = vcpu->gpr;
 
     vcpu->exited = false;
     vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
     if (thread->notification && was_notified(thread, buffer))
-        return;
+        return registers;
     if (buffer)
         virt->set_entry(vcpu, context->r10, context->r8, context->r9);
-    if (vcpu->extended)
+    if (vcpu->extended) {
         read_extended_words(vcpu, message_words(buffer));
+        registers = message_words(buffer) + VMENTER_MR_RAX;
+    }
 
     /* A timer set too early finds nothing to do and is set anew; that is cheaper than always
      * setting it. */
@@ -326,6 +331,7 @@ static inline __attribute__((always_inline)) void enter(struct core *core, struc
         halt(thread, vcpu);
     else
         thread->state = THREAD_RUNNING_VM; /* from RUNNING: the queues do not care */
+    return registers;
 }
 
 static __attribute__((noinline, cold)) void choose_again(void)
@@ -334,17 +340,17 @@ static __attribute__((noinline, cold)) void choose_again(void)
     sched_choose();
 }
 
-/*
- * The exit goes to the monitor. Until this core has its lock, the thread may be stopped by another:
- * then the exit waits in the VCPU until the thread runs again.
- */
-static inline __attribute__((always_inline)) void deliver_exit(struct core *core,
-                                                               struct tcb *thread,
+/* Somebody else may run first. */
+static __attribute__((noinline, cold)) void enter_later(struct vcpu *vcpu, const u64 *registers)
+{
+    vcpu_take_registers(vcpu, registers);
+    choose_again();
+}
+
+/* The exit goes to the monitor. */
+static inline __attribute__((always_inline)) void deliver_exit(struct tcb *thread,
                                                                struct vcpu *vcpu)
 {
-    lock_this_core();
-    if (__builtin_expect(core->current != thread, false))
-        return;
     write_exit(thread, vcpu);
     vcpu->exited = false;
     thread->state = THREAD_RUNNING;
@@ -367,58 +373,89 @@ static inline hpa_t nested_root(const struct tcb *thread, struct vcpu *vcpu)
     return find_nested_root(thread, vcpu);
 }
 
-static inline __attribute__((always_inline)) void run(struct core *core, struct tcb *thread,
-                                                      struct vcpu *vcpu)
+/* Dealt with in the backend: the guest goes on, if its thread has not been stopped meanwhile. */
+static __attribute__((noinline, cold)) enum guest_outcome go_on(struct core *core,
+                                                                struct tcb *thread,
+                                                                struct vcpu *vcpu)
 {
-    enum guest_outcome outcome = GUEST_EXIT;
-    hpa_t root;
+    enum guest_outcome outcome = GUEST_RESUME;
 
-    /* THREAD_RUNNING_VM implies a VCPU: vcpu_unbind suspends the thread. */
-    if (!vcpu)
-        __builtin_unreachable();
-    root = nested_root(thread, vcpu);
-    if (!vcpu->exited) {
-        if (core->fpu_owner_vcpu != vcpu || !core->guest_xcr0_loaded)
-            fpu_switch_to_vcpu(vcpu);
-        do {
-            outcome = virt->run(vcpu, root);
-        } while (outcome == GUEST_RESUME);
+    while (outcome == GUEST_RESUME) {
+        lock_on_entry(core);
+        if (core->current != thread) {
+            unlock_this_core();
+            return GUEST_INTERRUPT;
+        }
+        outcome = virt->run(vcpu, nested_root(thread, vcpu), vcpu->gpr);
     }
-    if (outcome == GUEST_EXIT) {
-        vcpu->exited = true;
-        deliver_exit(core, thread, vcpu);
-    } else {
-        lock_this_core();
-    }
-    if (__builtin_expect(core->current != thread, false))
+    return outcome;
+}
+
+/*
+ * Begins and ends with this core's lock, which it gives up while the guest runs. True: the monitor
+ * is told of an exit, and goes on. Until this core has its lock again, the thread may be stopped by
+ * another: then the exit waits in the VCPU until the thread runs again.
+ */
+static inline __attribute__((always_inline)) bool run(struct core *core, struct tcb *thread,
+                                                      struct vcpu *vcpu, const u64 *registers)
+{
+    enum guest_outcome outcome;
+
+    if (core->fpu_owner_vcpu != vcpu || !core->guest_xcr0_loaded)
+        fpu_switch_to_vcpu(vcpu);
+    outcome = virt->run(vcpu, nested_root(thread, vcpu), registers);
+    if (outcome == GUEST_RESUME)
+        outcome = go_on(core, thread, vcpu);
+    vcpu->exited = outcome == GUEST_EXIT;
+    lock_on_entry(core);
+    if (core->current != thread) {
         choose_again();
+        return false;
+    }
+    if (outcome != GUEST_EXIT)
+        return false;
+    deliver_exit(thread, vcpu);
+    return true;
 }
 
 void vcpu_run(void)
 {
     struct core *core = this_core();
+    struct tcb *thread = core->current;
 
-    run(core, core->current, core->current->vcpu);
+    lock_on_entry(core);
+    if (core->current != thread)
+        choose_again();
+    else if (thread->vcpu->exited)
+        deliver_exit(thread, thread->vcpu);
+    else
+        (void)run(core, thread, thread->vcpu, thread->vcpu->gpr);
 }
 
 bool vcpu_enter(void)
 {
     struct core *core = this_core();
+    const u64 *registers;
     struct tcb *thread;
+    struct vcpu *vcpu;
 
-    lock_this_core();
+    lock_on_entry(core);
     thread = core->current;
-    if (thread->vcpu) /* else another core has stopped the caller meanwhile */
-        enter(core, thread, thread->vcpu);
+    vcpu = thread->vcpu;
+    if (!vcpu)
+        return false;
+    registers = enter(core, thread, vcpu);
     if (core->reprogram || core->choose_new || thread->state == THREAD_HALTED_VM) {
-        choose_again();
-        thread = core->current;
+        enter_later(vcpu, registers);
+        return true;
     }
     if (thread->state != THREAD_RUNNING_VM)
-        return false;
-    unlock_this_core();
-    run(core, thread, thread->vcpu);
-    return core->current->state == THREAD_RUNNING_VM;
+        return true;
+    if (run(core, thread, vcpu, registers))
+        kernel_resume(thread);
+    else if (core->current->state == THREAD_RUNNING_VM)
+        kernel_leave_by_interrupt();
+    return true;
 }
 
 /* --- timers ---------------------------------------------------------------------------------- */

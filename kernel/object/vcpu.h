@@ -17,7 +17,8 @@
  *      handle.
  *  I3  A VCPU is in the list of halted VMs of its thread's core exactly while that thread is in
  *      THREAD_HALTED_VM. The list is ordered by deadline.
- *  I4  The guest's general registers are in gpr whenever the kernel runs.
+ *  I4  The guest's general registers are in gpr whenever the kernel runs, but from VMEnter to the
+ *      entry, when they are in the message.
  *  I5  Only the processor of its thread's core ever holds anything of a VCPU; of one without a
  *      thread none does.
  * Locking    the lock of the thread's core on entry and exit, none while the guest runs: then the
@@ -121,6 +122,14 @@ static inline struct vcpu *cap_vcpu(struct cap cap)
     return (struct vcpu *)((u8 *)cap_object(cap) + VCPU_STATE_OFFSET);
 }
 
+/* From a message, each word read once; or from gpr itself. */
+static inline void vcpu_take_registers(struct vcpu *vcpu, const u64 *registers)
+{
+#pragma GCC unroll 15
+    for (unsigned i = 0; i < VCPU_GPR_COUNT; i++)
+        vcpu->gpr[i] = __atomic_load_n(&registers[i], __ATOMIC_RELAXED);
+}
+
 /* The VMCS or VMCB page, and the I/O bitmap. */
 static inline void *vcpu_control_block(struct vcpu *vcpu)
 {
@@ -148,10 +157,11 @@ void vcpu_leave_core(struct vcpu *vcpu);
 void vcpu_enter_core(struct vcpu *vcpu);
 
 /*
- * VMEnter by the current thread, which has a VCPU. Touches nothing but this core's, so its lock,
+ * VMEnter by the current thread. Touches nothing but this core's, so its lock,
  * which is taken here, is enough, and the time is not read (ABI section 2.3): what the monitor used
  * is charged with what the guest will use. A guest that sleeps in HLT leaves the core to others.
- * Returns with the lock held; true: the guest stopped because an interrupt waits.
+ * Leaves the kernel, to the monitor or for an interrupt that waits, or returns with the lock held.
+ * False: the thread has no VCPU, or has been stopped by another core.
  */
 bool vcpu_enter(void);
 /*

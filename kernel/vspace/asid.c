@@ -78,7 +78,7 @@ void asid_release(unsigned asid, enum asid_kind kind, u64 *root)
 void asid_pool_finalise(struct cap cap, bool is_final)
 {
     unsigned index = cap_aux_get(cap, 0, 3);
-    u64 *pool = cap_object(cap), epoch = asid_nested_epoch;
+    u64 *pool = cap_object(cap);
 
     if (!is_final || !asid_pool_is_installed(index, pool))
         return;
@@ -87,10 +87,6 @@ void asid_pool_finalise(struct cap cap, bool is_final)
         if (pool[i] != ASID_FREE)
             root_forget(pool[i]);
     }
-    /* A core on its way into a guest may have been reading the pool, which it does without a lock:
-     * it has done so when it has been asked to leave that guest. */
-    if (asid_nested_epoch == epoch)
-        tlb_flush_nested(nested_empty_root());
 }
 
 void asid_boot_pool(void *pool, unsigned index)

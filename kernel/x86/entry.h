@@ -9,18 +9,24 @@
 
 #include "kernel/core/types.h"
 
+#ifdef BULKHEAD_HOST
+#define LEAVES
+#else
+#define LEAVES NORETURN
+#endif
+
 struct core;
 struct tcb;
 
 /* After schedule() and activate_current(); locks are released here. Never returns. */
 NORETURN void kernel_leave(void);
 /*
- * The short way out: tcb is current and RUNNING, and this core's lock is held. Called as the last
- * thing; it does not return, but in host tests. The first is for a thread that has become current
+ * The short way out: tcb is current and RUNNING, and this core's lock is held. Only in host tests
+ * it returns. The first is for a thread that has become current
  * after another one: it switches to it before that, as arch_switch_to_thread does.
  */
 void kernel_switch_and_resume(struct tcb *tcb, struct core *core);
-void kernel_resume(const struct tcb *tcb);
+LEAVES void kernel_resume(const struct tcb *tcb);
 /* The same, but lets a pending interrupt come first. */
 NORETURN void kernel_leave_by_interrupt(void);
 

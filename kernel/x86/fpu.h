@@ -4,8 +4,7 @@
  * guest's (its own XCR0, area in the VCPU), or nobody's. Switching threads saves nothing: CR0.TS is
  * set when the running thread is not the owner, and the first use (#NM) switches. Thus nothing is
  * saved twice and nothing leaks.
- * Locking: this core's lock; fpu_switch_to_vcpu without one, before the current thread's guest
- * runs.
+ * Locking: this core's lock.
  */
 #ifndef KERNEL_X86_FPU_H
 #define KERNEL_X86_FPU_H

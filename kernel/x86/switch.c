@@ -146,8 +146,8 @@ void arch_switch_to_thread(struct tcb *tcb)
         switch_thoroughly(core, tcb);
 }
 
-static __attribute__((noinline, cold)) void switch_thoroughly_and_resume(struct core *core,
-                                                                         struct tcb *tcb)
+static __attribute__((noinline, cold)) LEAVES void switch_thoroughly_and_resume(struct core *core,
+                                                                                struct tcb *tcb)
 {
     switch_thoroughly(core, tcb);
     kernel_resume(tcb);
@@ -155,10 +155,8 @@ static __attribute__((noinline, cold)) void switch_thoroughly_and_resume(struct 
 
 void kernel_switch_and_resume(struct tcb *tcb, struct core *core)
 {
-    if (!is_usual(core, tcb)) {
+    if (!is_usual(core, tcb))
         switch_thoroughly_and_resume(core, tcb);
-        return;
-    }
     switch_usually(core, tcb);
     kernel_resume(tcb);
 }

@@ -111,6 +111,16 @@ class Program:
         return {address for address, text in self.instructions.items() if MARK.match(text)}
 
 
+def connect(kind, path, machine):
+    """QEMU listens there sooner or later."""
+    while True:
+        try:
+            return kind(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if machine.ended:
+                raise Failure(f"QEMU has not started: see {machine.log_path}.err") from None
+
+
 def listing(build, module, start, log, end):
     """(mode, address) of each instruction from `start` on until `end` is on the console."""
     with tempfile.TemporaryDirectory() as folder:
@@ -119,10 +129,7 @@ def listing(build, module, start, log, end):
                 "-S", "-qmp", f"unix:{control},server=on,wait=off",
                 "-gdb", f"unix:{debug},server=on,wait=off"]
         with Machine(log, boot, memory=1024, accel=COUNTED) as machine:
-            while not os.path.exists(debug) or not os.path.exists(control):
-                if machine.ended:
-                    raise Failure(f"QEMU has not started: see {log}.err")
-            debugger, qmp = Debugger(debug), Qmp(control)
+            debugger, qmp = connect(Debugger, debug, machine), connect(Qmp, control, machine)
             debugger.run_to(start)
             for command in (f"logfile {file}", "singlestep on", "log exec"):
                 qmp.monitor(command)

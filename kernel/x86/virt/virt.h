@@ -45,8 +45,12 @@ struct virt_backend {
 
     /* The first three words of VMEnter's message. */
     void (*set_entry)(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info);
-    /* Enters once, interrupts off before and after, no lock held. */
-    enum guest_outcome (*run)(struct vcpu *vcpu, hpa_t nested_root);
+    /*
+     * Enters once, interrupts off before and after. registers are the guest's general ones, in the
+     * order of enum vcpu_gpr: vcpu->gpr, or a message to the same effect, each word of which is
+     * read once. With this core's lock, which is released when they have been read.
+     */
+    enum guest_outcome (*run)(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers);
     /* A thread that does not run core->loaded_vcpu goes on in user mode: nothing of the guest that
      * it could read may stay in the processor. */
     void (*unload)(void);

@@ -244,11 +244,17 @@ void kernel_leave_by_interrupt(void)
     panic("a guest was left for an interrupt");
 }
 
+void kernel_resume(const struct tcb *tcb)
+{
+    if (this_core()->current != tcb || tcb->state != THREAD_RUNNING || !lock_holds_this_core())
+        panic("the short way out is not for this thread");
+}
+
 void kernel_switch_and_resume(struct tcb *tcb, struct core *core)
 {
+    (void)core;
     arch_switch_to_thread(tcb);
-    if (core->current != tcb || tcb->state != THREAD_RUNNING || !lock_holds_this_core())
-        panic("the short way out is not for this thread");
+    kernel_resume(tcb);
 }
 
 void tlb_flush_page(hpa_t root, u64 vaddr)

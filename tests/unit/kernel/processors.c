@@ -25,16 +25,19 @@ void processors_reset(unsigned asids)
     for (unsigned i = 0; i < nr_cores; i++) {
         svm_cores[i].asid_generation = 1;
         svm_cores[i].next_asid = 1;
+        cores[i].virt = &svm_cores[i];
     }
     nr_asids = asids;
 }
 
 /* The world switch. */
-void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_vmcb_hpa)
+void svm_enter(const u64 *registers, u64 vmcb_hpa, u64 host_vmcb_hpa, u64 *gpr)
 {
     struct vmcb *vmcb = hpa_to_ptr(hpa(vmcb_hpa));
 
+    (void)registers;
     (void)gpr;
+    unlock_this_core();
     (void)host_vmcb_hpa;
     processor_run_guest(vmcb->control.asid, hpa(vmcb->control.nested_cr3),
                         vmcb->control.tlb_control == TLB_CONTROL_FLUSH_ALL);

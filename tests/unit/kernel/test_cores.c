@@ -17,6 +17,7 @@
 
 static enum guest_outcome outcome; /* of the next entry */
 static bool stops_before_entry;    /* the core is left where it is about to enter */
+static bool other_takes_lock;      /* another core, while the guest runs */
 static jmp_buf before_entry;
 static unsigned entries;
 static unsigned left_core[CONFIG_MAX_CORES]; /* how often a VCPU was taken out of a core */
@@ -40,12 +41,16 @@ static void guest_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u6
     (void)interruption_info;
 }
 
-static enum guest_outcome guest_run(struct vcpu *vcpu, hpa_t nested_root)
+static enum guest_outcome guest_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
 {
     (void)nested_root;
+    vcpu_take_registers(vcpu, registers);
+    unlock_this_core();
     if (stops_before_entry)
         longjmp(before_entry, 1);
     entries++;
+    if (other_takes_lock)
+        this_core()->lock.next_ticket++;
     if (outcome == GUEST_EXIT)
         vcpu->exit = (struct vcpu_exit){ .reason = VMX_EXIT_CPUID };
     return outcome;
@@ -168,7 +173,7 @@ static void enter_guest(unsigned thread)
     assert_int_equal(tcb_at(thread)->state, THREAD_RUNNING);
     stops_before_entry = true;
     if (setjmp(before_entry) == 0) {
-        (void)vcpu_enter();
+        assert_true(vcpu_enter());
         unlock();
     }
     stops_before_entry = false;
@@ -284,8 +289,9 @@ static void exit_and_stop(unsigned monitor, struct notification *notification)
     stopped.monitor = monitor;
     stopped.notification = notification;
     fakes.on_lock_wait = stop_and_signal;
-    cores[1].lock.next_ticket++;
+    other_takes_lock = true;
     run_guest(1, GUEST_EXIT);
+    other_takes_lock = false;
     fakes.on_lock_wait = NULL;
     assert_true(runs_on(1, monitor));
     assert_int_equal(tcb_at(monitor)->state, THREAD_RUNNING_VM);
@@ -307,6 +313,24 @@ static void test_exit_comes_before_a_signal(void **state)
     assert_true(was_told_of_exit(monitor));
     enter_guest(monitor);
     assert_true(was_signalled(monitor, 5));
+}
+
+/* It is stopped and signalled on the way back into its guest: the guest does not run. */
+static void test_stop_on_the_way_into_the_guest(void **state)
+{
+    unsigned monitor = busy_thread_on(1, 100);
+
+    (void)state;
+    stopped.monitor = monitor;
+    stopped.notification = bind_notification(monitor);
+    give_guest(monitor);
+    enter_guest(monitor);
+    fakes.on_lock_wait = stop_and_signal;
+    cores[1].lock.next_ticket++;
+    run_guest(1, GUEST_EXIT);
+    fakes.on_lock_wait = NULL;
+    assert_int_equal(entries, 0);
+    assert_true(runs_on(1, monitor) && was_signalled(monitor, 5));
 }
 
 static void test_exit_comes_before_the_timer(void **state)
@@ -623,6 +647,7 @@ int main(void)
         cmocka_unit_test_setup(test_signal_survives_a_move, set_up),
         cmocka_unit_test_setup(test_exit_comes_before_a_signal, set_up),
         cmocka_unit_test_setup(test_exit_comes_before_the_timer, set_up),
+        cmocka_unit_test_setup(test_stop_on_the_way_into_the_guest, set_up),
         cmocka_unit_test_setup(test_signal_wakes_a_halted_guest_elsewhere, set_up),
         cmocka_unit_test_setup(test_halted_guest_moves_with_its_thread, set_up),
         cmocka_unit_test_setup(test_waking_a_thread_tells_its_core, set_up),

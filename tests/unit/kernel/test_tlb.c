@@ -21,6 +21,7 @@
 #include "abi/gen/labels.h"
 #include "abi/types.h"
 #include "kernel/core/core.h"
+#include "kernel/core/lock.h"
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/vspace/asid.h"
@@ -711,7 +712,8 @@ static void enter_guest(void)
     if (tcb == this_core()->idle)
         return;
     tcb->state = THREAD_RUNNING_VM;
-    (void)virt->run(tcb->vcpu, nested_root_for(tcb));
+    lock_this_core();
+    (void)virt->run(tcb->vcpu, nested_root_for(tcb), tcb->vcpu->gpr);
 }
 
 /* sched_stop_remote and thread_set_core, as far as translations are concerned. */

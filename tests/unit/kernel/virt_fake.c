@@ -4,6 +4,7 @@
  * entry exits at once, with CPUID as the reason.
  */
 #include "abi/vmcs.h"
+#include "kernel/core/lock.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/x86/context.h"
 #include "kernel/x86/virt/virt.h"
@@ -64,9 +65,11 @@ static void fake_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64
     state(vcpu)->entry[2] = interruption_info;
 }
 
-static enum guest_outcome fake_run(struct vcpu *vcpu, hpa_t nested_root)
+static enum guest_outcome fake_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
 {
     (void)nested_root;
+    vcpu_take_registers(vcpu, registers);
+    unlock_this_core();
     vcpu->exit = (struct vcpu_exit){ .reason = VMX_EXIT_CPUID, .instruction_length = 2 };
     return GUEST_EXIT;
 }

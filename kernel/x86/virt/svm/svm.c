@@ -15,6 +15,7 @@
 #include "abi/vmcs.h"
 #include "kernel/core/config.h"
 #include "kernel/core/core.h"
+#include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/print.h"
 #include "kernel/core/remote.h"
@@ -55,7 +56,7 @@ static bool has_tsc_aux;
 
 static struct svm_core *svm_core(void)
 {
-    return &svm_cores[this_core()->id];
+    return this_core()->virt;
 }
 
 /* --- boot ------------------------------------------------------------------------------------ */
@@ -118,8 +119,9 @@ bool svm_probe(void)
 
 static void svm_init_core(void)
 {
-    struct svm_core *core = svm_core();
+    struct svm_core *core = &svm_cores[this_core()->id];
 
+    this_core()->virt = core;
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, kernel_to_hpa(host_save_areas[this_core()->id]).raw);
     if (has_tsc_aux)
@@ -324,17 +326,23 @@ static inline u64 efer_to_hide(const struct vmcb_save *save)
     return save->efer & (EFER_LME | EFER_LMA);
 }
 
-/* One world switch; false: the processor refused. */
-static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
-                                                        const struct svm_core *core)
+/* One world switch, which gives up the lock. */
+static inline __attribute__((always_inline)) void enter(struct vcpu *vcpu, struct vmcb *vmcb,
+                                                        const struct svm_core *core,
+                                                        const u64 *registers)
 {
-    struct vmcb *vmcb = svm_vmcb(vcpu);
+    vmcb->save.rax = __atomic_load_n(&registers[GPR_RAX], __ATOMIC_RELAXED);
+    write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
+    svm_enter(registers, ptr_to_hpa(vmcb).raw, core->host_vmcb.raw, vcpu->gpr);
+}
+
+/* False: the processor refused. */
+static bool enter_hiding(struct vcpu *vcpu, struct vmcb *vmcb, const struct svm_core *core)
+{
     u64 hidden = efer_to_hide(&vmcb->save);
 
     vmcb->save.efer &= ~hidden;
-    vmcb->save.rax = vcpu->gpr[GPR_RAX];
-    write_cr2(vmcb->save.cr2); /* Bochs does not take it from the VMCB */
-    svm_enter(vcpu->gpr, ptr_to_hpa(vmcb).raw, core->host_vmcb.raw);
+    enter(vcpu, vmcb, core, vcpu->gpr);
     vmcb->save.efer |= hidden;
     return !entry_was_refused(vmcb);
 }
@@ -342,24 +350,19 @@ static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
 static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(
     struct vcpu *vcpu, const struct vmcb *vmcb)
 {
-    enum guest_outcome outcome;
-
     vcpu->gpr[GPR_RAX] = vmcb->save.rax;
-    outcome = svm_exit(vcpu);
     svm_state(vcpu)->exit_rip = vmcb->save.rip;
-    return outcome;
+    return svm_exit(vcpu);
 }
 
-/* An event goes with the entry, or something of enum svm_attention. */
-static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
-                                                                 struct svm_core *core,
-                                                                 hpa_t nested_root)
+/* Without an entry the lock is still held. */
+static enum guest_outcome try_attended(struct vcpu *vcpu, struct svm_core *core, hpa_t nested_root)
 {
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
     bool injects = state->entry_info & EVENT_VALID;
     bool injects_nmi = injects && EVENT_TYPE(state->entry_info) == EVENT_NMI;
-    bool steps = state->attention & SVM_IRET_STEP;
+    bool steps = state->attention & SVM_IRET_STEP, may_refuse = injects || state->attention;
     struct svm_step step;
     enum guest_outcome outcome;
 
@@ -367,7 +370,8 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
         return exit_without_entry(vcpu, VMX_EXIT_NMI_WINDOW, 0);
     if (injects_nmi && state->nmi_blocking)
         return exit_without_entry(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
-    keep_shadow(vcpu);
+    if (may_refuse)
+        keep_shadow(vcpu);
     if (injects && !svm_inject(vcpu))
         return refuse_controls(vcpu);
     if ((state->attention & SVM_NMI_WINDOW) && !injects_nmi)
@@ -379,7 +383,7 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
 
     svm_make_virtual(vcpu);
 
-    bool entered = enter(vcpu, core);
+    bool entered = enter_hiding(vcpu, vmcb, core);
     bool waits = svm_take_back_virtual(vcpu);
 
     vmcb->control.event_injection = 0;
@@ -387,7 +391,7 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
         state->entry_info &= ~EVENT_VALID;
     if (!entered) {
         state->attention &= (u8)~SVM_IRET_STEP;
-        return invalid_state(vcpu, true);
+        return invalid_state(vcpu, may_refuse);
     }
     state->attention &= (u8)~SVM_DIRTY;
     accept_flush(vcpu, core);
@@ -402,19 +406,34 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
     return outcome;
 }
 
-static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root)
+/*
+ * An event goes with the entry, or something of enum svm_attention, or another VCPU ran before, or
+ * translations are to be forgotten, or EFER is not what it seems.
+ */
+static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
+                                                                 struct svm_core *core,
+                                                                 hpa_t nested_root,
+                                                                 const u64 *registers)
+{
+    enum guest_outcome outcome;
+
+    vcpu_take_registers(vcpu, registers);
+    outcome = try_attended(vcpu, core, nested_root);
+    unlock();
+    return outcome;
+}
+
+static enum guest_outcome svm_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
 {
     const struct svm_state *state = svm_state(vcpu);
     struct svm_core *core = svm_core();
+    struct vmcb *vmcb = svm_vmcb(vcpu);
 
-    if (state->attention || (state->entry_info & EVENT_VALID))
-        return run_attended(vcpu, core, nested_root);
-    if (!is_prepared(vcpu, core, nested_root))
-        prepare_entry(vcpu, core, nested_root);
-    if (!enter(vcpu, core))
-        return invalid_state(vcpu, false);
-    accept_flush(vcpu, core);
-    return look_at_exit(vcpu, svm_vmcb(vcpu));
+    if (state->attention || (state->entry_info & EVENT_VALID) || efer_to_hide(&vmcb->save) ||
+        !is_prepared(vcpu, core, nested_root))
+        return run_attended(vcpu, core, nested_root, registers);
+    enter(vcpu, vmcb, core, registers);
+    return entry_was_refused(vmcb) ? invalid_state(vcpu, false) : look_at_exit(vcpu, vmcb);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */

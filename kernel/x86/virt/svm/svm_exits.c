@@ -195,6 +195,7 @@ static void record_vectoring(struct vcpu *vcpu)
         svm_block_nmi(vcpu, false); /* not delivered: it does not block the next attempt */
     if (state->soft_event_advanced)
         vmcb->save.rip -= state->entry_length; /* delivery failed: the instruction starts again */
+    state->exit_rip = vmcb->save.rip;
 }
 
 /* For the host: an NMI and the like was taken when GIF was set. What it interrupted is given again.
@@ -216,12 +217,11 @@ static enum guest_outcome interrupt_window_exit(struct vcpu *vcpu)
     return GUEST_EXIT;
 }
 
-enum guest_outcome svm_exit(struct vcpu *vcpu)
+/* What is rare: kept apart, so that the rest needs no stack frame for it. */
+static __attribute__((noinline)) enum guest_outcome rare_exit(struct vcpu *vcpu, u64 code)
 {
-    struct vmcb_control *control = &svm_vmcb(vcpu)->control;
-    u64 code = control->exit_code & MASK(32);
+    const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
 
-    vcpu_exit_begin(&vcpu->exit);
     if (control->exit_int_info & EVENT_VALID)
         record_vectoring(vcpu);
 
@@ -268,4 +268,27 @@ enum guest_outcome svm_exit(struct vcpu *vcpu)
     default:
         return simple_exit(vcpu, code);
     }
+}
+
+enum guest_outcome svm_exit(struct vcpu *vcpu)
+{
+    const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
+    u64 code = control->exit_code & MASK(32);
+
+    vcpu_exit_begin(&vcpu->exit);
+    if (!(control->exit_int_info & EVENT_VALID)) {
+        switch (code) {
+        case SVM_EXIT_CPUID:
+            return simple_exit(vcpu, code);
+        case SVM_EXIT_IO:
+            return io_exit(vcpu);
+        case SVM_EXIT_MSR:
+            return msr_exit(vcpu);
+        case SVM_EXIT_NESTED_PAGE_FAULT:
+            return nested_page_fault(vcpu);
+        default:
+            break;
+        }
+    }
+    return rare_exit(vcpu, code);
 }

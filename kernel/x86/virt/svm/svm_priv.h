@@ -131,8 +131,8 @@ bool svm_step_end(struct vcpu *vcpu, const struct svm_step *step);
 /* svm_exits.c: turns the VMCB's exit into vcpu->exit. */
 enum guest_outcome svm_exit(struct vcpu *vcpu);
 
-/* svm_enter.S: one world switch. The general registers but rax and rsp are in gpr (order of enum
- * vcpu_gpr). */
-void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_vmcb_hpa);
+/* svm_enter.S: one world switch. The general registers but rax and rsp come from `registers` and go
+ * to gpr (order of enum vcpu_gpr). Gives up this core's lock in between. */
+void svm_enter(const u64 *registers, u64 vmcb_hpa, u64 host_vmcb_hpa, u64 *gpr);
 
 #endif

@@ -18,6 +18,7 @@
 #include "abi/vmcs.h"
 #include "kernel/core/config.h"
 #include "kernel/core/core.h"
+#include "kernel/core/lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/print.h"
 #include "kernel/core/time.h"
@@ -732,11 +733,14 @@ static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(str
     return vmx_exit(vcpu, reason & EXIT_REASON_MASK);
 }
 
-static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root)
+static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
 {
     struct vmx_state *state = vmx_state(vcpu);
     struct vmx_core *core = vmx_core();
 
+    if (registers != vcpu->gpr)
+        vcpu_take_registers(vcpu, registers);
+    unlock_this_core();
     if (__builtin_expect(!is_prepared(vcpu, core, nested_root), false))
         prepare_entry(vcpu, core, nested_root);
     if (state->rip != state->vmcs_rip) {
