@@ -183,23 +183,16 @@ static void fill(struct cpuid_entry *entry, enum fill how, const struct cpuid_re
     }
 }
 
-static uint8_t *slot_of(struct cpuid_table *table, uint32_t leaf)
-{
-    uint32_t range = leaf >> 30, within = leaf & 0x3fffffff;
-
-    return range < 3 && within < CPUID_LEAVES ? &table->first[range][within] : NULL;
-}
-
 static struct cpuid_entry *entry_of(const struct cpuid_table *table, uint32_t leaf,
                                     uint32_t subleaf)
 {
     struct cpuid_table *all = (struct cpuid_table *)table;
-    const uint8_t *slot = slot_of(all, leaf);
+    uint32_t place = cpuid_place(leaf);
 
-    if (slot == NULL || *slot == 0) {
+    if (place >= CPUID_PLACES || all->first[place] == 0) {
         return NULL;
     }
-    for (unsigned i = *slot - 1u; i < all->nr && all->entries[i].leaf == leaf; i++) {
+    for (unsigned i = all->first[place] - 1u; i < all->nr && all->entries[i].leaf == leaf; i++) {
         if (!all->entries[i].by_subleaf || all->entries[i].subleaf == subleaf) {
             return &all->entries[i];
         }
@@ -216,7 +209,7 @@ const struct cpuid_registers *cpuid_query(const struct cpuid_table *table, uint3
     if (entry != NULL) {
         return &entry->value;
     }
-    if (leaf == 0xb && table->first[0][0xb] != 0) {
+    if (leaf == 0xb && table->first[cpuid_place(0xb)] != 0) {
         struct cpuid_registers *beyond = &((struct cpuid_table *)table)->beyond_topology;
 
         beyond->ecx = subleaf & 0xff; /* named even past the levels, like the APIC */
@@ -287,12 +280,12 @@ void cpuid_init(struct cpuid_table *table, cpuid_source *source,
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct rule *rule = &rules[i];
         struct cpuid_entry *entry = &table->entries[table->nr];
-        uint8_t *slot = slot_of(table, rule->leaf);
+        uint32_t place = cpuid_place(rule->leaf);
         bool absent = rule->leaf >= 0x80000000u  ? rule->leaf > max_extended
                       : rule->leaf < 0x40000000u ? rule->leaf > max_basic
                                                  : false;
 
-        if (absent || slot == NULL) {
+        if (absent || place >= CPUID_PLACES) {
             continue;
         }
         host = (struct cpuid_registers){ 0 };
@@ -309,8 +302,11 @@ void cpuid_init(struct cpuid_table *table, cpuid_source *source,
         entry->value.edx = (host.edx & rule->pass.edx) | rule->set.edx;
         fill(entry, rule->fill, &host, parameters);
         table->nr++;
-        if (*slot == 0) {
-            *slot = (uint8_t)table->nr;
+        if (table->first[place] == 0) {
+            table->first[place] = (uint8_t)table->nr;
+        }
+        if (!entry->by_subleaf) {
+            table->plain[place] = (uint8_t)table->nr;
         }
     }
     table->beyond_topology.edx = parameters->apic_id;

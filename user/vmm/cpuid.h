@@ -35,13 +35,13 @@ struct cpuid_entry {
 _Static_assert(sizeof(struct cpuid_entry) == 32, "see above");
 
 #define CPUID_MAX_ENTRIES 64u
-#define CPUID_LEAVES      0x40u /* of each range */
+#define CPUID_PLACES      256u
 
 struct cpuid_table {
     unsigned nr;
     struct cpuid_entry entries[CPUID_MAX_ENTRIES];
-    /* For the ranges 0, 4000_0000, 8000_0000: 1 + index of the leaf's first entry, or 0. */
-    uint8_t first[3][CPUID_LEAVES];
+    /* By cpuid_place(): 1 + index of the leaf's first entry, or 0; and of its only one. */
+    uint8_t first[CPUID_PLACES], plain[CPUID_PLACES];
     struct cpuid_registers beyond_topology; /* leaf 0xb past its levels */
     /* Derived from the result: */
     uint64_t cr4_allowed;  /* bits of CR4 a guest may set */
@@ -67,6 +67,12 @@ void cpuid_init(struct cpuid_table *table, cpuid_source *source,
 void cpuid_set_cr4(struct cpuid_table *table, uint64_t cr4);
 void cpuid_set_xcr0(struct cpuid_table *table, uint64_t xcr0);
 
+/* The first 64 leaves of 0, 4000_0000 and 8000_0000 have places below CPUID_PLACES. */
+static inline uint32_t cpuid_place(uint32_t leaf)
+{
+    return leaf << 2 | leaf >> 30;
+}
+
 /* Any leaf, also one that is absent. */
 const struct cpuid_registers *cpuid_query(const struct cpuid_table *table, uint32_t leaf,
                                           uint32_t subleaf);
@@ -75,14 +81,12 @@ const struct cpuid_registers *cpuid_query(const struct cpuid_table *table, uint3
 static inline const struct cpuid_registers *cpuid_query_plain(const struct cpuid_table *table,
                                                               uint32_t leaf)
 {
-    uint32_t range = leaf >> 30, within = leaf & 0x3fffffff;
-    const struct cpuid_entry *entry;
+    uint32_t place = cpuid_place(leaf);
 
-    if (range >= 3 || within >= CPUID_LEAVES || table->first[range][within] == 0) {
+    if (place >= CPUID_PLACES || table->plain[place] == 0) {
         return NULL;
     }
-    entry = &table->entries[table->first[range][within] - 1u];
-    return entry->by_subleaf != 0 ? NULL : &entry->value;
+    return &table->entries[table->plain[place] - 1u].value;
 }
 
 #define CPUID_LEAF_XSTATE 0xdu /* depends on XCR0, which guests may change unseen */

@@ -125,7 +125,7 @@ void vm_set_line(struct vcpu *from, unsigned pin, bool asserted)
     vm_unlock(from, LOCK_IOAPIC);
 }
 
-static void end_at_ioapic(struct vcpu *from, uint8_t vector)
+static APART void end_at_ioapic(struct vcpu *from, uint8_t vector)
 {
     struct interrupt_messages messages;
 
@@ -136,7 +136,7 @@ static void end_at_ioapic(struct vcpu *from, uint8_t vector)
     vm_unlock(from, LOCK_IOAPIC);
 }
 
-static void send_ipi(struct vcpu *from, uint64_t icr)
+static APART void send_ipi(struct vcpu *from, uint64_t icr)
 {
     const struct interrupt_message message = {
         .destination = (uint32_t)(icr >> 32),
@@ -205,10 +205,8 @@ void vm_wake(struct vcpu *from, const struct mailbox_wake *wake)
     }
 }
 
-bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome)
+static APART bool serve_outcome(struct vcpu *vcpu, struct lapic_outcome outcome)
 {
-    /* Any write may have changed what can be injected. */
-    vcpu->attention |= vcpu->lapic.irr_any;
     switch (outcome.effect) {
     case LAPIC_FAULT:
         return false;
@@ -225,6 +223,13 @@ bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome)
         break;
     }
     return true;
+}
+
+bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome)
+{
+    /* Any write may have changed what can be injected. */
+    vcpu->attention |= vcpu->lapic.irr_any;
+    return outcome.effect == LAPIC_OK || serve_outcome(vcpu, outcome);
 }
 
 /* --- receiving --- */

@@ -68,6 +68,7 @@ static bool set_has(const struct lapic_set *set, uint8_t vector)
 
 static int set_highest(const struct lapic_set *set)
 {
+#pragma GCC unroll 4
     for (int i = 3; i >= 0; i--) {
         uint64_t word = set_word(set, (unsigned)i);
 
@@ -132,7 +133,7 @@ void lapic_put_back(struct lapic *lapic, uint8_t vector)
     lapic->irr_any = true;
 }
 
-int lapic_end_of_interrupt(struct lapic *lapic)
+static inline int end_of_interrupt(struct lapic *lapic)
 {
     int vector = set_highest(&lapic->isr);
 
@@ -141,6 +142,11 @@ int lapic_end_of_interrupt(struct lapic *lapic)
     }
     set_remove(&lapic->isr, (uint8_t)vector);
     return set_has(&lapic->tmr, (uint8_t)vector) ? vector : LAPIC_NONE;
+}
+
+int lapic_end_of_interrupt(struct lapic *lapic)
+{
+    return end_of_interrupt(lapic);
 }
 
 bool lapic_is_idle(const struct lapic *lapic)
@@ -475,7 +481,7 @@ static struct lapic_outcome outcome(enum lapic_effect effect, uint64_t argument)
 
 static struct lapic_outcome write_eoi(struct lapic *lapic)
 {
-    int vector = lapic_end_of_interrupt(lapic);
+    int vector = end_of_interrupt(lapic);
 
     return vector < 0 ? outcome(LAPIC_OK, 0) : outcome(LAPIC_EOI, (uint64_t)vector);
 }
@@ -541,7 +547,6 @@ static struct lapic_outcome write_svr(struct lapic *lapic, uint32_t value)
 static bool x2apic_write_valid(unsigned number, uint64_t value)
 {
     switch (number) {
-    case LAPIC_REG_EOI:
     case LAPIC_REG_ESR:
         return value == 0;
     case LAPIC_REG_TPR:
@@ -560,15 +565,15 @@ static bool x2apic_write_valid(unsigned number, uint64_t value)
     }
 }
 
-struct lapic_outcome lapic_write(struct lapic *lapic, unsigned number, bool x2apic, uint64_t now,
-                                 uint64_t value)
+/* Apart, so that the end of an interrupt needs no stack frame for the others. */
+static __attribute__((noinline)) struct lapic_outcome write_other(struct lapic *lapic,
+                                                                  unsigned number, bool x2apic,
+                                                                  uint64_t now, uint64_t value)
 {
     if (x2apic && !x2apic_write_valid(number, value)) {
         return outcome(LAPIC_FAULT, 0);
     }
     switch (number) {
-    case LAPIC_REG_EOI:
-        return write_eoi(lapic);
     case LAPIC_REG_TPR:
         lapic->tpr = (uint32_t)value & 0xff;
         break;
@@ -612,4 +617,13 @@ struct lapic_outcome lapic_write(struct lapic *lapic, unsigned number, bool x2ap
         break;
     }
     return outcome(LAPIC_OK, 0);
+}
+
+struct lapic_outcome lapic_write(struct lapic *lapic, unsigned number, bool x2apic, uint64_t now,
+                                 uint64_t value)
+{
+    if (number != LAPIC_REG_EOI) {
+        return write_other(lapic, number, x2apic, now, value);
+    }
+    return x2apic && value != 0 ? outcome(LAPIC_FAULT, 0) : write_eoi(lapic);
 }

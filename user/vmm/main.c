@@ -54,12 +54,9 @@ enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge)
     message->rip = rip;
     message->primary = primary;
     message->entry_info = entry_info;
-    if (rsi == SEL4_VMENTER_RESULT_NOTIF) {
-        *badge = rdi;
-        return VCPU_NOTIFIED;
-    }
-    message->reason = reason;
-    return VCPU_EXITED;
+    message->reason = reason; /* means nothing after a notification, as the badge after an exit */
+    *badge = rdi;
+    return (enum vcpu_return)rsi;
 }
 
 void vcpu_yield(struct vcpu *vcpu)
@@ -226,7 +223,7 @@ static enum vcpu_stop serve_requests(struct vcpu *vcpu)
 }
 
 /* Serves the vCPU until the VM stops. */
-static void vcpu_run(struct vcpu *vcpu)
+static APART void vcpu_run(struct vcpu *vcpu)
 {
     enum vcpu_stop stop = wait_for_start_up(vcpu);
     enum vcpu_return returned;

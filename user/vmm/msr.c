@@ -247,19 +247,26 @@ static bool read_x2apic(struct vcpu *vcpu, const struct msr_row *row, uint32_t m
            lapic_read(&vcpu->lapic, msr - MSR_X2APIC, true, vcpu_guest_tsc(vcpu), value);
 }
 
+/* A register that needs the time. */
+static APART bool write_x2apic_now(struct vcpu *vcpu, unsigned number, uint64_t value)
+{
+    uint64_t now = vcpu_guest_tsc(vcpu);
+
+    return vm_lapic_outcome(vcpu, lapic_write(&vcpu->lapic, number, true, now, value));
+}
+
 static bool write_x2apic(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t value)
 {
     unsigned number = msr - MSR_X2APIC;
-    uint64_t now = 0;
 
     (void)row;
     if (!lapic_is_x2apic(&vcpu->lapic)) {
         return false;
     }
     if (number >= LAPIC_REG_LVT_TIMER) {
-        now = vcpu_guest_tsc(vcpu);
+        return write_x2apic_now(vcpu, number, value);
     }
-    return vm_lapic_outcome(vcpu, lapic_write(&vcpu->lapic, number, true, now, value));
+    return vm_lapic_outcome(vcpu, lapic_write(&vcpu->lapic, number, true, 0, value));
 }
 
 static bool read_tsc_deadline(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
@@ -449,7 +456,7 @@ static const struct msr_row **remembered_row(struct vcpu *vcpu, uint32_t msr)
 /* No row is remembered, or one whose registers are others. */
 static bool is_other_row(const struct msr_row *row, uint32_t msr)
 {
-    return row == NULL || msr - row->first > row->last - row->first;
+    return row == NULL || msr < row->first || msr > row->last;
 }
 
 /* Searches the table and remembers what is found: a guest uses few registers again and again. */

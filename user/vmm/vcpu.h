@@ -34,6 +34,8 @@ struct msr_row;
  * no stack frame for it.
  */
 #define RARE __attribute__((noinline, cold))
+/* For the same reason, what is not rare, but costs more by itself than a call does. */
+#define APART __attribute__((noinline))
 
 /* The words of an exit message, by name. The order of gpr[] is the message's: see vcpu_gpr(). */
 struct vcpu_message {
@@ -202,11 +204,12 @@ struct vcpu {
 /* --- the kernel's side (main.c; faked in host tests) --- */
 
 enum vcpu_return {
-    VCPU_NOTIFIED,
-    VCPU_EXITED,
+    VCPU_NOTIFIED = SEL4_VMENTER_RESULT_NOTIF,
+    VCPU_EXITED = SEL4_VMENTER_RESULT_FAULT,
 };
 
-/* Runs the guest until the next exit or notification; message holds the answer. */
+/* Runs the guest until the next exit or notification, whose badge it gives; message holds the
+ * answer. */
 enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge);
 /* Gives up the rest of its thread's turn; the calling thread's own vCPU. */
 void vcpu_yield(struct vcpu *vcpu);
