@@ -164,6 +164,7 @@ enum bulkhead_extension {
     BULKHEAD_EXT_VCPU_STATE = 1 << 3,      /* more fields and MSRs (abi/vcpu.h) */
     BULKHEAD_EXT_EXECUTE_NEVER = 1 << 4,   /* bulkhead_X86_ExecuteNever */
     BULKHEAD_EXT_GUEST_1G_FRAMES = 1 << 5, /* X86_Page_MapEPT takes 1 GiB frames */
+    BULKHEAD_EXT_VIRTUAL_APIC = 1 << 6,    /* a VCPU may have a local APIC in the processor */
 };
 
 #endif

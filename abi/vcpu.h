@@ -23,6 +23,20 @@
  * (interruptibility bit 3; the primary controls' NMI-window exiting tells when that is over, reason
  * 8). One that an exit kept from being delivered (IDT-vectoring information) blocks nothing.
  *
+ * Virtual APIC (BULKHEAD_EXT_VIRTUAL_APIC), where VCPU_FIELD_VIRTUAL_APIC is 1: the processor has
+ * the guest's TPR, PPR, ISR and IRR, in x2APIC mode, and delivers from IRR what priorities, RFLAGS
+ * and shadows allow. RDMSR of these registers, WRMSR of TPR, EOI and SELF_IPI, and MOV CR8 do not
+ * exit; all other registers are the monitor's. Reason 45 (qualification: the vector) is an EOI of a
+ * vector in VMCS_EOI_EXIT_BITMAP, reason 56 (0x3f0) a self-IPI with a vector below 16; in both rip
+ * is behind the WRMSR already. Writing VCPU_FIELD_VIRTUAL_APIC, either way, empties the registers.
+ *      posting    an extended VMEnter of length VMENTER_POSTING_LENGTH: the set of vectors in
+ *                 MR35..MR38 (bit n of the set: vector n) is added to IRR, whatever the answer is;
+ *                 with any other length nothing is
+ *      HLT        an entry with activity HLT wakes the guest at once if IRR has what may interrupt
+ *                 it; MR25 of each answer says whether it still sleeps
+ *      injection  by MR2 as ever; IRR and ISR have no part in it. Interrupt-window exiting keeps
+ *                 IRR's interrupts out.
+ *
  * Units      deadlines are absolute TSC values of the host
  */
 #ifndef ABI_VCPU_H
@@ -68,14 +82,18 @@ enum vmenter_word {
     VMENTER_MR_VECTORING_ERROR = 32,
     VMENTER_MR_INTERRUPTION_INFO = 33,
     VMENTER_MR_INTERRUPTION_ERROR = 34,
-    VMENTER_MR_END = 35,
+    VMENTER_MR_POSTED = 35, /* to 38; of a posting VMEnter only */
+    VMENTER_MR_END = 39,
 };
 
 #define VMENTER_NOTIFICATION_LENGTH 3
 #define VMENTER_EXIT_LENGTH         25
 #define VMENTER_EXTENDED_LENGTH     27
+#define VMENTER_POSTING_LENGTH      39
+#define VMENTER_POSTED_WORDS        4
 
 _Static_assert((int)VMENTER_MR_END <= (int)seL4_MsgMaxLength, "an exit fits a message");
+_Static_assert((int)VMENTER_MR_POSTED + VMENTER_POSTED_WORDS == (int)VMENTER_MR_END, "a set fits");
 
 #define VCPU_ACTIVITY_ACTIVE 0
 #define VCPU_ACTIVITY_HLT    1
@@ -127,7 +145,17 @@ enum vcpu_private_field {
     VCPU_FIELD_DR2 = 0x8000000a,
     VCPU_FIELD_DR3 = 0x8000000c,
     VCPU_FIELD_DR6 = 0x8000000e,
+    /* BULKHEAD_EXT_VIRTUAL_APIC; a word of a set has vectors 64 n to 64 n + 63. */
+    VCPU_FIELD_VIRTUAL_APIC = 0x80000010, /* 0 or 1 */
+    VCPU_FIELD_APIC_TPR = 0x80000012,
+    VCPU_FIELD_APIC_ISR0 = 0x80000014,
+    VCPU_FIELD_APIC_ISR3 = 0x8000001a,
+    VCPU_FIELD_APIC_IRR0 = 0x8000001c,
+    VCPU_FIELD_APIC_IRR3 = 0x80000022,
 };
+
+#define VCPU_FIELD_APIC_ISR(n) (VCPU_FIELD_APIC_ISR0 + 2 * (n))
+#define VCPU_FIELD_APIC_IRR(n) (VCPU_FIELD_APIC_IRR0 + 2 * (n))
 
 /* What ReadMSR and WriteMSR take; the last two with BULKHEAD_EXT_VCPU_STATE only. */
 enum vcpu_msr {

@@ -24,6 +24,7 @@ enum vmcs_field {
     VMCS_GUEST_GS_SELECTOR = 0x080a,
     VMCS_GUEST_LDTR_SELECTOR = 0x080c,
     VMCS_GUEST_TR_SELECTOR = 0x080e,
+    VMCS_GUEST_INTERRUPT_STATUS = 0x0810, /* not accessible */
     /* 16-bit, host */
     VMCS_HOST_ES_SELECTOR = 0x0c00,
     VMCS_HOST_CS_SELECTOR = 0x0c02,
@@ -43,6 +44,11 @@ enum vmcs_field {
     VMCS_VIRTUAL_APIC = 0x2012,
     VMCS_APIC_ACCESS = 0x2014,
     VMCS_EPT_POINTER = 0x201a,
+    VMCS_EOI_EXIT_BITMAP0 = 0x201c, /* Bulkhead: accessible (BULKHEAD_EXT_VIRTUAL_APIC) */
+    VMCS_EOI_EXIT_BITMAP1 = 0x201e,
+    VMCS_EOI_EXIT_BITMAP2 = 0x2020,
+    VMCS_EOI_EXIT_BITMAP3 = 0x2022,
+#define VMCS_EOI_EXIT_BITMAP(n) (VMCS_EOI_EXIT_BITMAP0 + 2 * (n))
     VMCS_XSS_EXITING_BITMAP = 0x202c,
     /* 64-bit, read only */
     VMCS_GUEST_PHYSICAL_ADDRESS = 0x2400,
@@ -232,11 +238,15 @@ enum vmcs_segment {
 #define VMX_SECONDARY_VPID               (1u << 5)
 #define VMX_SECONDARY_WBINVD             (1u << 6)
 #define VMX_SECONDARY_UNRESTRICTED_GUEST (1u << 7)
-#define VMX_SECONDARY_PAUSE_LOOP         (1u << 10)
-#define VMX_SECONDARY_RDRAND             (1u << 11)
-#define VMX_SECONDARY_INVPCID            (1u << 12)
-#define VMX_SECONDARY_RDSEED             (1u << 16)
-#define VMX_SECONDARY_XSAVES             (1u << 20)
+#define VMX_SECONDARY_APIC_REGISTERS     (1u << 8)
+#define VMX_SECONDARY_VIRTUAL_INTERRUPTS (1u << 9)
+#define VMX_SECONDARY_VIRTUAL_APIC                                                                 \
+    (VMX_SECONDARY_X2APIC | VMX_SECONDARY_APIC_REGISTERS | VMX_SECONDARY_VIRTUAL_INTERRUPTS)
+#define VMX_SECONDARY_PAUSE_LOOP (1u << 10)
+#define VMX_SECONDARY_RDRAND     (1u << 11)
+#define VMX_SECONDARY_INVPCID    (1u << 12)
+#define VMX_SECONDARY_RDSEED     (1u << 16)
+#define VMX_SECONDARY_XSAVES     (1u << 20)
 
 /* VM exit */
 #define VMX_EXIT_CTL_SAVE_DEBUG    (1u << 2)

@@ -302,6 +302,8 @@ static u64 extensions(void)
                 BULKHEAD_EXT_VCPU_STATE;
     if (virt_available() && nested_has_1g)
         mask |= BULKHEAD_EXT_GUEST_1G_FRAMES;
+    if (virt_available() && virt_has_virtual_apic)
+        mask |= BULKHEAD_EXT_VIRTUAL_APIC;
     if (paging_has_nx())
         mask |= BULKHEAD_EXT_EXECUTE_NEVER;
     return mask;

@@ -195,7 +195,7 @@ static void write_registers(struct vcpu *vcpu, u64 *words)
 /* What only an extended VMEnter gets: what it needs to send the message back, and CPU modes. */
 static void write_extended_words(struct vcpu *vcpu, u64 *words, bool decode_state)
 {
-    words[VMENTER_MR_ACTIVITY] = VCPU_ACTIVITY_ACTIVE;
+    words[VMENTER_MR_ACTIVITY] = vcpu->activity;
     words[VMENTER_MR_DEADLINE] = vcpu->deadline;
     if (!decode_state)
         return;
@@ -282,10 +282,36 @@ static void read_extended_words(struct vcpu *vcpu, const u64 *words)
     vcpu->deadline = __atomic_load_n(&words[VMENTER_MR_DEADLINE], __ATOMIC_RELAXED);
 }
 
-/* HLT: other threads run until the timer or a notification. */
+/* Interrupts that the monitor posts: whether the message is one that does. Done once, should the
+ * thread be stopped and repeat its VMEnter. */
+static __attribute__((noinline, cold)) bool take_posted(struct tcb *thread, const u64 *words)
+{
+    u64 set[VMENTER_POSTED_WORDS];
+
+    if (!thread->vcpu->virtual_apic || thread->context.rsi != VMENTER_POSTING_LENGTH)
+        return false;
+    for (unsigned i = 0; i < VMENTER_POSTED_WORDS; i++)
+        set[i] = __atomic_load_n(&words[VMENTER_MR_POSTED + i], __ATOMIC_RELAXED);
+    virt->post_interrupts(thread->vcpu, set);
+    thread->context.rsi = VMENTER_EXTENDED_LENGTH;
+    return true;
+}
+
+/* Whether the guest is to sleep, or sleeps on. */
+static bool is_to_sleep(struct vcpu *vcpu)
+{
+    if (vcpu->activity != VCPU_ACTIVITY_HLT)
+        return false;
+    if (vcpu->virtual_apic && virt->interrupt_wakes(vcpu))
+        vcpu->activity = VCPU_ACTIVITY_ACTIVE;
+    return vcpu->activity == VCPU_ACTIVITY_HLT;
+}
+
+/* HLT: other threads run until the timer or a notification. The monitor knows what these mean, but
+ * where it is not the one who wakes the guest. */
 static void halt(struct tcb *thread, struct vcpu *vcpu)
 {
-    vcpu->activity = VCPU_ACTIVITY_ACTIVE;
+    vcpu->activity = vcpu->virtual_apic ? VCPU_ACTIVITY_HLT : VCPU_ACTIVITY_ACTIVE;
     halted_insert(vcpu);
     thread_set_state(thread, THREAD_HALTED_VM);
 }
@@ -295,7 +321,7 @@ static bool was_notified(struct tcb *thread, u64 *buffer)
 {
     if (!notification_poll(thread->notification, &thread->context.rdi))
         return false;
-    if (thread->vcpu->extended)
+    if (thread->vcpu->extended && !thread->vcpu->virtual_apic)
         message_words(buffer)[VMENTER_MR_ACTIVITY] = VCPU_ACTIVITY_ACTIVE;
     thread->context.rsi = VMENTER_NOTIFICATION;
     return true;
@@ -313,7 +339,10 @@ static inline __attribute__((always_inline)) const u64 *enter(struct core *core,
     const u64 *registers = vcpu->gpr;
 
     vcpu->exited = false;
-    vcpu->extended = buffer && context->rsi == VMENTER_EXTENDED_LENGTH;
+    if (__builtin_expect(buffer && context->rsi == VMENTER_EXTENDED_LENGTH, true))
+        vcpu->extended = true;
+    else
+        vcpu->extended = buffer && take_posted(thread, message_words(buffer));
     if (thread->notification && was_notified(thread, buffer))
         return registers;
     if (buffer)
@@ -327,7 +356,7 @@ static inline __attribute__((always_inline)) const u64 *enter(struct core *core,
      * setting it. */
     if (vcpu->deadline < core->timer_deadline)
         core->reprogram = true;
-    if (vcpu->activity == VCPU_ACTIVITY_HLT)
+    if (is_to_sleep(vcpu))
         halt(thread, vcpu);
     else
         thread->state = THREAD_RUNNING_VM; /* from RUNNING: the queues do not care */

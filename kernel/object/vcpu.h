@@ -103,9 +103,10 @@ struct vcpu {
     u64 ept_epoch;
     hpa_t nested_root;
     bool has_io_bitmap; /* some port was opened once */
-    bool exited;    /* exit has not been told to the monitor, who hears of nothing else before */
-    bool extended;  /* the last entry was an extended one: answers are, too */
-    bool fpu_valid; /* fpu_area holds a state (or the CPU does) */
+    bool exited;       /* exit has not been told to the monitor, who hears of nothing else before */
+    bool extended;     /* the last entry was an extended one: answers are, too */
+    bool fpu_valid;    /* fpu_area holds a state (or the CPU does) */
+    bool virtual_apic; /* the processor has its local APIC (abi/vcpu.h) */
     u64 xcr0;
     u64 tsc_aux;
     u64 dr[4];

@@ -54,8 +54,8 @@ struct test_suite {
 extern const struct test_suite bootinfo_suite, debug_suite, dispatch_suite, untyped_suite,
     cnode_suite, tcb_suite, endpoint_suite, notification_suite, reply_suite, sched_suite, irq_suite,
     io_port_suite, frame_suite, paging_suite, asid_suite, fault_suite, preemption_suite, vcpu_suite,
-    ept_suite, guest_suite, isolation_suite, hostile_suite, extension_suite, smp_suite,
-    smp_stress_suite, restart_suite, start_suite;
+    ept_suite, guest_suite, isolation_suite, hostile_suite, extension_suite, virtual_apic_suite,
+    smp_suite, smp_stress_suite, restart_suite, start_suite;
 
 /* --- checks ---------------------------------------------------------------------------------- */
 

@@ -73,6 +73,11 @@ static const seL4_Word fields[] = {
     VCPU_FIELD_DR0,
     VCPU_FIELD_DR3,
     VCPU_FIELD_DR6,
+    VCPU_FIELD_VIRTUAL_APIC,
+    VCPU_FIELD_APIC_TPR,
+    VCPU_FIELD_APIC_ISR(3),
+    VCPU_FIELD_APIC_IRR(3),
+    VMCS_EOI_EXIT_BITMAP(0),
 };
 
 static const seL4_Word values[] = {
@@ -96,6 +101,7 @@ static void set_good_state(void)
     seL4_X86_VCPU_WriteVMCS(vm.vcpu, VMCS_CR0_MASK, 0);
     seL4_X86_VCPU_WriteVMCS(vm.vcpu, VMCS_CR4_MASK, 0);
     seL4_X86_VCPU_WriteVMCS(vm.vcpu, VMCS_TSC_OFFSET, 0);
+    seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_VIRTUAL_APIC, 0);
     seL4_X86_VCPU_WriteVMCS(vm.vcpu, VMCS_GUEST_SYSENTER_ESP, 0);
     seL4_X86_VCPU_WriteVMCS(vm.vcpu, VMCS_GUEST_SYSENTER_EIP, 0);
     seL4_X86_VCPU_WriteVMCS(vm.vcpu, VCPU_FIELD_XCR0, 1);

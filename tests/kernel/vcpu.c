@@ -202,7 +202,7 @@ static void refused_fields(void)
         0xffff,
         0x6828,
         0x80000001,
-        0x80000010,
+        0x80000024,
         0x100000000,
         ~0ul,
     };

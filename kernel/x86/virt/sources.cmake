@@ -10,6 +10,7 @@ set(KERNEL_X86_VIRT_SOURCES
     x86/virt/svm/svm_fields.c
     x86/virt/svm/svm_nmi.c
     x86/virt/vmx/vmx.c
+    x86/virt/vmx/vmx_apic.c
     x86/virt/vmx/vmx_capabilities.c
     x86/virt/vmx/vmx_controls.c
     x86/virt/vmx/vmx_enter.S

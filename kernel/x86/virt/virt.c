@@ -10,6 +10,7 @@
 #include "kernel/x86/virt/vmx/vmx.h"
 
 const struct virt_backend *virt;
+bool virt_has_virtual_apic;
 u64 virt_guest_xcr0 = 1;
 
 #define CPUID_XSAVE        13u

@@ -45,6 +45,9 @@ struct virt_backend {
 
     /* The first three words of VMEnter's message. */
     void (*set_entry)(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info);
+    /* Of a VCPU with a virtual APIC: adds to its IRR; whether IRR has what ends a HLT. */
+    void (*post_interrupts)(struct vcpu *vcpu, const u64 set[4]);
+    bool (*interrupt_wakes)(struct vcpu *vcpu);
     /*
      * Enters once, interrupts off before and after. registers are the guest's general ones, in the
      * order of enum vcpu_gpr: vcpu->gpr, or a message to the same effect, each word of which is
@@ -67,6 +70,8 @@ struct virt_backend {
 
 /* NULL on a machine without VT-x and AMD-V. */
 extern const struct virt_backend *virt;
+/* VCPUs may have a virtual APIC. Fixed after virt_init. */
+extern bool virt_has_virtual_apic;
 
 /* Probes the CPU, chooses the backend, sets nested_format. Says on the console what is missing. */
 void virt_init(void);

@@ -30,7 +30,8 @@ bulkhead_host_test(kernel_svm_translation SOURCES test_svm_translation.c
     kernel/x86/virt/virt_fields.c kernel/x86/virt/svm/svm_controls.c kernel/x86/virt/svm/svm_exits.c
     kernel/x86/virt/svm/svm_fields.c kernel/x86/virt/svm/svm_nmi.c)
 bulkhead_host_test(kernel_vmx_translation SOURCES test_vmx_translation.c
-    kernel/x86/virt/virt_fields.c kernel/x86/virt/vmx/vmx_capabilities.c
+    kernel/x86/virt/virt_fields.c kernel/x86/virt/vmx/vmx_apic.c
+    kernel/x86/virt/vmx/vmx_capabilities.c
     kernel/x86/virt/vmx/vmx_controls.c kernel/x86/virt/vmx/vmx_exits.c
     kernel/x86/virt/vmx/vmx_fields.c)
 bulkhead_host_test(kernel_devices SOURCES test_devices.c ${memory_sources})

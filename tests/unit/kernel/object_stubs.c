@@ -15,6 +15,7 @@
 struct object_stubs stubs;
 
 const struct virt_backend *virt;
+bool virt_has_virtual_apic;
 enum nested_format nested_format;
 bool nested_has_1g;
 

@@ -24,6 +24,7 @@
 #include "kernel/object/untyped.h"
 #include "kernel/vspace/asid.h"
 #include "kernel/vspace/vspace.h"
+#include "kernel/x86/virt/virt.h"
 #include "lib/bits.h"
 #include "tests/unit/kernel/elf64.h"
 #include "tests/unit/kernel/fakes.h"
@@ -306,6 +307,7 @@ static void extra_blocks_come_in_order(void **state)
     memcpy(&mask, block(&offset, 0xb0000001, 24), 8);
     assert_true(mask & BULKHEAD_EXT_VCPU_TIMER);
     assert_true(mask & BULKHEAD_EXT_EXECUTE_NEVER);
+    assert_true(mask & BULKHEAD_EXT_VIRTUAL_APIC);
     assert_int_equal(bootinfo->extraLen, offset);
 }
 
@@ -316,6 +318,7 @@ static void missing_blocks_leave_no_gap(void **state)
 
     (void)state;
     fakes.has_nx = false;
+    virt_has_virtual_apic = false;
     boot();
     memcpy(&word, block(&offset, 2, 1220), 4);
     assert_int_equal(word, 0);
@@ -323,6 +326,8 @@ static void missing_blocks_leave_no_gap(void **state)
     u64 mask;
     memcpy(&mask, block(&offset, 0xb0000001, 24), 8);
     assert_false(mask & BULKHEAD_EXT_EXECUTE_NEVER);
+    assert_false(mask & BULKHEAD_EXT_VIRTUAL_APIC);
+    virt_has_virtual_apic = true;
     assert_int_equal(bootinfo->extraLen, offset);
 }
 

@@ -28,6 +28,7 @@ struct core cores[CONFIG_MAX_CORES];
 unsigned host_core;
 struct cpu cpu;
 u64 virt_guest_xcr0 = 0xe7;
+bool virt_has_virtual_apic;
 static unsigned debug_loads, host_nmis;
 
 #define VMCS_END 0x7000
@@ -115,6 +116,7 @@ static struct vcpu *fresh_vcpu(void)
     this_core()->debug_owner = NULL;
     debug_loads = host_nmis = 0;
     absent_field = 0;
+    virt_has_virtual_apic = true;
     state->pin = vmx_filter_pin(0);
     state->primary = vmx_filter_primary(0);
     state->secondary = vmx_filter_secondary(0);
@@ -176,6 +178,24 @@ static void test_each_missing_need_is_named(void **state)
     position = 0;
     assert_string_equal(vmx_next_unused(&one, &position), "unrestricted guest (real mode)");
     assert_null(vmx_next_unused(&one, &position));
+}
+
+static void test_virtual_apic_takes_all_of_its_controls(void **state)
+{
+    static const u32 each[] = { VMX_SECONDARY_X2APIC, VMX_SECONDARY_APIC_REGISTERS,
+                                VMX_SECONDARY_VIRTUAL_INTERRUPTS };
+    struct vmx_capabilities c = skylake;
+
+    (void)state;
+    assert_true(vmx_has_virtual_apic(&c));
+    for (unsigned i = 0; i < ARRAY_LENGTH(each); i++) {
+        c = skylake;
+        c.secondary.may &= ~each[i];
+        assert_false(vmx_has_virtual_apic(&c));
+    }
+    c = skylake;
+    c.primary.may &= ~VMX_PRIMARY_TPR_SHADOW;
+    assert_false(vmx_has_virtual_apic(&c));
 }
 
 static void test_vpids_need_a_way_to_forget_them(void **state)
@@ -374,6 +394,167 @@ static void test_directions_and_strangers(void **state)
     assert_false(vmx_write_current(vcpu, VCPU_FIELD_XCR0, 0, &value));
 }
 
+/* --- virtual APIC ----------------------------------------------------------------------------- */
+
+static struct vcpu *vcpu_with_apic(void)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    write(vcpu, VCPU_FIELD_VIRTUAL_APIC, 1);
+    vmx_apply_controls(vcpu);
+    return vcpu;
+}
+
+static void test_virtual_apic_is_there_or_not(void **state)
+{
+    u32 cr8 = VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE;
+    struct vcpu *vcpu = vcpu_with_apic();
+    u64 value;
+
+    (void)state;
+    assert_int_equal(read(vcpu, VCPU_FIELD_VIRTUAL_APIC), 1);
+    assert_int_equal(vmcs[VMCS_SECONDARY_CONTROLS] & VMX_SECONDARY_VIRTUAL_APIC,
+                     VMX_SECONDARY_VIRTUAL_APIC);
+    assert_int_equal(vmcs[VMCS_PRIMARY_CONTROLS] & (cr8 | VMX_PRIMARY_TPR_SHADOW),
+                     VMX_PRIMARY_TPR_SHADOW);
+    /* That is the kernel's doing: monitors see what they have set. */
+    assert_int_equal(read(vcpu, VMCS_SECONDARY_CONTROLS) & VMX_SECONDARY_VIRTUAL_APIC, 0);
+    assert_int_equal(read(vcpu, VMCS_PRIMARY_CONTROLS) & (cr8 | VMX_PRIMARY_TPR_SHADOW), cr8);
+    assert_int_equal(write(vcpu, VCPU_FIELD_VIRTUAL_APIC, ~1ull), 0);
+    vmx_apply_controls(vcpu);
+    assert_int_equal(vmcs[VMCS_SECONDARY_CONTROLS] & VMX_SECONDARY_VIRTUAL_APIC, 0);
+    assert_int_equal(vmcs[VMCS_PRIMARY_CONTROLS] & (cr8 | VMX_PRIMARY_TPR_SHADOW), cr8);
+
+    virt_has_virtual_apic = false;
+    for (u64 field = VCPU_FIELD_VIRTUAL_APIC; field <= VCPU_FIELD_APIC_IRR3; field += 2) {
+        assert_false(vmx_read_current(vcpu, field, &value));
+        assert_false(vmx_write_current(vcpu, field, 1, &value));
+    }
+    assert_false(vmx_write_current(vcpu, VMCS_EOI_EXIT_BITMAP0, 1, &value));
+}
+
+static void test_virtual_apic_fields(void **state)
+{
+    struct vcpu *vcpu = vcpu_with_apic();
+    u64 value;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        write(vcpu, VCPU_FIELD_APIC_ISR(i), 0x1111222233334444 * (i + 1));
+        write(vcpu, VCPU_FIELD_APIC_IRR(i), 0x0102030405060708 * (i + 1));
+        write(vcpu, VMCS_EOI_EXIT_BITMAP(i), ~(u64)i);
+    }
+    assert_int_equal(write(vcpu, VCPU_FIELD_APIC_TPR, 0x1ab), 0xab);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(read(vcpu, VCPU_FIELD_APIC_ISR(i)), 0x1111222233334444 * (i + 1));
+        assert_int_equal(read(vcpu, VCPU_FIELD_APIC_IRR(i)), 0x0102030405060708 * (i + 1));
+        assert_int_equal(read(vcpu, VMCS_EOI_EXIT_BITMAP(i)), ~(u64)i);
+    }
+    assert_int_equal(read(vcpu, VCPU_FIELD_APIC_TPR), 0xab);
+    for (u64 field = VCPU_FIELD_VIRTUAL_APIC + 1; field < VCPU_FIELD_APIC_IRR3 + 8; field++)
+        if ((field & 1) || field > VCPU_FIELD_APIC_IRR3)
+            assert_false(vmx_write_current(vcpu, field, 0, &value));
+    /* Turned on again it is empty. */
+    write(vcpu, VCPU_FIELD_VIRTUAL_APIC, 1);
+    for (u64 field = VCPU_FIELD_APIC_TPR; field <= VCPU_FIELD_APIC_IRR3; field += 2)
+        assert_int_equal(read(vcpu, field), 0);
+    assert_int_equal(read(vcpu, VMCS_EOI_EXIT_BITMAP3), 0);
+}
+
+static void test_interrupt_status_follows_from_the_sets(void **state)
+{
+    const u64 set[4] = { BIT(63), 0, 0, 0 }, more[4] = { BIT(5), 0, 0, BIT(63) };
+    struct vcpu *vcpu = vcpu_with_apic();
+
+    (void)state;
+    vmx_apic_prepare(vcpu);
+    assert_int_equal(vmcs[VMCS_GUEST_INTERRUPT_STATUS], 0);
+    vmx_apic_post(vcpu, set);
+    assert_int_not_equal(vmx_state(vcpu)->attention & VMX_APIC, 0);
+    write(vcpu, VCPU_FIELD_APIC_ISR(0), 1ull << 0x31 | 1ull << 0x20);
+    vmx_apic_prepare(vcpu);
+    assert_int_equal(vmcs[VMCS_GUEST_INTERRUPT_STATUS], 0x313f);
+    vmx_apic_post(vcpu, more);
+    vmx_apic_prepare(vcpu);
+    assert_int_equal(vmcs[VMCS_GUEST_INTERRUPT_STATUS], 0x31ff);
+    assert_int_equal(read(vcpu, VCPU_FIELD_APIC_IRR(0)), BIT(63) | BIT(5));
+    vmx_apic_leave(vcpu);
+}
+
+static void test_what_ends_a_halt(void **state)
+{
+    struct vcpu *vcpu = vcpu_with_apic();
+
+    (void)state;
+    vmx_state(vcpu)->rflags = RFLAGS_IF;
+    assert_false(vmx_apic_wakes(vcpu));
+    write(vcpu, VCPU_FIELD_APIC_IRR(0), 1ull << 0x35);
+    assert_true(vmx_apic_wakes(vcpu));
+    vmx_state(vcpu)->rflags = 0;
+    assert_false(vmx_apic_wakes(vcpu));
+    vmx_state(vcpu)->rflags = RFLAGS_IF;
+    write(vcpu, VCPU_FIELD_APIC_TPR, 0x30);
+    assert_false(vmx_apic_wakes(vcpu));
+    write(vcpu, VCPU_FIELD_APIC_TPR, 0x2f);
+    write(vcpu, VCPU_FIELD_APIC_ISR(0), 1ull << 0x2f);
+    assert_true(vmx_apic_wakes(vcpu));
+    write(vcpu, VCPU_FIELD_APIC_ISR(0), 1ull << 0x30);
+    assert_false(vmx_apic_wakes(vcpu));
+}
+
+/* One page for each core: who is entered there has its registers in it. */
+static void test_page_changes_hands(void **state)
+{
+    static struct vcpu other;
+    struct vcpu *vcpu = vcpu_with_apic();
+
+    (void)state;
+    memset(&other, 0, sizeof(other));
+    write(&other, VCPU_FIELD_VIRTUAL_APIC, 1);
+    write(&other, VCPU_FIELD_APIC_TPR, 0x22);
+    write(vcpu, VCPU_FIELD_APIC_TPR, 0x11);
+    for (unsigned round = 0; round < 3; round++) {
+        vmx_apic_prepare(vcpu);
+        vmx_apic_prepare(&other);
+        assert_int_equal(read(vcpu, VCPU_FIELD_APIC_TPR), 0x11);
+        assert_int_equal(read(&other, VCPU_FIELD_APIC_TPR), 0x22);
+    }
+    vmx_apic_leave(vcpu); /* has it no more */
+    vmx_apic_leave(&other);
+    host_core = 1;
+    assert_int_equal(read(&other, VCPU_FIELD_APIC_TPR), 0x22);
+    vmx_apic_prepare(&other);
+    write(&other, VCPU_FIELD_APIC_TPR, 0x33);
+    vmx_apic_leave(&other);
+    host_core = 0;
+    assert_int_equal(read(&other, VCPU_FIELD_APIC_TPR), 0x33);
+}
+
+static unsigned count_open(const u8 *bitmap)
+{
+    unsigned count = 0;
+
+    for (unsigned bit = 0; bit < 2048 * 8; bit++)
+        count += !(bitmap[bit / 8] >> (bit % 8) & 1);
+    return count;
+}
+
+/* Nothing that the processor would take from the machine's own APIC. */
+static void test_opened_registers(void **state)
+{
+    static u8 bitmap[4096];
+
+    (void)state;
+    memset(bitmap, 0xff, sizeof(bitmap));
+    vmx_apic_open_msrs(bitmap);
+    assert_int_equal(count_open(bitmap), 2 + 16);
+    assert_int_equal(count_open(bitmap + 2048), 3);
+    assert_int_equal(bitmap[0x808 / 8], 0xfa);        /* TPR, PPR */
+    assert_int_equal(bitmap[0x818 / 8], 0xff);        /* TMR */
+    assert_int_equal(bitmap[2048 + 0x808 / 8], 0xf6); /* TPR, EOI */
+    assert_int_equal(bitmap[2048 + 0x838 / 8], 0x7f); /* SELF_IPI */
+}
+
 /* --- exits ----------------------------------------------------------------------------------- */
 
 static void test_exits_pass_with_their_qualification(void **state)
@@ -394,6 +575,8 @@ static void test_exits_pass_with_their_qualification(void **state)
     assert_int_equal(leave(vcpu, VMX_EXIT_CPUID), GUEST_EXIT);
     assert_int_equal(vcpu->exit.qualification, 0); /* not defined for that one */
     assert_false(vcpu->exit.decode_state);
+    assert_int_equal(leave(vcpu, VMX_EXIT_VIRTUALIZED_EOI), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.qualification, 0x800000 | VMX_IO_STRING);
     assert_int_equal(leave(vcpu, 0xfff0), GUEST_EXIT); /* unknown to us */
     assert_int_equal(vcpu->exit.reason, 0xfff0);
 }
@@ -522,6 +705,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_missing_need_is_named),
+        cmocka_unit_test(test_virtual_apic_takes_all_of_its_controls),
         cmocka_unit_test(test_vpids_need_a_way_to_forget_them),
         cmocka_unit_test(test_controls_are_filtered),
         cmocka_unit_test(test_nothing_works_on_page_0),
@@ -530,6 +714,12 @@ int main(void)
         cmocka_unit_test(test_preemption_timer_is_the_kernels),
         cmocka_unit_test(test_plain_fields_keep_what_fits),
         cmocka_unit_test(test_directions_and_strangers),
+        cmocka_unit_test(test_virtual_apic_is_there_or_not),
+        cmocka_unit_test(test_virtual_apic_fields),
+        cmocka_unit_test(test_interrupt_status_follows_from_the_sets),
+        cmocka_unit_test(test_what_ends_a_halt),
+        cmocka_unit_test(test_page_changes_hands),
+        cmocka_unit_test(test_opened_registers),
         cmocka_unit_test(test_exits_pass_with_their_qualification),
         cmocka_unit_test(test_plain_exits),
         cmocka_unit_test(test_interrupted_delivery_is_repeated),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A virtualisation backend without a guest: a VCPU remembers what was last written to it, and each
- * entry exits at once, with CPUID as the reason.
+ * entry exits at once, with CPUID as the reason. Fields of odd number, which no processor has, turn
+ * the virtual APIC on and off.
  */
 #include "abi/vmcs.h"
 #include "kernel/core/lock.h"
@@ -11,7 +12,7 @@
 
 struct fake_state {
     u64 entry[3];
-    u64 field, msr;
+    u64 field, msr, requested;
 };
 
 static struct fake_state *state(struct vcpu *vcpu)
@@ -43,6 +44,8 @@ static bool fake_read_field(struct vcpu *vcpu, u64 field, u64 *value)
 static bool fake_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
 {
     *written = state(vcpu)->field = value;
+    if (field & 1)
+        vcpu->virtual_apic = value & 1;
     return field < 0x10000;
 }
 
@@ -63,6 +66,16 @@ static void fake_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64
     state(vcpu)->entry[0] = rip;
     state(vcpu)->entry[1] = primary_controls;
     state(vcpu)->entry[2] = interruption_info;
+}
+
+static void fake_post_interrupts(struct vcpu *vcpu, const u64 set[4])
+{
+    state(vcpu)->requested |= set[0] | set[1] | set[2] | set[3];
+}
+
+static bool fake_interrupt_wakes(struct vcpu *vcpu)
+{
+    return state(vcpu)->requested != 0;
 }
 
 static enum guest_outcome fake_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
@@ -108,6 +121,8 @@ static const struct virt_backend backend = {
     .read_msr = fake_read_msr,
     .write_msr = fake_write_msr,
     .set_entry = fake_set_entry,
+    .post_interrupts = fake_post_interrupts,
+    .interrupt_wakes = fake_interrupt_wakes,
     .run = fake_run,
     .unload = fake_unload,
     .answer_state = fake_answer_state,
@@ -116,4 +131,5 @@ static const struct virt_backend backend = {
 };
 
 const struct virt_backend *virt = &backend;
+bool virt_has_virtual_apic = true;
 u64 virt_guest_xcr0 = 7;

@@ -9,6 +9,7 @@
  *                       are ours, too; the limit of the GDT, which an exit leaves at 64 KiB
  *   when another VCPU   TSC_AUX; debug registers DR0-DR3, at the guest's first access to one,
  *                       and from then on DR6 at each entry: a thread that is stepped changes it
+ *   when another has it the registers of the virtual APIC (vmx_apic.c)
  *   when FPU changes    the extended state with XCR0 (kernel/x86/fpu.h)
  * Sources: Intel SDM volume 3, chapters 24 to 28, 31.4 (VM-instruction errors), 28.3 and 29.4 (EPT,
  * VPID and their caches); appendix A (capabilities).
@@ -62,6 +63,8 @@ struct vmx_core {
 static struct vmx_core vmx_cores[CONFIG_MAX_CORES];
 static u8 vmxon_regions[CONFIG_MAX_CORES][PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
+/* That of guests with a virtual APIC. */
+static u8 apic_msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 /* The I/O bitmaps A and B of a guest without ports: all ones. */
 static u8 all_ports[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static bool has_vpid, has_tsc_aux;
@@ -141,6 +144,8 @@ static void msr_bitmap_init(void)
         msr_allow(loaded[i], true, false);
     if (has_tsc_aux)
         msr_allow(MSR_TSC_AUX, true, false);
+    memcpy(apic_msr_bitmap, msr_bitmap, sizeof(msr_bitmap));
+    vmx_apic_open_msrs(apic_msr_bitmap);
 }
 
 /* Says what is missing, each in a line. */
@@ -185,6 +190,7 @@ bool vmx_probe(void)
     has_tsc_aux = cpu_has_rdtscp() && (vmx_capabilities.secondary.may & VMX_SECONDARY_RDTSCP) != 0;
     vmx_slice = us_to_ticks(SLICE_US) >> VMX_MISC_TIMER_SHIFT(vmx_capabilities.misc);
     nested_has_1g = vmx_capabilities.ept_vpid & VMX_EPT_1G;
+    virt_has_virtual_apic = vmx_has_virtual_apic(&vmx_capabilities);
     host_star = rdmsr(MSR_STAR);
     host_lstar = rdmsr(MSR_LSTAR);
     host_sfmask = rdmsr(MSR_SFMASK);
@@ -326,7 +332,6 @@ static void write_constants(struct vcpu *vcpu)
     for (unsigned i = 0; i < ARRAY_LENGTH(zero); i++)
         vmwrite(zero[i], 0);
     vmwrite(VMCS_LINK_POINTER, NO_VMCS_LINK);
-    vmwrite(VMCS_MSR_BITMAP, kernel_to_hpa(msr_bitmap).raw);
     write_io_bitmap(all_ports, kernel_to_hpa);
     vmwrite(VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CS);
     vmwrite(VMCS_HOST_SS_SELECTOR, SELECTOR_KERNEL_DS);
@@ -405,6 +410,7 @@ static void vmx_create(struct vcpu *vcpu)
     make_current(vmx_core(), vcpu);
     write_constants(vcpu);
     write_fresh_guest(state);
+    vmx_apic_create();
     end_access(vcpu);
 }
 
@@ -425,6 +431,7 @@ static void vmx_leave_core(struct vcpu *vcpu)
     if (this_core()->loaded_vcpu == vcpu)
         vmx_unload();
     virt_debug_leave(vcpu);
+    vmx_apic_leave(vcpu);
     to_memory(vcpu);
 }
 
@@ -484,6 +491,14 @@ static void write_host_state(const struct vmx_core *core)
     vmwrite(VMCS_HOST_TR_BASE, core->tss);
     vmwrite(VMCS_HOST_GDTR_BASE, core->gdt.base);
     vmwrite(VMCS_HOST_IDTR_BASE, core->idt.base);
+    if (virt_has_virtual_apic)
+        vmwrite(VMCS_VIRTUAL_APIC, vmx_apic_page().raw);
+}
+
+static void write_controls(struct vcpu *vcpu)
+{
+    vmx_apply_controls(vcpu);
+    vmwrite(VMCS_MSR_BITMAP, kernel_to_hpa(vcpu->virtual_apic ? apic_msr_bitmap : msr_bitmap).raw);
 }
 
 static u64 user_fs_base(void)
@@ -561,7 +576,9 @@ static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vm
     if (state->attention & VMX_MSRS)
         prepare_msrs(state);
     if (state->attention & VMX_CONTROLS)
-        vmx_apply_controls(vcpu);
+        write_controls(vcpu);
+    if (vcpu->virtual_apic)
+        vmx_apic_prepare(vcpu);
     if (state->attention & VMX_SHADOW)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state->interruptibility);
     state->attention = 0;
@@ -800,6 +817,8 @@ const struct virt_backend vmx_backend = {
     .read_msr = vmx_read_msr,
     .write_msr = vmx_write_msr,
     .set_entry = vmx_set_entry,
+    .post_interrupts = vmx_apic_post,
+    .interrupt_wakes = vmx_apic_wakes,
     .run = vmx_run,
     .unload = vmx_unload,
     .answer_state = vmx_answer_state,

@@ -48,6 +48,8 @@ static const struct capability used[] = {
     { "RDTSCP", SECONDARY, VMX_SECONDARY_RDTSCP },
     { "INVPCID", SECONDARY, VMX_SECONDARY_INVPCID },
     { "EPT pages of 1 GiB", EPT_VPID, VMX_EPT_1G },
+    { "a shadow of the TPR", PRIMARY, VMX_PRIMARY_TPR_SHADOW },
+    { "virtual x2APICs with interrupt delivery", SECONDARY, VMX_SECONDARY_VIRTUAL_APIC },
 };
 
 static u64 reported(const struct vmx_capabilities *capabilities, enum where where)
@@ -95,4 +97,10 @@ bool vmx_has_vpid(const struct vmx_capabilities *capabilities)
 {
     return (capabilities->secondary.may & VMX_SECONDARY_VPID) &&
            (~capabilities->ept_vpid & (VMX_INVVPID | VMX_INVVPID_ALL)) == 0;
+}
+
+bool vmx_has_virtual_apic(const struct vmx_capabilities *capabilities)
+{
+    return (capabilities->primary.may & VMX_PRIMARY_TPR_SHADOW) &&
+           (~capabilities->secondary.may & VMX_SECONDARY_VIRTUAL_APIC) == 0;
 }

@@ -49,6 +49,8 @@ const char *vmx_next_missing(const struct vmx_capabilities *capabilities, unsign
 const char *vmx_next_unused(const struct vmx_capabilities *capabilities, unsigned *position);
 
 bool vmx_has_vpid(const struct vmx_capabilities *capabilities);
+/* All that a virtual APIC takes. */
+bool vmx_has_virtual_apic(const struct vmx_capabilities *capabilities);
 
 static inline struct vmx_control_limits vmx_control_limits(u64 msr)
 {

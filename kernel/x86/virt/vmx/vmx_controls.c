@@ -28,7 +28,8 @@ u64 vmx_slice;
 /*
  * What works on a page whose address the API does not let a monitor give would work on the
  * machine's page 0: TPR shadow, APIC virtualisation, posted interrupts, page-modification log,
- * VMFUNC, shadow VMCS, virtualisation exceptions.
+ * VMFUNC, shadow VMCS, virtualisation exceptions. The kernel sets the first two itself for a VCPU
+ * with a virtual APIC, on a page of its own.
  */
 #define SECONDARY_FORCED (VMX_SECONDARY_EPT | VMX_SECONDARY_WBINVD)
 #define SECONDARY_ALLOWED                                                                          \
@@ -103,7 +104,18 @@ u64 vmx_filter_cr4(u64 value)
 static u64 primary_in_use(struct vcpu *vcpu)
 {
     /* The first use of a debug register loads them all. */
-    return vmx_state(vcpu)->primary | (virt_debug_loaded(vcpu) ? 0 : VMX_PRIMARY_MOV_DR);
+    u64 primary = vmx_state(vcpu)->primary | (virt_debug_loaded(vcpu) ? 0 : VMX_PRIMARY_MOV_DR);
+
+    if (!vcpu->virtual_apic)
+        return primary;
+    /* CR8 is the virtual APIC's TPR then, not the machine's. */
+    return (primary & ~(u64)(VMX_PRIMARY_CR8_LOAD | VMX_PRIMARY_CR8_STORE)) |
+           VMX_PRIMARY_TPR_SHADOW;
+}
+
+static u64 secondary_in_use(struct vcpu *vcpu)
+{
+    return vmx_state(vcpu)->secondary | (vcpu->virtual_apic ? VMX_SECONDARY_VIRTUAL_APIC : 0);
 }
 
 /* Bits that the kernel owns are in the mask, and read as the guest believes them to be. */
@@ -138,7 +150,7 @@ void vmx_apply_controls(struct vcpu *vcpu)
     struct vmx_state *state = vmx_state(vcpu);
 
     vmwrite(VMCS_PRIMARY_CONTROLS, primary_in_use(vcpu));
-    vmwrite(VMCS_SECONDARY_CONTROLS, state->secondary);
+    vmwrite(VMCS_SECONDARY_CONTROLS, secondary_in_use(vcpu));
     /* An interrupt stays pending, and comes the usual way when the kernel opens its window. */
     vmwrite(VMCS_EXIT_CONTROLS, state->exit_controls & ~(u64)VMX_EXIT_CTL_ACK_INTERRUPT);
     apply_timer(state);

@@ -18,7 +18,7 @@
     (R(EXCEPTION_NMI) | R(SIPI) | R(TASK_SWITCH) | R(INVLPG) | R(VMCLEAR) | R(VMPTRLD) |           \
      R(VMPTRST) | R(VMREAD) | R(VMWRITE) | R(VMXON) | R(CR_ACCESS) | R(MOV_DR) | R(IO) |           \
      R(MWAIT) | R(TPR_BELOW_THRESHOLD) | R(APIC_ACCESS) | R(GDTR_IDTR) | R(LDTR_TR) |              \
-     R(EPT_VIOLATION) | R(INVEPT) | R(INVVPID))
+     R(VIRTUALIZED_EOI) | R(APIC_WRITE) | R(EPT_VIOLATION) | R(INVEPT) | R(INVVPID))
 
 #define NMI_UNBLOCKED     BIT(12) /* of an EPT violation's qualification: an IRET did it */
 #define DR7_GD            BIT(13)

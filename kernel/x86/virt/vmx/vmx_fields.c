@@ -2,7 +2,7 @@
 /*
  * The API's VCPU fields on VT-x. Nearly each is the VMCS's field of that name; a row says which way
  * it may be accessed, what a value goes through, and where it is if not there. What has no row here
- * or in virt_fields.c is refused.
+ * nor a place in vmx_apic.c or virt_fields.c is refused.
  * Sources: ABI sections 11.3 and 11.4; Intel SDM volume 3, appendix B (encodings).
  */
 #include "abi/vcpu.h"
@@ -177,7 +177,7 @@ bool vmx_read_current(struct vcpu *vcpu, u64 encoding, u64 *value)
     const struct field *field = field_find(encoding, R);
 
     if (!field)
-        return virt_read_field(vcpu, encoding, value);
+        return vmx_apic_read_field(vcpu, encoding, value) || virt_read_field(vcpu, encoding, value);
     *value = raw_value(vcpu, field);
     if (field->conversion == CR0)
         *value = (*value & ~CR0_CACHE) | vmx_state(vcpu)->cr0_cache;
@@ -281,7 +281,8 @@ bool vmx_write_current(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
     const struct field *field = field_find(encoding, W);
 
     if (!field)
-        return virt_write_field(vcpu, encoding, value, written);
+        return vmx_apic_write_field(vcpu, encoding, value, written) ||
+               virt_write_field(vcpu, encoding, value, written);
     if (!filter_value(field, &value))
         return false;
     *written = value;

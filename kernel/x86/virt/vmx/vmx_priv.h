@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The VT-x backend's own state of a VCPU, and its parts: vmx.c (boot, entry, life), controls,
- * fields, exits.
+ * fields, exits, the virtual APIC.
  *
  * Most of a guest's state is in its VMCS and nowhere else. Memory has what a VMCS lacks, what the
  * kernel puts together with wishes of its own before it gets there (controls, masks), and a copy of
@@ -31,6 +31,7 @@ enum vmx_attention {
     VMX_RETAG = 4,    /* cached translations are not those of the guest's registers any more */
     VMX_HOST = 8,     /* write the core's host state: it was on another core, or on none */
     VMX_MSRS = 16,    /* see which MSRs are to be exchanged */
+    VMX_APIC = 32,    /* registers of the virtual APIC have changed */
 };
 
 /* What not every guest needs exchanged at each entry. */
@@ -38,6 +39,10 @@ enum vmx_exchange {
     VMX_EXCHANGE_SYSCALL = 1, /* STAR and SFMASK: the guest's are not those that the kernel has */
     VMX_EXCHANGE_DR6 = 2,     /* the debug registers are the guest's */
 };
+
+/* What the processor uses of a virtual APIC: registers 08h (TPR) to 27h (the end of IRR). */
+#define VMX_APIC_FIRST     0x08u
+#define VMX_APIC_REGISTERS 0x20u
 
 struct vmx_state {
     u64 kernel_rsp; /* while the guest runs; vmx_enter.S */
@@ -51,17 +56,18 @@ struct vmx_state {
     u64 entry_info, entry_error, entry_length;
     u64 cr2, dr6;
     u64 star, lstar, cstar, sfmask, kernel_gs_base;
-    u64 lstar_in_use;           /* what is loaded: canonical */
-    u64 perf_global_ctrl;       /* where the VMCS does not have it */
-    u64 preemption_timer;       /* kept for the monitor, without effect */
-    hpa_t nested_root;          /* what the VMCS's EPTP means */
-    u64 host_cr3, host_fs_base; /* as in the VMCS */
-    u64 vpid_generation;        /* 0: needs a fresh VPID */
-    u64 flush_generation;       /* 0: what is cached of the nested root may be stale */
-    u32 instruction_error;      /* of the last entry that was refused */
-    u8 attention;               /* enum vmx_attention */
-    u8 exchange;                /* enum vmx_exchange */
-    bool launched;              /* entered since it came to this core */
+    u64 lstar_in_use;             /* what is loaded: canonical */
+    u64 perf_global_ctrl;         /* where the VMCS does not have it */
+    u64 preemption_timer;         /* kept for the monitor, without effect */
+    hpa_t nested_root;            /* what the VMCS's EPTP means */
+    u64 host_cr3, host_fs_base;   /* as in the VMCS */
+    u64 vpid_generation;          /* 0: needs a fresh VPID */
+    u64 flush_generation;         /* 0: what is cached of the nested root may be stale */
+    u32 instruction_error;        /* of the last entry that was refused */
+    u32 apic[VMX_APIC_REGISTERS]; /* the virtual APIC, unless this core's page has it */
+    u8 attention;                 /* enum vmx_attention */
+    u8 exchange;                  /* enum vmx_exchange */
+    bool launched;                /* entered since it came to this core */
 };
 _Static_assert(sizeof(struct vmx_state) <= VCPU_BACKEND_BYTES, "fits the VCPU's backend state");
 _Static_assert(offsetof(struct vmx_state, kernel_rsp) == 0, "vmx_enter.S");
@@ -130,6 +136,26 @@ static inline bool vmx_exit_is_among(u64 reasons, u64 reason)
 
 /* Any but the plain ones. */
 enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
+
+/* --- vmx_apic.c: the virtual APIC; fields are called with the VMCS current ---------------------
+ */
+
+/* This core's virtual-APIC page. */
+hpa_t vmx_apic_page(void);
+/* Of a VMCS that is fresh. */
+void vmx_apic_create(void);
+/* Makes of an MSR bitmap that intercepts all APIC registers one that leaves them to the processor
+ * as far as it has them. */
+void vmx_apic_open_msrs(u8 *bitmap);
+/* Before an entry: the page has this VCPU's registers. */
+void vmx_apic_prepare(struct vcpu *vcpu);
+/* This core's page does not have the VCPU's registers any more. */
+void vmx_apic_leave(struct vcpu *vcpu);
+void vmx_apic_post(struct vcpu *vcpu, const u64 set[4]);
+bool vmx_apic_wakes(struct vcpu *vcpu);
+/* False: no such field. */
+bool vmx_apic_read_field(struct vcpu *vcpu, u64 field, u64 *value);
+bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
 
 /* --- vmx.c -------------------------------------------------------------------------------------
  */
