@@ -2,8 +2,9 @@
 /*
  * What the next entry injects. In order: an event whose delivery was interrupted, an exception of
  * an emulated instruction, NMI, then the local APIC's interrupt if the guest takes interrupts. What
- * has to wait asks for a window. Sources: Intel SDM vol. 3C 25.8.3 "VM-entry controls for event
- * injection", 27.2.4.
+ * has to wait asks for a window. Where the processor has the local APIC, its interrupts are posted
+ * instead, and the processor does the rest. Sources: Intel SDM vol. 3C 25.8.3 "VM-entry controls
+ * for event injection", 27.2.4.
  */
 #include "user/vmm/vm.h"
 
@@ -58,7 +59,7 @@ void vcpu_note_not_entered(struct vcpu *vcpu)
 {
     uint32_t info = (uint32_t)vcpu->message->entry_info & EVENT_DEFINED;
 
-    if ((info & EVENT_TYPE_MASK) == EVENT_EXTERNAL) {
+    if ((info & EVENT_TYPE_MASK) == EVENT_EXTERNAL && !vcpu->lapic.in_processor) {
         paravirt_take_back(vcpu);
         lapic_put_back(&vcpu->lapic, (uint8_t)info);
     } else {
@@ -236,6 +237,7 @@ void vcpu_prepare_events(struct vcpu *vcpu)
     if (vcpu->lapic.irr_any) { /* waits for the end of the interrupt in service */
         paravirt_take_back(vcpu);
     }
+    vcpu_post_requests(vcpu);
     choose_event(vcpu);
     if (message->entry_info != 0) {
         vcpu->sleeping = false;
@@ -249,5 +251,5 @@ void vcpu_prepare_events(struct vcpu *vcpu)
     set_watch(vcpu, interrupt_waits && !vcpu->sleeping && !takes_interrupts(vcpu));
     /* Whatever was injected has to be taken out of the message before the next entry. */
     vcpu->attention = message->entry_info != 0 || interrupt_waits || nmi_waits || vcpu->sleeping ||
-                      vcpu->events.exception != 0;
+                      vcpu->events.exception != 0 || vcpu->entry_length != VMENTER_EXTENDED_LENGTH;
 }

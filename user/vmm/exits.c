@@ -295,12 +295,14 @@ static exit_handler *const handlers[VCPU_NR_REASONS] = {
     [VMX_EXIT_MWAIT]               = exit_undefined,
     [VMX_EXIT_MONITOR]             = exit_undefined,
     [VMX_EXIT_PAUSE]               = exit_pause,
+    [VMX_EXIT_VIRTUALIZED_EOI]     = vcpu_exit_eoi,
     [VMX_EXIT_EPT_VIOLATION]       = exit_ept_violation,
     [VMX_EXIT_INVEPT]              = exit_undefined,
     [VMX_EXIT_PREEMPTION_TIMER]    = exit_timer,
     [VMX_EXIT_INVVPID]             = exit_undefined,
     [VMX_EXIT_WBINVD]              = exit_cache_flush,
     [VMX_EXIT_XSETBV]              = exit_xsetbv,
+    [VMX_EXIT_APIC_WRITE]          = vcpu_exit_apic_write,
     [VMX_EXIT_VMFUNC]              = exit_undefined,
 };
 /* clang-format on */

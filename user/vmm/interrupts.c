@@ -125,7 +125,7 @@ void vm_set_line(struct vcpu *from, unsigned pin, bool asserted)
     vm_unlock(from, LOCK_IOAPIC);
 }
 
-static APART void end_at_ioapic(struct vcpu *from, uint8_t vector)
+APART void vm_end_of_interrupt(struct vcpu *from, uint8_t vector)
 {
     struct interrupt_messages messages;
 
@@ -211,7 +211,7 @@ static APART bool serve_outcome(struct vcpu *vcpu, struct lapic_outcome outcome)
     case LAPIC_FAULT:
         return false;
     case LAPIC_EOI:
-        end_at_ioapic(vcpu, (uint8_t)outcome.argument);
+        vm_end_of_interrupt(vcpu, (uint8_t)outcome.argument);
         break;
     case LAPIC_IPI:
         send_ipi(vcpu, outcome.argument);

@@ -43,10 +43,11 @@ static void set_remove(struct lapic_set *set, uint8_t vector)
     set->words[vector / 64] &= ~(1ull << (vector % 64));
 }
 
-/* In sets that other threads may change at the same time; the inbox's request orders them. */
+/* In sets that other threads may change at the same time; the inbox's request orders them. What a
+ * sender wrote into TMR is seen by who takes its bit out of IRR. */
 static void shared_add(struct lapic_set *set, uint8_t vector)
 {
-    __atomic_fetch_or(&set->words[vector / 64], 1ull << (vector % 64), __ATOMIC_RELAXED);
+    __atomic_fetch_or(&set->words[vector / 64], 1ull << (vector % 64), __ATOMIC_RELEASE);
 }
 
 static void shared_remove(struct lapic_set *set, uint8_t vector)
@@ -109,7 +110,7 @@ int lapic_pending(const struct lapic *lapic)
 {
     int vector;
 
-    if (!lapic->irr_any || !software_enabled(lapic)) {
+    if (!lapic->irr_any || lapic->in_processor || !software_enabled(lapic)) {
         return LAPIC_NONE;
     }
     vector = set_highest(&lapic->irr);
@@ -130,6 +131,22 @@ void lapic_put_back(struct lapic *lapic, uint8_t vector)
 {
     set_remove(&lapic->isr, vector);
     shared_add(&lapic->irr, vector);
+    lapic->irr_any = true;
+}
+
+void lapic_take_requests(struct lapic *lapic, uint64_t set[4])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        set[i] = __atomic_exchange_n(&lapic->irr.words[i], 0, __ATOMIC_ACQUIRE);
+    }
+    lapic->irr_any = false;
+}
+
+void lapic_give_back(struct lapic *lapic, const uint64_t set[4])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        __atomic_fetch_or(&lapic->irr.words[i], set[i], __ATOMIC_RELAXED);
+    }
     lapic->irr_any = true;
 }
 
@@ -379,6 +396,7 @@ void lapic_reset(struct lapic *lapic, uint32_t id)
 {
     SHARED_STORE(lapic->id, id);
     SHARED_STORE(lapic->base, LAPIC_BASE | APIC_BASE_ENABLE | (id == 0 ? APIC_BASE_BSP : 0));
+    lapic->in_processor = false;
     registers_reset(lapic);
 }
 

@@ -13,6 +13,9 @@
  *             I2  irr_any is false only if IRR is empty, or what is in there has just been posted
  *                 and the request that says so (inbox.h) has not been taken yet
  *             I3  deadline is LAPIC_NEVER unless the timer is counting
+ *             I4  while in_processor is set, TPR, ISR and what IRR has are the processor's
+ *                 (virtual_apic.c): tpr and isr here are not used, and irr has what is to be added
+ *                 to the processor's
  * The timer counts at the frequency of the TSC (divided by the divide register); CPUID leaf
  * 0x40000010 says so.
  *
@@ -93,6 +96,7 @@ struct lapic {
     _Alignas(64) struct lapic_set isr;
     uint32_t tpr;
     bool irr_any;
+    bool in_processor;
     uint32_t esr, esr_next, divide;
     uint64_t icr;
     uint32_t lvt[LAPIC_NR_LVT]; /* from LAPIC_REG_LVT_TIMER on */
@@ -154,6 +158,10 @@ int lapic_pending(const struct lapic *lapic);
 void lapic_accept(struct lapic *lapic, uint8_t vector);
 /* What was accepted did not reach the processor: it waits again. */
 void lapic_put_back(struct lapic *lapic, uint8_t vector);
+/* Takes all that is requested out of IRR, for the processor's; and gives back what it did not get.
+ */
+void lapic_take_requests(struct lapic *lapic, uint64_t set[4]);
+void lapic_give_back(struct lapic *lapic, const uint64_t set[4]);
 /* Nothing is in service. */
 bool lapic_is_idle(const struct lapic *lapic);
 /* Whether the vector in service with the highest priority needs no end at the I/O APIC. */

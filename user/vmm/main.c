@@ -37,14 +37,15 @@ static void words_restore(const struct saved_words *saved)
     memcpy(seL4_GetIPCBuffer()->msg, saved, sizeof(*saved));
 }
 
-enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge)
+/* Inline where each exit passes. */
+inline enum vcpu_return vcpu_enter(struct vcpu *vcpu, uint64_t *badge)
 {
     struct vcpu_message *message = vcpu->message;
     register seL4_Word rip __asm__("r10") = message->rip;
     register seL4_Word primary __asm__("r8") = message->primary;
     register seL4_Word entry_info __asm__("r9") = message->entry_info;
     register seL4_Word reason __asm__("r15");
-    seL4_Word rdi, rsi = VMENTER_EXTENDED_LENGTH;
+    seL4_Word rdi, rsi = vcpu->entry_length;
 
     __asm__ volatile("syscall"
                      : "=D"(rdi), "+S"(rsi), "+r"(rip), "+r"(primary), "+r"(entry_info),
@@ -218,6 +219,7 @@ static enum vcpu_stop serve_requests(struct vcpu *vcpu)
     enum vcpu_stop stop;
 
     keep_event(vcpu);
+    vcpu_note_not_posted(vcpu);
     stop = vcpu_take_requests(vcpu);
     return vcpu->waits && stop == VCPU_RUNS ? wait_for_start_up(vcpu) : stop;
 }
@@ -240,6 +242,9 @@ static APART void vcpu_run(struct vcpu *vcpu)
         returned = vcpu_enter(vcpu, &badge);
         inbox_leave(&vcpu->inbox);
         keep_event(vcpu);
+        if (vcpu->sleeping) {
+            vcpu_note_sleep(vcpu);
+        }
         if (vcpu->paravirt.eoi_offered) {
             paravirt_collect(vcpu);
         }

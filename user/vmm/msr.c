@@ -236,6 +236,7 @@ static bool write_apic_base(struct vcpu *vcpu, const struct msr_row *row, uint32
     if (!lapic_write_base(&vcpu->lapic, value, vcpu->cpuid.phys_bits)) {
         return false;
     }
+    vcpu_place_apic(vcpu);
     vcpu_sync_deadline(vcpu);
     return true;
 }

@@ -10,7 +10,8 @@
  * Invariants (whenever no exit handler runs)
  *   I1  message->deadline is the first of the APIC timer's deadline on the host's TSC, serve_at and
  *       watch.look_at, or one of them that is not meant any more and comes before; or off
- *   I2  attention is set if anything waits to be injected, a window is requested, or the CPU sleeps
+ *   I2  attention is set if anything waits to be injected or is posted, a window is requested, or
+ *       the CPU sleeps
  *   I3  cr4 is the guest's CR4: the guest cannot write it without an exit
  * Units  host TSC = guest TSC - tsc_offset
  */
@@ -45,6 +46,7 @@ struct vcpu_message {
     uint64_t activity, deadline;
     /* Only after exits that have a qualification. */
     uint64_t cr0, cr4, efer, cs_rights, vectoring_info, vectoring_error, exit_info, exit_error;
+    uint64_t posted[VMENTER_POSTED_WORDS]; /* only in an entry of VMENTER_POSTING_LENGTH */
 };
 
 #define MESSAGE_WORD(field, word)                                                                  \
@@ -71,6 +73,7 @@ MESSAGE_WORD(vectoring_info, VMENTER_MR_VECTORING_INFO);
 MESSAGE_WORD(vectoring_error, VMENTER_MR_VECTORING_ERROR);
 MESSAGE_WORD(exit_info, VMENTER_MR_INTERRUPTION_INFO);
 MESSAGE_WORD(exit_error, VMENTER_MR_INTERRUPTION_ERROR);
+MESSAGE_WORD(posted, VMENTER_MR_POSTED);
 
 /* Places in gpr[] of the registers that instructions name implicitly. */
 enum message_register {
@@ -185,6 +188,8 @@ struct vcpu {
     struct unpaged unpaged;
     uint64_t wake_address; /* atomic: written by who posts REQUEST_WAKE */
     uint64_t tsc_offset;
+    uint64_t entry_length; /* of the message, VMENTER_..._LENGTH */
+    uint64_t eoi_exits[4]; /* vectors whose end is an exit, while the processor has the APIC */
     uint64_t serve_at; /* host TSC at which functions on the bus are served, or VCPU_DEADLINE_OFF */
     struct watch watch;
     struct vcpu_events events;
@@ -331,6 +336,22 @@ void paravirt_collect(struct vcpu *vcpu);
 void paravirt_take_back(struct vcpu *vcpu);
 /* What the guest finds in rax after VMCALL. */
 uint64_t paravirt_hypercall(struct vcpu *vcpu);
+
+/* --- virtual_apic.c: the local APIC in the processor, where that can have it --- */
+
+/* At power-on and after INIT, when the registers are as these leave them: the processor's, too. */
+void vcpu_reset_apic(struct vcpu *vcpu);
+/* After the APIC's mode has changed: registers go where they belong. */
+void vcpu_place_apic(struct vcpu *vcpu);
+/* In vcpu_prepare_events(): the next entry posts what is requested. */
+void vcpu_post_requests(struct vcpu *vcpu);
+/* The entry that was to post did not take place. */
+void vcpu_note_not_posted(struct vcpu *vcpu);
+/* After an entry in HLT: whether it goes on, which the kernel knows if the processor has the APIC.
+ */
+void vcpu_note_sleep(struct vcpu *vcpu);
+enum vcpu_stop vcpu_exit_eoi(struct vcpu *vcpu);
+enum vcpu_stop vcpu_exit_apic_write(struct vcpu *vcpu);
 
 /* --- interrupts.c --- */
 

@@ -194,6 +194,7 @@ static void forget_events(struct vcpu *vcpu)
     vcpu->sleeping = false;
     vcpu->unhalted = false;
     vcpu->unpaged.on = false;
+    vcpu->entry_length = VMENTER_EXTENDED_LENGTH;
     vcpu->events = (struct vcpu_events){ 0 };
     paravirt_reset(vcpu);
     for (unsigned i = 0; i < VCPU_NR_DECODES; i++) {
@@ -216,6 +217,7 @@ void vcpu_reset(struct vcpu *vcpu)
 bool vcpu_power_on(struct vcpu *vcpu, const struct linux_entry *entry)
 {
     vcpu->waits = vcpu->index != 0;
+    vcpu_reset_apic(vcpu);
     return vcpu_own_control(vcpu) && write_machine(vcpu) &&
            (vcpu->waits ? enter_init(vcpu) : enter_linux(vcpu, entry));
 }
@@ -224,6 +226,7 @@ void vcpu_init(struct vcpu *vcpu)
 {
     forget_events(vcpu);
     lapic_init(&vcpu->lapic);
+    vcpu_reset_apic(vcpu);
     vcpu->waits = true;
     if (!enter_init(vcpu)) {
         vm_refuse(vcpu, "the kernel refuses a processor's state after INIT");

@@ -117,6 +117,8 @@ unsigned vm_send_ipi_to_set(struct vcpu *from, const uint64_t set[2], uint32_t l
 bool vm_unhalt(struct vcpu *from, uint32_t apic_id);
 /* By the mailbox: if it waits, it starts at this address. */
 void vm_wake(struct vcpu *from, const struct mailbox_wake *wake);
+/* The end of a level-triggered interrupt. */
+void vm_end_of_interrupt(struct vcpu *from, uint8_t vector);
 /* What a local APIC wanted done after a register was written. False: #GP. */
 bool vm_lapic_outcome(struct vcpu *vcpu, struct lapic_outcome outcome);
 

@@ -73,7 +73,8 @@ uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field)
 
 bool vcpu_write_field(struct vcpu *vcpu, uint64_t field, uint64_t value)
 {
-    if (field == fake_host.refused_field && field != 0) {
+    if ((field == fake_host.refused_field && field != 0) ||
+        (field == VCPU_FIELD_VIRTUAL_APIC && !fake_host.virtual_apic)) {
         return false;
     }
     *field_slot(vcpu->index, field) = value;
