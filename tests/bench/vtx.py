@@ -15,11 +15,12 @@ from machine import Failure
 
 # The processor, and what is special about it.
 MODELS = {
-    "corei7_haswell_4770": "Haswell",
+    "corei7_haswell_4770": "Haswell, which has virtual APICs",
     "corei5_lynnfield_750": "Nehalem: no unrestricted guest, no FSGSBASE",
 }
 # In the order of tests/guest/exits.c: so many rounds of each, and as many with nothing to do.
-EXITS = ["exit.cpuid", "exit.rdmsr", "exit.x2apic", "exit.port", "exit.mmio"]
+EXITS = ["exit.cpuid", "exit.rdmsr", "exit.port", "exit.mmio",
+         "exit.tpr", "exit.eoi", "exit.self_ipi", "exit.held_ipi", "exit.timer"]
 ROUNDS = 64
 # Run to the first mark, list what comes until the second one.
 COMMANDS = "c\ntrace on\nc\ntrace off\n"
@@ -30,7 +31,7 @@ KERNEL = 1 << 63
 COSTLY = {
     "VMREAD": r"vmread ",
     "VMWRITE": r"vmwrite ",
-    "VMRESUME": r"vmresume",
+    "entries": r"vmresume|vmlaunch",
     "RDMSR": r"rdmsr",
     "WRMSR": r"wrmsr",
     "CR3": r"mov cr3,",

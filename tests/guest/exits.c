@@ -6,15 +6,16 @@
  * executes.
  */
 #include "tests/guest/guest.h"
+#include "tests/guest/interrupt.h"
 
 #define ROUNDS          64
 #define IO_APIC         0xfec00000u
 #define COM1_SCRATCH    0x3ff
 #define MSR_MISC_ENABLE 0x1a0
 #define MSR_APIC_BASE   0x1b
-#define MSR_X2APIC_EOI  0x80b
 #define APIC_X2APIC     (1u << 10)
 #define PM1_CONTROL     0x604
+#define VECTOR          0x51
 #define PM1_SLEEP_S5    (5u << 10 | 1u << 13)
 
 /* The MSRs of SYSCALL as Debian's kernel has them: which values they are matters on VT-x. */
@@ -24,6 +25,14 @@
 #define LINUX_STAR  (0x00230010ull << 32)
 #define LINUX_LSTAR 0xffffffff81e00080ull
 #define LINUX_FLAGS 0x257fd5ull
+
+/* A deadline that passed long ago: the timer is due at once. */
+#define MSR_TSC_DEADLINE   0x6e0
+#define LVT_TIMER_DEADLINE (2u << 17)
+#define LONG_AGO           1
+
+void exits_on_interrupt(void);
+volatile uint32_t exits_interrupts;
 
 /* Bochs' debugger stops at this, if it has been told to; otherwise it is nothing. */
 static void mark(void)
@@ -50,11 +59,6 @@ static void do_rdmsr(void)
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_MISC_ENABLE));
 }
 
-static void do_x2apic_write(void)
-{
-    __asm__ volatile("wrmsr" ::"c"(MSR_X2APIC_EOI), "a"(0), "d"(0));
-}
-
 static void do_port_out(void)
 {
     guest_out8(COM1_SCRATCH, 0x55);
@@ -63,6 +67,46 @@ static void do_port_out(void)
 static void do_mmio_read(void)
 {
     (void)*(volatile uint32_t *)(uintptr_t)IO_APIC;
+}
+
+static void do_tpr(void)
+{
+    guest_wrmsr(MSR_X2APIC_TPR, 0);
+}
+
+static void do_eoi(void)
+{
+    guest_wrmsr(MSR_X2APIC_EOI, 0);
+}
+
+/* From here on interrupts are open, and a handler runs. */
+static void do_self_ipi(void)
+{
+    uint32_t before = exits_interrupts;
+
+    guest_wrmsr(MSR_X2APIC_SELF_IPI, VECTOR);
+    while (exits_interrupts == before)
+        ;
+}
+
+static void do_held_ipi(void)
+{
+    uint32_t before = exits_interrupts;
+
+    __asm__ volatile("cli");
+    guest_wrmsr(MSR_X2APIC_SELF_IPI, VECTOR);
+    __asm__ volatile("sti");
+    while (exits_interrupts == before)
+        ;
+}
+
+static void do_timer(void)
+{
+    uint32_t before = exits_interrupts;
+
+    guest_wrmsr(MSR_TSC_DEADLINE, LONG_AGO);
+    while (exits_interrupts == before)
+        ;
 }
 
 /* The least of several rounds: whatever else happens only adds. Inline, and so is the operation. */
@@ -101,9 +145,18 @@ void guest_main(void)
     guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | APIC_X2APIC);
     report("exit.cpuid", do_cpuid);
     report("exit.rdmsr", do_rdmsr);
-    report("exit.x2apic", do_x2apic_write);
     report("exit.port", do_port_out);
     report("exit.mmio", do_mmio_read);
+    interrupt_set(VECTOR, exits_on_interrupt);
+    interrupt_begin();
+    guest_wrmsr(MSR_X2APIC_LVT_TIMER, LVT_TIMER_DEADLINE | VECTOR);
+    report("exit.tpr", do_tpr);
+    report("exit.eoi", do_eoi);
+    __asm__ volatile("sti");
+    report("exit.self_ipi", do_self_ipi);
+    report("exit.held_ipi", do_held_ipi);
+    report("exit.timer", do_timer);
+    __asm__ volatile("cli");
     guest_print("bench: done\n");
     guest_out16(PM1_CONTROL, PM1_SLEEP_S5);
 }

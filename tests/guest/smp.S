@@ -5,6 +5,7 @@
  * real mode; it goes straight to 64-bit mode on the first one's page tables, and calls smp_main.
  * Sources: Intel SDM volume 3, 10.8.5 (initializing IA-32e mode), 11.12 (x2APIC).
  */
+#include "tests/guest/interrupt.h"
 #include "tests/guest/smp.h"
 
 #define CR0_64_BIT    0x80000033
@@ -59,7 +60,7 @@ second_start:
 smp_send:
         mov %edi, %eax
         mov %esi, %edx
-        mov $SMP_MSR_ICR, %ecx
+        mov $MSR_X2APIC_ICR, %ecx
 smp_send_now:
         wrmsr
         ret
@@ -74,7 +75,7 @@ smp_send_now:
         incl \counter(%rip)
         xor %eax, %eax
         xor %edx, %edx
-        mov $SMP_MSR_EOI, %ecx
+        mov $MSR_X2APIC_EOI, %ecx
         wrmsr
         pop %rdx
         pop %rcx

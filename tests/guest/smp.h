@@ -8,10 +8,6 @@
 
 #define SMP_TRAMPOLINE 0x8000
 
-#define SMP_MSR_SVR 0x80f
-#define SMP_MSR_EOI 0x80b
-#define SMP_MSR_ICR 0x830
-
 #define SMP_VECTOR_FIRST  0x41
 #define SMP_VECTOR_SECOND 0x42
 
