@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "user/vmm/acpi.h"
 #include "user/vmm/bzimage.h"
+#include "user/vmm/mailbox.h"
 
 #define PAGE 4096ull
 #define MIB  (1ull << 20)
@@ -26,6 +27,7 @@ enum {
 
 #define E820_RAM      1u
 #define E820_RESERVED 2u
+#define E820_ACPI_NVS 4u
 #define E820_ENTRY    20u
 
 #define PAGE_TABLE_ENTRY 0x07ull /* present, writable, for users, too */
@@ -98,7 +100,7 @@ static void e820_add(struct e820 *map, uint64_t start, uint64_t bytes, uint32_t 
     map->count++;
 }
 
-static void fill_e820(uint8_t *page, const struct guest_ram *ram)
+static void fill_e820(uint8_t *page, const struct guest_ram *ram, bool mailbox)
 {
     struct e820 map = { .page = page };
 
@@ -106,6 +108,7 @@ static void fill_e820(uint8_t *page, const struct guest_ram *ram)
     e820_add(&map, ACPI_BASE, MIB - ACPI_BASE, E820_RESERVED);
     e820_add(&map, MIB, ram->low_bytes - MIB, E820_RAM);
     e820_add(&map, ECAM_BASE, ECAM_BYTES, E820_RESERVED);
+    e820_add(&map, MAILBOX_BASE, mailbox ? MAILBOX_BYTES : 0, E820_ACPI_NVS);
     e820_add(&map, GUEST_RAM_HIGH_BASE, ram->high_bytes, E820_RAM);
     page[ZERO_E820_COUNT] = (uint8_t)map.count;
 }
@@ -143,7 +146,7 @@ static bool write_page_tables(const struct guest_ram *ram)
 }
 
 static bool write_zero_page(const struct guest_ram *ram, const struct linux_images *images,
-                            const struct bzimage *kernel, uint64_t initrd)
+                            const struct bzimage *kernel, uint64_t initrd, bool mailbox)
 {
     uint8_t *page = guest_ram_at(ram, gpa(LINUX_ZERO_PAGE), PAGE);
 
@@ -159,12 +162,12 @@ static bool write_zero_page(const struct guest_ram *ram, const struct linux_imag
     put_number(page, ZERO_RAMDISK_SIZE, initrd == 0 ? 0 : images->initrd_bytes, 4);
     put_number(page, ZERO_CMDLINE, LINUX_CMDLINE, 4);
     put_number(page, ZERO_ACPI_RSDP, ACPI_BASE, 8);
-    fill_e820(page, ram);
+    fill_e820(page, ram, mailbox);
     return true;
 }
 
 const char *linux_boot_load(const struct guest_ram *ram, const struct linux_images *images,
-                            struct linux_entry *entry)
+                            bool mailbox, struct linux_entry *entry)
 {
     struct bzimage kernel;
     enum bzimage_answer answer = bzimage_parse(images->kernel, images->kernel_bytes, &kernel);
@@ -194,7 +197,7 @@ const char *linux_boot_load(const struct guest_ram *ram, const struct linux_imag
                          initrd == 0 ? 0 : images->initrd_bytes) ||
         !guest_ram_write(ram, gpa(LINUX_CMDLINE), images->command_line, command_line_bytes) ||
         !write_gdt(ram) || !write_page_tables(ram) ||
-        !write_zero_page(ram, images, &kernel, initrd)) {
+        !write_zero_page(ram, images, &kernel, initrd, mailbox)) {
         return "the guest has too little memory";
     }
     entry->rip = address + BZIMAGE_ENTRY_64;

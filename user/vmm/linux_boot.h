@@ -42,7 +42,8 @@ struct linux_entry {
     uint64_t rip, rsi, cr3;
 };
 
+/* mailbox: the ACPI tables name it (mailbox.h). */
 const char *linux_boot_load(const struct guest_ram *ram, const struct linux_images *images,
-                            struct linux_entry *entry);
+                            bool mailbox, struct linux_entry *entry);
 
 #endif

@@ -138,7 +138,7 @@ void vm_reset(struct vm *vm)
 
 const char *vm_load(struct vm *vm, const struct linux_images *images)
 {
-    const char *wrong = linux_boot_load(&vm->ram, images, &vm->entry);
+    const char *wrong = linux_boot_load(&vm->ram, images, !vm->has_real_mode, &vm->entry);
 
     if (wrong == NULL && !acpi_write_tables(&vm->ram, acpi_dsdt, acpi_dsdt_bytes, vm->nr_vcpus,
                                             !vm->has_real_mode)) {

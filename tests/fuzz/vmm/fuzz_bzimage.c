@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0 && data[0] % 2 == 0) {
         dress_up(image, size);
     }
-    if (linux_boot_load(&ram, &images, &entry) == NULL &&
+    if (linux_boot_load(&ram, &images, false, &entry) == NULL &&
         guest_ram_at(&ram, gpa(entry.rip), 1) == NULL) {
         abort();
     }

@@ -301,6 +301,13 @@ static void test_linux_load(void **state)
     struct linux_entry entry;
     const uint8_t *zero_page;
     uint32_t initrd_at;
+    /* fec10000, 4 KiB, ACPI NVS */
+    static const uint8_t mailbox_entry[20] = {
+        [2] = 0xc1,
+        [3] = 0xfe,
+        [9] = 0x10,
+        [16] = 4,
+    };
     struct guest_paging paging = { .cr0 = CR0_PE | CR0_PG, .cr4 = CR4_PAE, .efer = EFER_LMA };
     uint32_t code;
     gpa_t result;
@@ -308,7 +315,7 @@ static void test_linux_load(void **state)
     (void)state;
     memset(initrd, 0x77, sizeof(initrd));
     guest_ram_init(&ram, calloc(1, 64 * MIB), 64 * MIB);
-    assert_null(linux_boot_load(&ram, &images, &entry));
+    assert_null(linux_boot_load(&ram, &images, false, &entry));
     assert_int_equal(entry.rip, 0x1000200);
     assert_int_equal(entry.rsi, LINUX_ZERO_PAGE);
     zero_page = guest_ram_at(&ram, gpa(LINUX_ZERO_PAGE), 4096);
@@ -321,6 +328,10 @@ static void test_linux_load(void **state)
     assert_string_equal((char *)ram.base + LINUX_CMDLINE, "console=ttyS0");
     assert_int_equal(ram.base[0x1000000], 0xcc);
     assert_int_equal(zero_page[0x1e8], 4); /* RAM, tables, RAM, ECAM */
+    /* The wake-up mailbox is the firmware's, as ACPI asks, if there is one. */
+    assert_null(linux_boot_load(&ram, &images, true, &entry));
+    assert_int_equal(zero_page[0x1e8], 5);
+    assert_memory_equal(zero_page + 0x2d0 + 4 * 20, mailbox_entry, sizeof(mailbox_entry));
     /* The page tables map the first 4 GiB onto themselves. */
     paging.cr3 = entry.cr3;
     for (uint64_t at = 0x1234; at < 4 * GIB; at += 123456789) {
@@ -330,20 +341,20 @@ static void test_linux_load(void **state)
     /* What does not fit. */
     image_put(image, 0x260, 60 * MIB, 4);
     image[0x234] = 0; /* not relocatable, and 16 + 60 MiB are too much */
-    assert_non_null(linux_boot_load(&ram, &images, &entry));
+    assert_non_null(linux_boot_load(&ram, &images, false, &entry));
     image[0x234] = 1; /* relocatable: at 2 MiB */
-    assert_null(linux_boot_load(&ram, &images, &entry));
+    assert_null(linux_boot_load(&ram, &images, false, &entry));
     assert_int_equal(entry.rip, 0x200200);
     image_put(image, 0x258, ~0ull << 21, 8);
-    assert_null(linux_boot_load(&ram, &images, &entry));
+    assert_null(linux_boot_load(&ram, &images, false, &entry));
     images.initrd_bytes = 3 * MIB;
-    assert_non_null(linux_boot_load(&ram, &images, &entry));
+    assert_non_null(linux_boot_load(&ram, &images, false, &entry));
     images.initrd_bytes = ~0ull;
-    assert_non_null(linux_boot_load(&ram, &images, &entry));
+    assert_non_null(linux_boot_load(&ram, &images, false, &entry));
     images.initrd_bytes = 0;
-    assert_null(linux_boot_load(&ram, &images, &entry));
+    assert_null(linux_boot_load(&ram, &images, false, &entry));
     image_put(image, 0x238, 5, 4);
-    assert_non_null(linux_boot_load(&ram, &images, &entry));
+    assert_non_null(linux_boot_load(&ram, &images, false, &entry));
     free(image);
     free(ram.base);
 }
