@@ -147,6 +147,12 @@ static uint32_t yielding_vcpus(const struct model_vm *vm)
     return set;
 }
 
+static uint32_t vm_flags(const struct model_vm *vm)
+{
+    return (vm->statistics.value != 0 ? VMM_FLAG_STATISTICS : 0) |
+           (vm->virtual_apic.value == 0 ? VMM_FLAG_SOFTWARE_APIC : 0);
+}
+
 static void vm_write_config(struct vm_build *build)
 {
     const struct model_vm *vm = build->vm;
@@ -157,7 +163,7 @@ static void vm_write_config(struct vm_build *build)
         .ram_bytes = vm->memory.value,
         .kernel_bytes = vm->kernel.length,
         .initrd_bytes = vm->initrd.length,
-        .flags = vm->statistics.value != 0 ? VMM_FLAG_STATISTICS : 0,
+        .flags = vm_flags(vm),
         .nr_disks = (uint32_t)vm->nr_disks,
         .yielding = yielding_vcpus(vm),
         .baseline = (uint32_t)vm->cpu.value,

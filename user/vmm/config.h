@@ -110,7 +110,8 @@ struct vmm_config {
 #define VMM_BASELINE_HOST 0u /* the processor as it is */
 #define VMM_BASELINE_MOST 3u
 
-#define VMM_FLAG_STATISTICS 1u /* exit counts by reason on the console when the VM ends */
+#define VMM_FLAG_STATISTICS    1u /* exit counts by reason on the console when the VM ends */
+#define VMM_FLAG_SOFTWARE_APIC 2u /* the local APIC is not the processor's, even if it can be */
 
 _Static_assert(sizeof(struct vmm_config) == 72 + VMM_NAME_BYTES + VMM_COMMAND_LINE_BYTES,
                "vmm_config has no padding");

@@ -39,7 +39,8 @@ static void hand_over(struct vcpu *vcpu)
 
 void vcpu_place_apic(struct vcpu *vcpu)
 {
-    bool wanted = lapic_is_x2apic(&vcpu->lapic);
+    bool wanted =
+        lapic_is_x2apic(&vcpu->lapic) && (vcpu->vm->config->flags & VMM_FLAG_SOFTWARE_APIC) == 0;
 
     if (wanted == vcpu->lapic.in_processor) {
         return;

@@ -202,6 +202,11 @@ void fake_vm_set_watchdog(uint32_t milliseconds)
     config.watchdog_ms = milliseconds;
 }
 
+void fake_vm_set_flags(uint32_t flags)
+{
+    config.flags = flags;
+}
+
 struct vm *fake_vm_make_vcpus(unsigned nr_vcpus)
 {
     struct vm *vm = aligned_alloc(_Alignof(struct vm), sizeof(*vm));
@@ -209,6 +214,7 @@ struct vm *fake_vm_make_vcpus(unsigned nr_vcpus)
     memset(vm, 0, sizeof(*vm));
     fake_vm_set_yielding(0);
     fake_vm_set_watchdog(0);
+    fake_vm_set_flags(0);
     fake_host = (struct fake_host){ .tsc = 1000000 };
     memset(all_fields, 0, sizeof(all_fields));
     config.nr_vcpus = nr_vcpus;

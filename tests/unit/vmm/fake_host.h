@@ -35,6 +35,8 @@ struct vm *fake_vm_make(void);
 void fake_vm_set_yielding(uint32_t vcpus);
 /* At once. */
 void fake_vm_set_watchdog(uint32_t milliseconds);
+/* VMM_FLAG_..., until the next fake_vm_make. */
+void fake_vm_set_flags(uint32_t flags);
 struct vm *fake_vm_make_vcpus(unsigned nr_vcpus);
 /* Again into power-on state. */
 void fake_vm_power_on(struct vm *vm);

@@ -169,6 +169,17 @@ static void test_without_it_all_is_as_ever(void **state)
     assert_false(vcpu->sleeping);
 }
 
+static void test_description_may_say_no(void **state)
+{
+    struct vcpu *vcpu = first(state);
+
+    fake_vm_set_flags(VMM_FLAG_SOFTWARE_APIC);
+    fake_vm_power_on(*state);
+    write_base(vcpu, APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+    assert_false(on());
+    assert_false(vcpu->lapic.in_processor);
+}
+
 /* --- exits --- */
 
 static enum vcpu_stop leave(struct vcpu *vcpu, uint64_t reason, uint64_t qualification)
@@ -261,6 +272,7 @@ int main(void)
         TEST(registers_go_along_with_the_mode),
         TEST(init_begins_with_nothing),
         TEST(without_it_all_is_as_ever),
+        TEST(description_may_say_no),
         TEST(ends_of_levels_reach_the_ioapic),
         TEST(self_ipi_with_an_illegal_vector),
         TEST(who_sleeps),
