@@ -41,7 +41,6 @@ COSTLY = {
     "DIVIDE": r"i?div",
     "RDTSC": r"rdtsc",
 }
-EXITS = ["exit.cpuid", "exit.rdmsr", "exit.x2apic", "exit.port", "exit.mmio"]
 IPC = {"ipc.call_reply.same_space": "do_call", "ipc.call_reply.other_space": "do_call",
        "ipc.signal_and_poll": "do_signal_and_poll", "ipc.invocation": "do_invocation"}
 ROUNDS = 64

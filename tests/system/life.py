@@ -33,7 +33,6 @@ def count(shell):
 
 def fail_once(machine, shell, trouble):
     """Gives the first VM its trouble, which comes while its neighbour counts; what that counted."""
-    switch(machine, "1", "third")
     machine.send(f"(sleep 1; {trouble}) &\n")
     shell.wait()
     switch(machine, "2", "rest")
@@ -49,10 +48,11 @@ def check_neighbour(context, trouble, outcome, components=None):
                      "restart-delay: 100ms", "restart-limit: 2")
     boot = context.assembled(text, components=components)
     with context.system(boot=boot, cores=2, accel=COUNTED) as machine:
-        first = boot_to_shell(machine)
+        boot_to_shell(machine)
         rest = switch_to_shell(machine, "2", "rest")
         alone, counts = count(rest), []
         for run in range(2, 5):
+            first = switch_to_shell(machine, "1", "third")
             start = machine.position
             counts.append(fail_once(machine, first, trouble))
             machine.position = start
@@ -60,8 +60,6 @@ def check_neighbour(context, trouble, outcome, components=None):
             if run < 4:
                 say(machine, "third", "will be started again in")
                 say(machine, "third", f"starting, run {run}")
-                switch(machine, "1", "third")
-                first.wait()
         say(machine, "third", "given up after 3 failures in a row")
         print(f"counted alone: {alone}, while the other failed: {counts}")
         if min(counts) < KEPT * alone:
