@@ -259,6 +259,109 @@ static void chain(void)
     CHECK_EQ(inner->result[0], 20);
 }
 
+/* --- what a switch between caller and server exchanges beside the general registers ----------- */
+
+#define ROUNDS       20
+#define USER_DATA    0x2b
+#define HAS_FSGSBASE 1u /* CPUID leaf 7, EBX */
+
+static const seL4_Word client_areas[2] = { 0x11111, 0x22222 },
+                       server_areas[2] = { 0x33333, 0x44444 };
+
+static seL4_Word fs_word(void)
+{
+    seL4_Word value;
+
+    __asm__ volatile("mov %%fs:0, %0" : "=r"(value));
+    return value;
+}
+
+static seL4_Word gs_word(void)
+{
+    seL4_Word value;
+
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(value));
+    return value;
+}
+
+static seL4_Word data_selectors(void)
+{
+    seL4_Uint32 ds, es;
+
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1" : "=r"(ds), "=r"(es));
+    return ds | es;
+}
+
+static void bases_server(struct thread *self, seL4_Word reply)
+{
+    sys(seL4_SysRecv, endpoint, INFO(0, 0), 0, 0, 0, 0, reply, 0);
+    for (;;) {
+        self->result[0] += fs_word() == server_areas[0] && gs_word() == server_areas[1];
+        self->result[1] |= data_selectors();
+        sys(seL4_SysReplyRecv, endpoint, INFO(0, 0), 0, 0, 0, 0, reply, 0);
+    }
+}
+
+static bool has_bases(unsigned which)
+{
+    return fs_word() == client_areas[which] && gs_word() == client_areas[1 - which];
+}
+
+static void write_bases(unsigned which)
+{
+    __asm__ volatile("wrfsbase %0; wrgsbase %1"
+                     :
+                     : "r"(&client_areas[which]), "r"(&client_areas[1 - which]));
+}
+
+/* Where user code can change its bases, it does so before each switch: the kernel has to notice. */
+static void bases_client(struct thread *self, seL4_Word writes)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (writes)
+            write_bases(0);
+        sys(seL4_SysYield, 0, INFO(0, 0), 0, 0, 0, 0, 0, 0);
+        self->result[0] += has_bases(0);
+        if (writes)
+            write_bases(1);
+        if (i % 2) /* not always: the kernel has a short way if there are none */
+            __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(USER_DATA));
+        sys(seL4_SysCall, endpoint, INFO(0, 0), 0, 0, 0, 0, 0, 0);
+        self->result[1] += has_bases(writes ? 1 : 0);
+    }
+    self->done = 1;
+}
+
+static void set_bases(const struct thread *thread, const seL4_Word areas[2])
+{
+    seL4_UserContext regs;
+
+    REQUIRE_OK(seL4_TCB_ReadRegisters(thread->tcb, 0, 0, 20, &regs));
+    regs.fs_base = (seL4_Word)&areas[0];
+    regs.gs_base = (seL4_Word)&areas[1];
+    REQUIRE_OK(seL4_TCB_WriteRegisters(thread->tcb, 0, 0, 20, &regs));
+}
+
+static void bases_and_selectors(void)
+{
+    begin();
+    struct thread *server = thread_create(0, bases_server, object_new(seL4_ReplyObject, 0),
+                                          HELPER_PRIORITY, 5000, 5000, 0);
+    struct thread *client = thread_create(1, bases_client, cpuid(7, 0).ebx & HAS_FSGSBASE,
+                                          HELPER_PRIORITY, 50000, 50000, 0);
+
+    set_bases(server, server_areas);
+    set_bases(client, client_areas);
+    thread_start(server);
+    REQUIRE_OK(seL4_SchedContext_Unbind(server->sc));
+    thread_start(client);
+    REQUIRE(thread_wait(client, PATIENCE_US));
+    CHECK_EQ(client->result[0], ROUNDS);
+    CHECK_EQ(client->result[1], ROUNDS);
+    CHECK_EQ(server->result[0], ROUNDS);
+    CHECK_EQ(server->result[1], 0);
+}
+
 /* The server goes while it runs on our context: we get it back. */
 static void server_deleted_inside(void)
 {
@@ -287,4 +390,5 @@ TEST_SUITE(reply, { "empty", empty }, { "several", several }, { "reuse", reuse }
            { "deleted", deleted }, { "copies", copies }, { "caller goes", caller_goes },
            { "in use by receiver", in_use_by_receiver }, { "passive server", passive },
            { "charged to caller", charged_to_caller }, { "chain", chain },
+           { "bases and selectors", bases_and_selectors },
            { "server deleted inside", server_deleted_inside });
