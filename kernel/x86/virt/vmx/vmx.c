@@ -73,7 +73,7 @@ static u64 host_star, host_lstar, host_sfmask;
 
 static struct vmx_core *vmx_core(void)
 {
-    return &vmx_cores[this_core()->id];
+    return this_core()->virt;
 }
 
 /* --- boot ------------------------------------------------------------------------------------ */
@@ -220,10 +220,11 @@ static void permit_vmxon(void)
 
 static void vmx_init_core(void)
 {
-    struct vmx_core *core = vmx_core();
+    struct vmx_core *core = &vmx_cores[this_core()->id];
     u8 *region = vmxon_regions[this_core()->id];
     u32 revision = VMX_BASIC_REVISION(vmx_capabilities.basic);
 
+    this_core()->virt = core;
     permit_vmxon();
     memcpy(region, &revision, sizeof(revision));
     write_cr4(read_cr4() | CR4_VMXE);
@@ -621,23 +622,11 @@ static void write_event(struct vmx_state *state)
     state->entry_info &= ~(u64)VMX_EVENT_VALID;
 }
 
-/* Puts value into KERNEL_GS_BASE and returns what was there. */
-static inline u64 swap_user_gs_base(u64 value)
-{
-    u64 old;
-
-    __asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs"
-                     : "=&r"(old)
-                     : "r"(value)
-                     : "memory");
-    return old;
-}
-
 /* The guest's instead of the monitor's, which is returned. */
 static inline u64 load_guest_gs_base(u64 value)
 {
     if (__builtin_expect(cpu.fsgsbase, true))
-        return swap_user_gs_base(value);
+        return exchange_user_gs_base(value);
     wrmsr(MSR_KERNEL_GS_BASE, value);
     return this_core()->current->context.gs_base; /* it has no way to change it */
 }
@@ -648,7 +637,7 @@ static inline u64 save_guest_gs_base(u64 value)
     u64 guest;
 
     if (__builtin_expect(cpu.fsgsbase, true))
-        return swap_user_gs_base(value);
+        return exchange_user_gs_base(value);
     guest = rdmsr(MSR_KERNEL_GS_BASE);
     wrmsr(MSR_KERNEL_GS_BASE, value);
     return guest;
@@ -674,9 +663,11 @@ static __attribute__((noinline, cold)) void exchange_out(struct vmx_state *state
     }
 }
 
-/* One world switch, with what the VMCS does not exchange; false: the processor refused. */
+/* One world switch, with what the VMCS does not exchange, which gives up the lock; false: the
+ * processor refused. */
 static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
-                                                        const struct vmx_core *core)
+                                                        const struct vmx_core *core,
+                                                        const u64 *registers)
 {
     struct vmx_state *state = vmx_state(vcpu);
     u64 user_gs_base = load_guest_gs_base(state->kernel_gs_base);
@@ -686,7 +677,7 @@ static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
         exchange_in(state);
     wrmsr(MSR_LSTAR, state->lstar_in_use);
     write_cr2(state->cr2);
-    entered = vmx_enter(vcpu->gpr, state->launched);
+    entered = vmx_enter(vcpu->gpr, state->launched, registers);
     state->cr2 = read_cr2();
     wrmsr(MSR_LSTAR, host_lstar);
     __asm__ volatile("lgdt %0" : : "m"(core->gdt));
@@ -750,32 +741,56 @@ static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(str
     return vmx_exit(vcpu, reason & EXIT_REASON_MASK);
 }
 
+static inline __attribute__((always_inline)) enum guest_outcome enter_and_look(
+    struct vcpu *vcpu, const struct vmx_core *core, const u64 *registers)
+{
+    if (!enter(vcpu, core, registers))
+        return entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR));
+    return look_at_exit(vcpu);
+}
+
+/* Without an entry the lock is still held. */
+static enum guest_outcome try_attended(struct vcpu *vcpu, const struct vmx_core *core)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    if (!(state->entry_info & VMX_EVENT_VALID))
+        return not_entered(vcpu, VMX_EXIT_NMI_WINDOW, 0);
+    if (injects_blocked_nmi(state))
+        return not_entered(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+    if (injects_unknown_event(state))
+        return entry_refused(vcpu, VMX_ERROR_INVALID_CONTROL);
+    write_event(state);
+    return enter_and_look(vcpu, core, vcpu->gpr);
+}
+
+/* An event goes with the entry, or the window for an NMI is open. */
+static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
+                                                                 const struct vmx_core *core,
+                                                                 const u64 *registers)
+{
+    enum guest_outcome outcome;
+
+    vcpu_take_registers(vcpu, registers);
+    outcome = try_attended(vcpu, core);
+    unlock();
+    return outcome;
+}
+
 static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
 {
     struct vmx_state *state = vmx_state(vcpu);
     struct vmx_core *core = vmx_core();
 
-    if (registers != vcpu->gpr)
-        vcpu_take_registers(vcpu, registers);
-    unlock_this_core();
     if (__builtin_expect(!is_prepared(vcpu, core, nested_root), false))
         prepare_entry(vcpu, core, nested_root);
     if (state->rip != state->vmcs_rip) {
         vmwrite(VMCS_GUEST_RIP, state->rip);
         state->vmcs_rip = state->rip;
     }
-    if (state->entry_info & VMX_EVENT_VALID) {
-        if (injects_blocked_nmi(state))
-            return not_entered(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
-        if (injects_unknown_event(state))
-            return entry_refused(vcpu, VMX_ERROR_INVALID_CONTROL);
-        write_event(state);
-    } else if (nmi_window_is_open(state)) {
-        return not_entered(vcpu, VMX_EXIT_NMI_WINDOW, 0);
-    }
-    if (!enter(vcpu, core))
-        return entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR));
-    return look_at_exit(vcpu);
+    if ((state->entry_info & VMX_EVENT_VALID) || nmi_window_is_open(state))
+        return run_attended(vcpu, core, registers);
+    return enter_and_look(vcpu, core, registers);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */

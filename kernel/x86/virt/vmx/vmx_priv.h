@@ -164,10 +164,11 @@ bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
 void vmx_host_nmi(void);
 
 /*
- * vmx_enter.S: one world switch; the general registers are in gpr (order of enum vcpu_gpr). False:
- * the processor refused before anything was loaded.
+ * vmx_enter.S: one world switch; the general registers come from `registers` and go to gpr (order
+ * of enum vcpu_gpr). Gives up this core's lock in between. False: the processor refused before
+ * anything was loaded.
  */
-bool vmx_enter(u64 *gpr, bool launched);
+bool vmx_enter(u64 *gpr, bool launched, const u64 *registers);
 extern const u8 vmx_exit_point[];
 
 #endif
