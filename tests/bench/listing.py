@@ -17,6 +17,7 @@ import tempfile
 
 from ipi import AGAIN, LINE, Qmp, mode_of, symbols
 from machine import COUNTED, Failure, Machine
+from vtx import EXITS
 
 # Functions of the assembler stubs; all else of the kernel is C.
 STUBS = {"entry": ["syscall_entry"],

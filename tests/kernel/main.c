@@ -9,7 +9,7 @@ static const struct test_suite *const suites[] = {
     &frame_suite,      &paging_suite,       &asid_suite,         &io_port_suite, &irq_suite,
     &sched_suite,      &preemption_suite,   &ept_suite,          &vcpu_suite,    &guest_suite,
     &extension_suite,  &virtual_apic_suite, &isolation_suite,    &hostile_suite, &smp_suite,
-    &smp_stress_suite, &restart_suite, &start_suite,
+    &smp_stress_suite, &restart_suite,      &start_suite,
 };
 
 int main(seL4_Word argument)

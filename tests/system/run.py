@@ -297,9 +297,7 @@ def run_on_vtx(context, model, test, cores=1, expected=()):
     text = description("linux").replace(
         COMMAND_LINE, f'"{CONSOLE} cryptomgr.notests bulkhead.test={test}"')
     text = text.replace("vms:", "at-end: exit\nvms:", 1).rstrip("\n")
-    # Bochs gives guests that have closed their interrupts those of a virtual APIC.
-    boot = context.assembled(f"{text}\n    vcpus: {cores}\n    cores: {list(range(cores))}\n"
-                             "    virtual-apic: false\n")
+    boot = context.assembled(f"{text}\n    vcpus: {cores}\n    cores: {list(range(cores))}\n")
     check_bochs(context, boot, model, cores, CRASH, [
         rf"^bulkhead-test: end {test} status 0$", *expected, r"vm 'linux': powered off"])
 

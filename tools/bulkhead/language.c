@@ -107,7 +107,7 @@ static const struct key vm_keys[] = {
       KEY_TIME, AT(model_vm, watchdog), .otherwise = "for ever", .least = 1000000,
       .most = HOUR_US },
     { "virtual-apic", "Local APICs are the processor's where it can have them", KEY_FLAG,
-      AT(model_vm, virtual_apic), .value = "true" },
+      AT(model_vm, virtual_apic), .value = "false" },
     { "disks", "What the guest sees as /dev/vda, /dev/vdb, ...", KEY_MAPS, AT(model_vm, disks),
       .count = offsetof(struct model_vm, nr_disks), .otherwise = "none",
       .least = 1, .most = VMM_MAX_DISKS, .language = &disk_language },

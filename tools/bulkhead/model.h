@@ -81,7 +81,7 @@ struct model_vm {
     struct model_number restart;       /* enum supervisor_restart */
     struct model_number restart_delay; /* microseconds */
     struct model_number restart_limit;
-    struct model_number watchdog; /* microseconds; 0: none */
+    struct model_number watchdog;     /* microseconds; 0: none */
     struct model_number virtual_apic; /* 0 or 1 */
     struct model_text command_line;
     struct model_file kernel;
