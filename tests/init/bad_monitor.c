@@ -9,7 +9,6 @@
 #include "user/vmm/config.h"
 
 #define FLOOD_MESSAGES 20000
-#define LAST_RUN       3
 #define BEYOND_CNODE   (1u << VMM_CNODE_RADIX)
 #define OWN_TURN       VMM_VCPU_SLOT(0, VMM_VCPU_TURN)
 
@@ -64,7 +63,7 @@ static __attribute__((unused)) void flood(void)
     }
 }
 
-/* It is started anew each time, and finds nothing of what it has left behind. */
+/* It is started anew, and finds nothing of what it has left behind. */
 static __attribute__((unused)) void reboots(void)
 {
     static uint64_t left_behind;
@@ -72,7 +71,7 @@ static __attribute__((unused)) void reboots(void)
     if (left_behind++ != 0) {
         print("snoop: %lu from before\n", left_behind);
     }
-    report(program_run() < LAST_RUN ? VMM_REPORT_REBOOT : VMM_REPORT_POWEROFF);
+    report(program_is_restarted() ? VMM_REPORT_POWEROFF : VMM_REPORT_REBOOT);
 }
 
 static bool is_ours(seL4_CPtr slot)

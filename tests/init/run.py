@@ -27,7 +27,7 @@ EXPECTED = {
     "bad-system-call": STOPPED + r"unknown system call$",
     "bad-capability": STOPPED + r"capability fault at rip 0x4\w+, cptr 0x100$",
     "flood": r"vm 'bad': its monitor sends nonsense$",
-    "reboots": r"vm 'bad': starting, run 3$",
+    "reboots": r"vm 'bad': starting, run 2$",
     "snoop": r"vm 'bad': powered off$",
 }
 # Ways in which nothing is started, and what init says then.

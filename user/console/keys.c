@@ -151,22 +151,32 @@ const struct key keys[NR_KEYS] = {
 
 /* --- what is typed --- */
 
-static void drop(struct mux *mux)
+static void drop(struct mux *mux, const char *why)
 {
     if (!mux->told) {
         mux->told = true;
-        say_asked(mux, mux_focus(mux)->name, "it does not read; what is typed is dropped");
+        say_asked(mux, mux_focus(mux)->name, why);
     }
+}
+
+/* What is typed for a VM that is off is not for its next run. */
+static bool is_on(const struct mux *mux)
+{
+    uint32_t state = __atomic_load_n(&mux->control->vms[mux->focus].state, __ATOMIC_RELAXED);
+
+    return state == CONTROL_NONE || state == CONTROL_RUNNING || state == CONTROL_PAUSED;
 }
 
 static void pass_on(struct mux *mux, uint8_t byte)
 {
     struct mux_client *client = mux_focus(mux);
 
-    if (!client->resetting && ring_put(&client->input, &byte, 1) != 0) {
+    if (client->resetting || !is_on(mux)) {
+        drop(mux, "it is off; what is typed is dropped");
+    } else if (ring_put(&client->input, &byte, 1) != 0) {
         mux_note_signal(mux, client, &client->input);
     } else {
-        drop(mux);
+        drop(mux, "it does not read; what is typed is dropped");
     }
 }
 
@@ -222,7 +232,7 @@ static bool holds_input(struct mux *mux, uint64_t now)
     if (mux_focus(mux)->resetting) {
         return !has_stopped_reading(mux, now);
     }
-    if (ring_available(input) >= CONSOLE_INPUT_BYTES / 2) {
+    if (is_on(mux) && ring_available(input) >= CONSOLE_INPUT_BYTES / 2) {
         mux->full = mux->drops = mux->told = false;
     }
     return ring_may_sleep(input, 1) && !has_stopped_reading(mux, now);

@@ -41,7 +41,7 @@ static const char *state_name(uint32_t state)
         [CONTROL_NONE] = "not started yet", [CONTROL_RUNNING] = "running",
         [CONTROL_PAUSED] = "paused",        [CONTROL_WAITING] = "waiting to be started again",
         [CONTROL_ENDED] = "powered off",    [CONTROL_STOPPED] = "stopped",
-        [CONTROL_FAILED] = "failed",
+        [CONTROL_FAILED] = "failed",        [CONTROL_ENDING] = "ending",
     };
 
     return state < CONTROL_NR_STATES ? names[state] : "in an unknown state";

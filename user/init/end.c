@@ -43,7 +43,7 @@ static void verify(const struct boot *boot)
             panic("init holds a capability that it should not: slot %lu, kind %u\n", index, tag);
         }
     }
-    for (seL4_CPtr cap = 2; cap < bootinfo->untyped.end; cap++) {
+    for (seL4_CPtr cap = 2; cap < bootinfo->empty.start + boot->plan.header->nr_slots; cap++) {
         if (seL4_DebugCapIdentify(cap) != TAG_NULL) {
             panic("init can still reach what it had: %lu\n", cap);
         }

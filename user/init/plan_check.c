@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/init/plan_check.h"
 
-#define MAX_COMPONENTS 1024u
-#define MAX_CNODE_BITS 17u
-#define MAX_PRIORITY   254u /* below init's */
-#define MIN_BUDGET_US  20u
-#define MAX_PERIOD_US  (3600ull * 1000000) /* an hour: far from where a kernel's arithmetic ends */
-#define NESTED_TOP     (1ull << 48)
+#define MAX_COMPONENTS  1024u
+#define MAX_CNODE_BITS  17u
+#define MAX_PRIORITY    254u /* below init's */
+#define MAX_VM_PRIORITY 253u /* below servers' and the supervisor's */
+#define MIN_BUDGET_US   20u
+#define MAX_PERIOD_US   (3600ull * 1000000) /* an hour: far from where kernels' arithmetic ends */
+#define NESTED_TOP      (1ull << 48)
+/* What the supervisor's messages are badged with: no notification that it hears may look so. */
+#define SUPERVISED_BADGES (2 * PLAN_BADGE_FAULT - 1)
 
 /* One rule over one row; null when it is kept, else what is wrong. */
 typedef const char *(*row_rule)(const struct plan *plan, uint32_t row);
@@ -165,6 +168,11 @@ static const char *check_port(const struct plan *plan, uint32_t row)
 static bool is_vm(const struct plan *plan, uint32_t owner)
 {
     return is_component(plan, owner) && plan->components[owner - 1].kind == PLAN_COMPONENT_VM;
+}
+
+static bool is_server(const struct plan *plan, uint32_t owner)
+{
+    return is_component(plan, owner) && plan->components[owner - 1].kind == PLAN_COMPONENT_SERVER;
 }
 
 #define CLASS_CODE_MAX 0xffffffu
@@ -329,6 +337,9 @@ static const char *check_channel_end(const struct plan *plan, const struct plan_
         !is_object(&slot, seL4_NotificationObject) || slot.owner != end->owner) {
         return "an end has no notification of its own";
     }
+    if (end->owner == plan->header->supervisor && (end->badge & SUPERVISED_BADGES) != 0) {
+        return "its signals would be taken for messages to the supervisor";
+    }
     return end->badge != 0 ? NULL : "an end would be signalled without a badge";
 }
 
@@ -359,8 +370,8 @@ static const char *check_channel(const struct plan *plan, uint32_t row)
         return "its name lies outside the strings";
     }
     if (channel->ends[0].owner == channel->ends[1].owner ||
-        (is_vm(plan, channel->ends[0].owner) && is_vm(plan, channel->ends[1].owner))) {
-        return "its ends are one component, or two VMs";
+        (!is_server(plan, channel->ends[0].owner) && !is_server(plan, channel->ends[1].owner))) {
+        return "its ends are one component, or none is a server";
     }
     if (!plan_slots_find(plan, channel->frames, channel->count, &frames) || frames.is_copy ||
         !is_object(&frames, seL4_X86_4K) || frames.first != 0 ||
@@ -715,6 +726,9 @@ static const char *check_binding(const struct plan *plan, uint32_t row)
         !is_object(&notification, seL4_NotificationObject)) {
         return "its slot holds no notification";
     }
+    if (irq.owner == plan->header->supervisor) {
+        return "the supervisor would have an interrupt";
+    }
     return irq.owner == notification.owner ? NULL : "the interrupt belongs to somebody else";
 }
 
@@ -789,6 +803,22 @@ static bool fault_endpoint_is_sane(const struct plan *plan, const struct plan_th
            found.rights == seL4_CapRights_new(1, 0, 0, 1).words[0];
 }
 
+/* P12: a thread that the supervisor could not stop would go on while its VM is started anew. */
+static bool is_supervised(const struct plan *plan, uint32_t tcb)
+{
+    for (uint32_t i = 0; i < plan->nr_caps; i++) {
+        const struct plan_cap *cap = &plan->caps[i];
+        struct plan_slot cnode;
+
+        if (cap->cnode != PLAN_NO_SLOT && tcb >= cap->source && tcb - cap->source < cap->count &&
+            plan_slots_find(plan, cap->cnode, 1, &cnode) &&
+            cnode.owner == plan->header->supervisor) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *check_thread(const struct plan *plan, uint32_t row)
 {
     const struct plan_thread *thread = &plan->threads[row];
@@ -808,6 +838,9 @@ static const char *check_thread(const struct plan *plan, uint32_t row)
         (thread->vcpu != PLAN_NO_SLOT || thread->ept != PLAN_NO_SLOT)) {
         return "a server would run a guest";
     }
+    if (is_vm(plan, thread->owner) && !is_supervised(plan, thread->tcb)) {
+        return "the supervisor could not stop it";
+    }
     if (!fault_endpoint_is_sane(plan, thread)) {
         return "its faults would not reach the supervisor under its name";
     }
@@ -815,7 +848,8 @@ static const char *check_thread(const struct plan *plan, uint32_t row)
         thread->cnode_bits != (uint32_t)cnode.size_bits - seL4_SlotBits) {
         return "its CNode has another size";
     }
-    if (thread->priority > MAX_PRIORITY || thread->max_priority > thread->priority) {
+    if (thread->priority > (is_vm(plan, thread->owner) ? MAX_VM_PRIORITY : MAX_PRIORITY) ||
+        thread->max_priority > thread->priority) {
         return "its priority is too high";
     }
     if (thread->rip >= seL4_UserTop || thread->buffer_address >= seL4_UserTop ||

@@ -28,8 +28,9 @@
  *                of one component only
  *            P11 a device has one owner, a component, which alone maps its registers
  *                (never executable, never as a guest's memory) and takes its interrupts
- *            P12 one component is the supervisor. It is told how the others end, and may hold the
- *                threads of VMs, to stop and start them
+ *            P12 one component is the supervisor. It is told how the others end, and holds the
+ *                threads of all VMs, which have lower priorities, to stop and start them. What it
+ *                is signalled with cannot be taken for a message
  *
  * Errors     the first broken rule: which table, which row, what is wrong with it
  */

@@ -33,6 +33,7 @@ enum control_state {
     CONTROL_ENDED = 4,   /* it powered itself off */
     CONTROL_STOPPED = 5, /* by command */
     CONTROL_FAILED = 6,  /* and will not be started again but by command */
+    CONTROL_ENDING = 7,  /* its threads are stopped, its servers finish with it */
     CONTROL_NR_STATES,
 };
 

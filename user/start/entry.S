@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The entry point. In: rdi = main's argument, rsi = number of the run, rsp = anything (0 in an
+ * The entry point. In: rdi = main's argument, rsi = the run's mark, rsp = anything (0 in an
  * initial task).
  *
  * A program whose threads all start here has a file of its own that includes this one, with
  * NR_STACKS and STACK_BYTES defined: then the argument, 0 to NR_STACKS - 1, chooses the stack.
  *
  * The first thread clears what an earlier run has left, then announces the run; the others wait for
- * that. Stacks and the announcement lie outside of what is cleared: they are zero only at first.
+ * that. Stacks and the announcement lie outside of what is cleared: they are zero only at first. A
+ * mark is 0 at the first start, later one that no earlier run has known, and never all ones.
  */
 #include "user/start/stack.h"
 

@@ -14,12 +14,12 @@ const seL4_Word __stack_chk_guard = 0x5bd1e995c9f37a00;
 
 _Static_assert(START_SYS_YIELD == seL4_SysYield, "entry.S gives up its turn");
 
-/* entry.S: the number of the run and one, so that it differs before the first. */
+/* entry.S: the run's mark and one, so that it differs before the first. */
 extern volatile seL4_Word run_announced;
 
-seL4_Word program_run(void)
+bool program_is_restarted(void)
 {
-    return run_announced - 1;
+    return run_announced - 1 != 0;
 }
 
 _Noreturn void program_end(void);

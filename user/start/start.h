@@ -9,8 +9,9 @@
  *
  * Runs       A program can be run again in the memory that an earlier run has left: all that it can
  *            write, but for the stacks, is zero when main begins. So it has no variables that begin
- *            with another value; cmake/user-program.ld refuses them. rsi is the number of the run,
- *            another one each time; what is never run again may be started with anything there.
+ *            with another value; cmake/user-program.ld refuses them. rsi is the run's mark: 0
+ *            at the first start, later one that no earlier run has known; what is never run again
+ *            may be started with anything there.
  *
  * Links with lib/string.c and lib/format.c.
  */
@@ -26,8 +27,8 @@
 /* The program's own. */
 int main(seL4_Word argument);
 
-/* The number of this run. */
-seL4_Word program_run(void);
+/* Whether an earlier run has used this program's memory. */
+bool program_is_restarted(void);
 
 /* In an initial task: sets the library's boot information and IPC buffer. */
 seL4_BootInfo *initial_task_begin(seL4_Word argument);

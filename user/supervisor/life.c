@@ -49,10 +49,10 @@ static void end(struct lives *lives, unsigned vm, enum life_next next)
     struct life *life = &lives->vms[vm];
 
     life_stop_threads(vm);
-    life->ending = true;
+    life->text[0] = '\0';
     life->next = next;
     life_ask_resets(vm);
-    enter(lives, vm, CONTROL_WAITING);
+    enter(lives, vm, CONTROL_ENDING);
 }
 
 void lives_ended(struct lives *lives, unsigned vm, enum outcome outcome, const char *text,
@@ -66,9 +66,9 @@ void lives_ended(struct lives *lives, unsigned vm, enum outcome outcome, const c
     if (now - life->begun >= LIFE_STEADY_MS * 1000ull) {
         life->failures = 0;
     }
+    end(lives, vm, LIFE_BY_POLICY);
     life->outcome = outcome;
     format_text(life->text, sizeof(life->text), "%s", text);
-    end(lives, vm, LIFE_BY_POLICY);
 }
 
 static void start_after(struct lives *lives, unsigned vm, uint64_t delay_us, uint64_t now)
@@ -106,7 +106,6 @@ static void decide(struct lives *lives, unsigned vm, uint64_t now)
 {
     const struct supervisor_vm *config = &lives->config->vms[vm];
 
-    say(lives, vm, "%s", lives->vms[vm].text);
     switch (lives->vms[vm].outcome) {
     case OUTCOME_REBOOT:
         start_after(lives, vm, 0, now);
@@ -127,11 +126,18 @@ static void decide(struct lives *lives, unsigned vm, uint64_t now)
     }
 }
 
-static void finish(struct lives *lives, unsigned vm, uint64_t now)
+static void finish(struct lives *lives, unsigned vm, enum life_resets resets, uint64_t now)
 {
     struct life *life = &lives->vms[vm];
 
-    life->ending = false;
+    if (life->text[0] != '\0') {
+        say(lives, vm, "%s", life->text);
+    }
+    if (resets == LIFE_RESETS_NEVER) {
+        say(lives, vm, "cannot be started any more: a server of it has stopped");
+        enter(lives, vm, CONTROL_FAILED);
+        return;
+    }
     switch (life->next) {
     case LIFE_STOP:
         say(lives, vm, "stopped");
@@ -153,8 +159,12 @@ static void start(struct lives *lives, unsigned vm, uint64_t now)
     life->runs++;
     life->begun = now;
     say(lives, vm, "starting, run %u", life->runs);
-    life_start_threads(vm, life->runs);
-    enter(lives, vm, CONTROL_RUNNING);
+    if (life_start_threads(vm)) {
+        enter(lives, vm, CONTROL_RUNNING);
+    } else {
+        say(lives, vm, "the kernel refuses to start its threads");
+        enter(lives, vm, CONTROL_FAILED);
+    }
 }
 
 void lives_tick(struct lives *lives, uint64_t now)
@@ -162,10 +172,14 @@ void lives_tick(struct lives *lives, uint64_t now)
     for (unsigned vm = 0; vm < lives->config->nr_vms; vm++) {
         struct life *life = &lives->vms[vm];
 
-        if (life->ending && life_resets_done(vm)) {
-            finish(lives, vm, now);
+        if (life->state == CONTROL_ENDING) {
+            enum life_resets resets = life_resets(vm);
+
+            if (resets != LIFE_RESETS_PENDING) {
+                finish(lives, vm, resets, now);
+            }
         }
-        if (life->state == CONTROL_WAITING && !life->ending && now >= life->start_at) {
+        if (life->state == CONTROL_WAITING && now >= life->start_at) {
             start(lives, vm, now);
         }
     }
@@ -174,7 +188,7 @@ void lives_tick(struct lives *lives, uint64_t now)
 bool lives_wait_for_time(const struct lives *lives)
 {
     for (unsigned vm = 0; vm < lives->config->nr_vms; vm++) {
-        if (lives->vms[vm].state == CONTROL_WAITING && !lives->vms[vm].ending) {
+        if (lives->vms[vm].state == CONTROL_WAITING) {
             return true;
         }
     }
@@ -184,7 +198,9 @@ bool lives_wait_for_time(const struct lives *lives)
 bool lives_are_over(const struct lives *lives)
 {
     for (unsigned vm = 0; vm < lives->config->nr_vms; vm++) {
-        if (has_run(&lives->vms[vm]) || lives->vms[vm].state == CONTROL_WAITING) {
+        enum control_state state = lives->vms[vm].state;
+
+        if (state != CONTROL_ENDED && state != CONTROL_STOPPED && state != CONTROL_FAILED) {
             return false;
         }
     }
@@ -216,25 +232,28 @@ static void resume(struct lives *lives, unsigned vm)
     life_resume_threads(vm);
 }
 
-static void restart(struct lives *lives, unsigned vm, uint64_t now)
+/* Also one that is off: what came into its channels meanwhile is not for its next run. */
+static void restart(struct lives *lives, unsigned vm)
 {
-    lives->vms[vm].failures = 0;
-    if (has_run(&lives->vms[vm])) {
-        end(lives, vm, LIFE_RESTART);
-    } else if (lives->vms[vm].ending) {
-        lives->vms[vm].next = LIFE_RESTART;
+    struct life *life = &lives->vms[vm];
+
+    life->failures = 0;
+    if (life->state == CONTROL_ENDING) {
+        life->next = LIFE_RESTART;
     } else {
-        start_after(lives, vm, 0, now);
+        end(lives, vm, LIFE_RESTART);
     }
 }
 
 static void stop(struct lives *lives, unsigned vm)
 {
-    if (has_run(&lives->vms[vm])) {
+    struct life *life = &lives->vms[vm];
+
+    if (has_run(life)) {
         end(lives, vm, LIFE_STOP);
-    } else if (lives->vms[vm].ending) {
-        lives->vms[vm].next = LIFE_STOP;
-    } else if (lives->vms[vm].state == CONTROL_WAITING) {
+    } else if (life->state == CONTROL_ENDING) {
+        life->next = LIFE_STOP;
+    } else if (life->state == CONTROL_WAITING) {
         say(lives, vm, "stopped");
         enter(lives, vm, CONTROL_STOPPED);
     } else {
@@ -242,7 +261,7 @@ static void stop(struct lives *lives, unsigned vm)
     }
 }
 
-void lives_command(struct lives *lives, unsigned vm, uint32_t command, uint64_t now)
+void lives_command(struct lives *lives, unsigned vm, uint32_t command)
 {
     switch (command) {
     case CONTROL_PAUSE:
@@ -252,7 +271,7 @@ void lives_command(struct lives *lives, unsigned vm, uint32_t command, uint64_t 
         resume(lives, vm);
         break;
     case CONTROL_RESTART:
-        restart(lives, vm, now);
+        restart(lives, vm);
         break;
     case CONTROL_STOP:
         stop(lives, vm);

@@ -6,7 +6,8 @@
  * Run        A run ends by its monitor's word, by a fault of the monitor's, or by command. Then its
  *            threads are stopped, and the servers are asked to reset its channels; only when
  *            they all have does it count as ended (its last lines are out, and nothing
- *            touches its memory), and it is said what happened and what comes next.
+ *            touches its memory), and it is said what happened and what comes next. A VM whose
+ *            server never will is not started any more.
  * Next       A reboot of the guest's: it is started again. Power-off: only where the description
  *            says `always`. A failure: by the description after a while that doubles with each one,
  *            until there have been too many in a row. A run of LIFE_STEADY_MS ends the row.
@@ -40,16 +41,22 @@ enum life_next {
     LIFE_RESTART,
 };
 
+/* What servers make of being asked for resets. */
+enum life_resets {
+    LIFE_RESETS_PENDING,
+    LIFE_RESETS_DONE,
+    LIFE_RESETS_NEVER,
+};
+
 struct life {
-    enum control_state state;
-    bool ending; /* its threads are stopped; waits for the servers */
+    enum control_state state; /* CONTROL_ENDING: its threads are stopped; waits for the servers */
     enum outcome outcome;
     enum life_next next;
     uint32_t runs;
-    uint32_t failures; /* in a row */
-    uint64_t begun;    /* the present or last run */
-    uint64_t start_at; /* CONTROL_WAITING */
-    char text[MESSAGE_BYTES];
+    uint32_t failures;        /* in a row */
+    uint64_t begun;           /* the present or last run */
+    uint64_t start_at;        /* CONTROL_WAITING */
+    char text[MESSAGE_BYTES]; /* how the run ended; empty: by command */
 };
 
 struct lives {
@@ -61,10 +68,10 @@ struct lives {
 
 void life_stop_threads(unsigned vm);
 void life_resume_threads(unsigned vm);
-/* From the beginning of the program, as run number `run`. */
-void life_start_threads(unsigned vm, uint32_t run);
+/* From the beginning of the program; false: they stand still, because the kernel refuses. */
+bool life_start_threads(unsigned vm);
 void life_ask_resets(unsigned vm);
-bool life_resets_done(unsigned vm);
+enum life_resets life_resets(unsigned vm);
 /* The VM's state has changed. */
 void life_show(unsigned vm, const struct life *life);
 void life_say(const char *line);
@@ -76,7 +83,7 @@ void lives_init(struct lives *lives, const struct supervisor_config *config, uin
 void lives_ended(struct lives *lives, unsigned vm, enum outcome outcome, const char *text,
                  uint64_t now);
 /* command: anything */
-void lives_command(struct lives *lives, unsigned vm, uint32_t command, uint64_t now);
+void lives_command(struct lives *lives, unsigned vm, uint32_t command);
 /* Goes on with what was waited for. */
 void lives_tick(struct lives *lives, uint64_t now);
 /* Whether lives_tick() is to be called soon, though nothing may come. */

@@ -26,6 +26,7 @@ static struct lives lives;
 static struct ring console;
 static bool server_stopped[SUPERVISOR_MAX_SERVERS];
 static uint32_t commands_seen[SUPERVISOR_MAX_VMS];
+static uint32_t resets_wanted[SUPERVISOR_MAX_SERVERS][SERVER_MAX_CLIENTS];
 
 static struct control_channel *control_of(unsigned server)
 {
@@ -58,16 +59,26 @@ void life_resume_threads(unsigned vm)
     }
 }
 
-void life_start_threads(unsigned vm, uint32_t run)
+/*
+ * A run's mark is the time: an earlier run, perhaps one gone bad, has not known it, so it could not
+ * announce the run to the other threads before the first has cleared what it has left.
+ */
+bool life_start_threads(unsigned vm)
 {
-    seL4_UserContext context = { .rip = config->entry, .rflags = RFLAGS_INTERRUPTS, .rsi = run };
+    seL4_UserContext context = { .rip = config->entry,
+                                 .rflags = RFLAGS_INTERRUPTS,
+                                 .rsi = time_stamp() | 1 };
 
     for (unsigned i = 0; i < config->vms[vm].nr_threads; i++) {
         context.rdi = i;
         context.fs_base = VMM_IPC_BUFFER_VADDR + (seL4_Word)i * (1u << seL4_PageBits);
-        seL4_TCB_WriteRegisters(thread_of(vm, i), 0, 0, seL4_UserContextWords, &context);
+        if (seL4_TCB_WriteRegisters(thread_of(vm, i), 0, 0, seL4_UserContextWords, &context) !=
+            seL4_NoError) {
+            return false;
+        }
     }
     life_resume_threads(vm);
+    return true;
 }
 
 void life_ask_resets(unsigned vm)
@@ -77,7 +88,8 @@ void life_ask_resets(unsigned vm)
 
         for (unsigned i = 0; i < SERVER_MAX_CLIENTS; i++) {
             if ((config->vms[vm].clients[server] >> i & 1) != 0) {
-                __atomic_add_fetch(&control->reset_wanted[i], 1, __ATOMIC_RELEASE);
+                __atomic_store_n(&control->reset_wanted[i], ++resets_wanted[server][i],
+                                 __ATOMIC_RELEASE);
             }
         }
         if (config->vms[vm].clients[server] != 0) {
@@ -86,29 +98,39 @@ void life_ask_resets(unsigned vm)
     }
 }
 
-/* A server that has stopped touches nothing any more. */
-static bool server_is_done(unsigned vm, unsigned server)
+/*
+ * Without its console a VM can go on. A disk server that has stopped says nothing about what its
+ * drives still do to the VM's memory.
+ */
+static enum life_resets resets_of(unsigned vm, unsigned server)
 {
     struct control_channel *control = control_of(server);
 
-    for (unsigned i = 0; i < SERVER_MAX_CLIENTS && !server_stopped[server]; i++) {
+    if (server_stopped[server]) {
+        return server == SUPERVISOR_CONSOLE || config->vms[vm].clients[server] == 0
+                   ? LIFE_RESETS_DONE
+                   : LIFE_RESETS_NEVER;
+    }
+    for (unsigned i = 0; i < SERVER_MAX_CLIENTS; i++) {
         if ((config->vms[vm].clients[server] >> i & 1) != 0 &&
             __atomic_load_n(&control->reset_done[i], __ATOMIC_ACQUIRE) !=
-                control->reset_wanted[i]) {
-            return false;
+                resets_wanted[server][i]) {
+            return LIFE_RESETS_PENDING;
         }
     }
-    return true;
+    return LIFE_RESETS_DONE;
 }
 
-bool life_resets_done(unsigned vm)
+enum life_resets life_resets(unsigned vm)
 {
-    for (unsigned server = 0; server < config->nr_servers; server++) {
-        if (!server_is_done(vm, server)) {
-            return false;
-        }
+    enum life_resets all = LIFE_RESETS_DONE;
+
+    for (unsigned server = 0; server < config->nr_servers && all != LIFE_RESETS_NEVER; server++) {
+        enum life_resets one = resets_of(vm, server);
+
+        all = one != LIFE_RESETS_DONE ? one : all;
     }
-    return true;
+    return all;
 }
 
 void life_show(unsigned vm, const struct life *life)
@@ -186,7 +208,7 @@ static void look_at_commands(void)
 
         if (command != commands_seen[vm]) {
             commands_seen[vm] = command;
-            lives_command(&lives, vm, command & ((1u << CONTROL_COMMAND_BITS) - 1), microseconds());
+            lives_command(&lives, vm, command & ((1u << CONTROL_COMMAND_BITS) - 1));
         }
     }
 }

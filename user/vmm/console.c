@@ -11,8 +11,8 @@
 /* Longest mark of a loss. */
 #define MARK_BYTES 48u
 
-/* A server that has stopped must not hold us up for ever. */
-#define FLUSH_ROUNDS 1000000u
+/* A server that takes nothing for so many ticks of the TSC, about a second, is not waited for. */
+#define PATIENCE (1ull << 31)
 
 void console_init(struct console *console, struct console_channel *channel)
 {
@@ -101,14 +101,33 @@ void console_pump(struct console *console)
     }
 }
 
+/* Bytes that the server has taken so far. */
+static uint32_t taken(struct console *console)
+{
+    return console->out.index - (CONSOLE_OUTPUT_BYTES - ring_available(&console->out));
+}
+
 void console_flush(struct console *console)
 {
+    uint64_t since = console_time();
+
     console_pump(console);
-    for (unsigned i = 0; i < FLUSH_ROUNDS && !ring_is_broken(&console->out) &&
-                         ring_available(&console->out) != CONSOLE_OUTPUT_BYTES;
-         i++) {
+    while (!ring_is_broken(&console->out) &&
+           ring_available(&console->out) != CONSOLE_OUTPUT_BYTES) {
+        uint32_t now_taken = taken(console);
+
+        if (now_taken != console->taken) {
+            console->taken = now_taken;
+            console->given_up = false;
+            since = console_time();
+        } else if (console->given_up || console_time() - since > PATIENCE) {
+            console->given_up = true;
+            return;
+        }
         console_relax();
     }
+    console->given_up = false;
+    mark_loss(console);
 }
 
 void console_print(struct console *console, const char *text)

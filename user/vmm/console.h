@@ -21,6 +21,8 @@ struct console {
     struct ring out;
     struct ring in;
     uint32_t lost;        /* bytes of output since the last mark */
+    uint32_t taken;       /* by the server, when console_flush() last looked */
+    bool given_up;        /* it did not go on then */
     const uint32_t *show; /* the server counts it up for those who want to see counters */
     uint32_t shown;       /* what it was when they last were */
 };
@@ -28,6 +30,7 @@ struct console {
 /* How the server is told to look, and how time is let pass (main.c; faked in host tests). */
 void console_signal(void);
 void console_relax(void);
+uint64_t console_time(void); /* the TSC */
 
 /* The channel begins as zeros, and a monitor uses it from its start to its end. */
 void console_init(struct console *console, struct console_channel *channel);
@@ -50,7 +53,7 @@ uint32_t console_read(struct console *console, void *bytes, uint32_t count);
 bool console_is_asked(struct console *console);
 /* After puts and gets: marks losses, tells the server if it waits. */
 void console_pump(struct console *console);
-/* Waits until all output has reached the serial port. For last words. */
+/* Waits until all output has reached the serial port, or the server has stood still for a while. */
 void console_flush(struct console *console);
 void console_print(struct console *console, const char *text);
 

@@ -158,6 +158,11 @@ void console_relax(void)
     seL4_Yield();
 }
 
+uint64_t console_time(void)
+{
+    return time_stamp();
+}
+
 /* --- the kernel's side of virtio_blk.h --- */
 
 void disk_signal(unsigned index)
@@ -285,7 +290,7 @@ static void say_end(struct vm *vm)
     if ((vm->config->flags & VMM_FLAG_STATISTICS) != 0 && vm->stop.report != VMM_REPORT_REFUSED) {
         report_statistics(vm);
     }
-    console_flush(&vm->console);
+    console_pump(&vm->console); /* the server shows what is there before it forgets the channel */
     tell_supervisor(vm);
 }
 
@@ -372,7 +377,7 @@ static void make_vm(struct vm *vm)
 static void begin_run(struct vm *vm)
 {
     make_vm(vm);
-    if (program_run() > 1) {
+    if (program_is_restarted()) {
         guest_ram_clear(&vm->ram);
     }
     load_guest(vm);

@@ -297,6 +297,26 @@ static void test_no_reader(void **state)
     free(world);
 }
 
+/* What is typed for a VM that is off does not come to its next run. */
+static void test_off(void **state)
+{
+    static const uint32_t off[] = { CONTROL_WAITING, CONTROL_ENDED, CONTROL_STOPPED, CONTROL_FAILED,
+                                    CONTROL_ENDING };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
+        struct world *world = begin(2, 2);
+
+        world->control.vms[0].state = off[i];
+        type(world, "secret\r");
+        expect(world, "[console] one: it is off; what is typed is dropped\r\n");
+        world->control.vms[0].state = CONTROL_RUNNING;
+        type(world, "z");
+        expect_input(world, 0, "z");
+        free(world);
+    }
+}
+
 /* The escape key is heard at once if it was what found the ring full. */
 static void test_escape_amid(void **state)
 {
@@ -358,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_show),
         cmocka_unit_test(test_hold),
         cmocka_unit_test(test_no_reader),
+        cmocka_unit_test(test_off),
         cmocka_unit_test(test_escape_amid),
         cmocka_unit_test(test_paste),
     };

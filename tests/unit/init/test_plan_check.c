@@ -456,9 +456,9 @@ static void test_channels(void **state)
     REFUSED("channel", "an end would be signalled without a badge",
             channel(s, 0)->ends[1].badge = 0);
     REFUSED("channel", "its name lies outside the strings", channel(s, 0)->name = UINT32_MAX);
-    REFUSED("channel", "its ends are one component, or two VMs",
+    REFUSED("channel", "its ends are one component, or none is a server",
             channel(s, 0)->ends[1] = channel(s, 0)->ends[0]);
-    REFUSED("channel", "its ends are one component, or two VMs",
+    REFUSED("channel", "its ends are one component, or none is a server",
             channel(s, 0)->ends[0] = channel(s, 1)->ends[1]);
     REFUSED("channel", one_row, channel(s, 0)->count = 2);
     REFUSED("channel", one_row, channel(s, 0)->frames++);
@@ -644,6 +644,10 @@ static void test_supervisor(void **state)
             cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->source = slot_of(s, "linux.cnode"));
     REFUSED("capability", not_own,
             cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->source = slot_of(s, "console.tcb"));
+    REFUSED("thread", "the supervisor could not stop it",
+            harmless(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB, "bulkhead.tcb"));
+    REFUSED("channel", "its signals would be taken for messages to the supervisor",
+            channel(s, 2)->ends[1].badge |= PLAN_BADGE_FAULT | 2);
     /* Nobody else holds them. */
     REFUSED("capability", not_own,
             cap_in(s, "bulkhead.cnode", SUPERVISOR_SLOT_TCB)->cnode = slot_of(s, "console.cnode"));

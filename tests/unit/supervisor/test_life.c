@@ -32,7 +32,7 @@ static struct {
     uint32_t started, resumed;
     enum control_state shown;
 } vms[NR_VMS];
-static bool servers_answer;
+static bool servers_answer, server_stopped, kernel_agrees;
 static char said[4096];
 
 void life_stop_threads(unsigned vm)
@@ -47,14 +47,17 @@ void life_resume_threads(unsigned vm)
     vms[vm].resumed++;
 }
 
-void life_start_threads(unsigned vm, uint32_t run)
+bool life_start_threads(unsigned vm)
 {
     assert_false(vms[vm].running);
     assert_true(vms[vm].reset_since_run); /* L2 */
-    assert_int_equal(run, vms[vm].started + 2);
+    vms[vm].reset_since_run = false;
+    if (!kernel_agrees) {
+        return false;
+    }
     vms[vm].started++;
     vms[vm].running = true;
-    vms[vm].reset_since_run = false;
+    return true;
 }
 
 void life_ask_resets(unsigned vm)
@@ -63,13 +66,16 @@ void life_ask_resets(unsigned vm)
     vms[vm].reset_wanted = true;
 }
 
-bool life_resets_done(unsigned vm)
+enum life_resets life_resets(unsigned vm)
 {
+    if (server_stopped) {
+        return LIFE_RESETS_NEVER;
+    }
     if (servers_answer && vms[vm].reset_wanted) {
         vms[vm].reset_wanted = false;
         vms[vm].reset_since_run = true;
     }
-    return !vms[vm].reset_wanted;
+    return vms[vm].reset_wanted ? LIFE_RESETS_PENDING : LIFE_RESETS_DONE;
 }
 
 void life_show(unsigned vm, const struct life *life)
@@ -96,6 +102,8 @@ static int start(void **state)
     said[0] = '\0';
     now = SECOND;
     servers_answer = true;
+    server_stopped = false;
+    kernel_agrees = true;
     lives_init(&lives, &config, now);
     return 0;
 }
@@ -114,7 +122,7 @@ static void crash(unsigned vm)
 
 static void command(unsigned vm, uint32_t what)
 {
-    lives_command(&lives, vm, what, now);
+    lives_command(&lives, vm, what);
     wait_us(0);
 }
 
@@ -325,6 +333,7 @@ static void test_command_while_ending(void **state)
     servers_answer = true;
     wait_us(0);
     assert_true(vms[0].running);
+    assert_non_null(strstr(said, "vm 'never': crashed\n"));
     now += 100 * SECOND;
     servers_answer = false;
     lives_ended(&lives, 0, OUTCOME_REBOOT, "rebooting", now);
@@ -333,6 +342,36 @@ static void test_command_while_ending(void **state)
     wait_us(1000 * SECOND);
     assert_false(vms[0].running);
     assert_int_equal(vms[0].shown, CONTROL_STOPPED);
+}
+
+/* A disk server that has stopped: its VMs are not started any more, and it is said why. */
+static void test_stopped_server(void **state)
+{
+    (void)state;
+    now += 100 * SECOND;
+    server_stopped = true;
+    crash(1);
+    expect_said("vm 'failing': crashed\n"
+                "vm 'failing': cannot be started any more: a server of it has stopped\n");
+    wait_us(1000 * SECOND);
+    assert_int_equal(vms[1].shown, CONTROL_FAILED);
+    command(1, CONTROL_RESTART);
+    expect_said("vm 'failing': cannot be started any more: a server of it has stopped\n");
+    assert_false(vms[1].running);
+}
+
+static void test_refused_start(void **state)
+{
+    (void)state;
+    now += 100 * SECOND;
+    kernel_agrees = false;
+    lives_ended(&lives, 0, OUTCOME_REBOOT, "rebooting", now);
+    wait_us(0);
+    assert_int_equal(vms[0].shown, CONTROL_FAILED);
+    kernel_agrees = true;
+    now += 100 * SECOND;
+    command(0, CONTROL_RESTART);
+    assert_true(vms[0].running);
 }
 
 static void test_over(void **state)
@@ -362,7 +401,7 @@ static void test_random(void **state)
         if (rand() % 2 == 0) {
             lives_ended(&lives, vm, (enum outcome)(rand() % 4), "ended", now);
         } else {
-            lives_command(&lives, vm, (uint32_t)rand() % 6, now);
+            lives_command(&lives, vm, (uint32_t)rand() % 6);
         }
         wait_us((uint64_t)rand() % (3 * SECOND));
         for (unsigned n = 0; n < NR_VMS; n++) {
@@ -385,6 +424,8 @@ int main(void)
         cmocka_unit_test_setup(test_stop_and_start, start),
         cmocka_unit_test_setup(test_restart_after_giving_up, start),
         cmocka_unit_test_setup(test_command_while_ending, start),
+        cmocka_unit_test_setup(test_stopped_server, start),
+        cmocka_unit_test_setup(test_refused_start, start),
         cmocka_unit_test_setup(test_over, start),
         cmocka_unit_test_setup(test_random, start),
     };

@@ -143,7 +143,13 @@ void console_signal(void)
 
 void console_relax(void)
 {
+    fake_host.tsc += 1000;
     fake_console();
+}
+
+uint64_t console_time(void)
+{
+    return fake_host.tsc;
 }
 
 void disk_signal(unsigned index)

@@ -481,6 +481,26 @@ static void test_counters_on_request(void **state)
     assert_int_equal(fake_host.nr_sent, sent);
 }
 
+/* A console that takes nothing is waited for once, for about a second, not for each line. */
+static void test_stopped_console(void **state)
+{
+    struct vm *vm = *state;
+    uint64_t start = fake_host.tsc;
+
+    fake_host.console_busy = true;
+    for (unsigned i = 0; i < 2000; i++) {
+        report_line(vm, "a line that finds no room in the end");
+    }
+    assert_in_range(fake_host.tsc - start, 1ull << 31, (1ull << 31) + 10000);
+    /* It goes on: so do we, and it is marked what was lost. */
+    fake_host.console_busy = false;
+    fake_console();
+    console_flush(&vm->console);
+    report_line(vm, "the last one");
+    assert_non_null(strstr((const char *)fake_host.sent, "bytes of output lost]\r\n"));
+    assert_non_null(strstr((const char *)fake_host.sent, "the last one\r\n"));
+}
+
 static void test_interrupt_window(void **state)
 {
     struct vcpu *vcpu = vcpu_of(state);
@@ -1351,6 +1371,7 @@ int main(void)
         WITH_VM(test_watchdog_rests),
         WITH_VM(test_panic),
         WITH_VM(test_counters_on_request),
+        WITH_VM(test_stopped_console),
         WITH_VM(test_interrupt_window),
         WITH_VM(test_nmi_window),
         WITH_VM(test_reinjection),
