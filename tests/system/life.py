@@ -67,8 +67,7 @@ def check_neighbour(context, trouble, outcome, components=None):
 
 
 def test_life_panic(context):
-    """A VM whose kernel panics again and again is started again by its policy; its neighbour on the
-    same core keeps its throughput."""
+    """A VM whose kernel panics is started again by policy; its neighbour keeps its throughput."""
     check_neighbour(context, "echo c > /proc/sysrq-trigger", "the guest's kernel panicked")
 
 
@@ -79,8 +78,7 @@ def test_life_monitor(context):
 
 
 def test_life_stuck(context):
-    """A guest that spins with interrupts off is found by the watchdog, each time it is started; its
-    neighbour on the same core keeps its throughput."""
+    """The watchdog finds a guest that spins, interrupts off; its neighbour keeps its throughput."""
     text = with_keys(description("shared-core"), FIRST_VM, "restart: on-failure",
                      "restart-delay: 100ms", "restart-limit: 2", "watchdog: 1s")
     stuck = context.path("guests", "stuck.bzimage")
