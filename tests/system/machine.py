@@ -21,6 +21,9 @@ PARALLEL = ["-accel", "tcg,thread=multi"]
 # One instruction is one nanosecond, and the wall clock has no influence.
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
 CONTROL_C = "\x03"
+# What makes a terminal change its colour; and what may become that.
+COLOUR = re.compile(r"\x1b\[\d+m")
+CUT_COLOUR = re.compile(r"(?:\x1b(?:\[\d*)?)?$")
 ESCAPE = "\x1d"  # Ctrl-], of the console server
 
 
@@ -45,7 +48,8 @@ class Machine:
             *serial, "-monitor", "none", "-no-reboot", "-net", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *boot]
         self.log_path = log_path
-        self.output = ""
+        self.output = ""  # without colours
+        self.cut = ""
         self.position = 0
         self.ended = False
         self.changed = threading.Condition()
@@ -70,8 +74,10 @@ class Machine:
         while chunk := os.read(self.process.stdout.fileno(), 65536):
             self.log.write(chunk)
             self.log.flush()
+            text = self.cut + chunk.decode("utf-8", "replace").replace("\r", "")
+            self.cut = CUT_COLOUR.search(text).group()
             with self.changed:
-                self.output += chunk.decode("utf-8", "replace").replace("\r", "")
+                self.output += COLOUR.sub("", text.removesuffix(self.cut))
                 self.changed.notify_all()
         with self.changed:
             self.ended = True

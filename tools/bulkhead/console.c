@@ -71,6 +71,7 @@ static void write_config(struct server *server, const struct model_console *desc
         .first = find_client(clients, nr_clients, described->first.text),
         .port = (uint16_t)described->port.value,
         .escape = (uint8_t)described->escape.value,
+        .colour = (uint8_t)described->colour.value,
         .nr_vms = (uint8_t)nr_vms,
     };
 

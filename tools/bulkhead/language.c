@@ -124,6 +124,8 @@ static const struct key console_keys[] = {
       .value = "0x3f8", .choices = ports },
     { "escape", "The key that is pressed before the console server's own", KEY_CONTROL,
       AT(model_console, escape), .value = "Ctrl-]" },
+    { "colour", "Whether each VM's and server's name before its lines has a colour", KEY_FLAG,
+      AT(model_console, colour), .value = "true" },
     { "first", "The VM that has the keyboard first", KEY_NAME, AT(model_console, first),
       .otherwise = "the first of the VMs", .least = 1, .most = VMM_NAME_BYTES - 1 },
 };
@@ -132,6 +134,10 @@ static const struct language console_language =
 
 static const struct key_choice ends[] = {
     { "halt", SUPERVISOR_END_HALT }, { "exit", SUPERVISOR_END_EXIT }, { 0 },
+};
+
+static const struct key_choice logs[] = {
+    { "notices", SERVER_LOG_NOTICES }, { "problems", SERVER_LOG_PROBLEMS }, { 0 },
 };
 
 static const struct key system_keys[] = {
@@ -146,6 +152,8 @@ static const struct key system_keys[] = {
       .least = 1, .most = SUPERVISOR_MAX_VMS, .language = &vm_language },
     { "at-end", "What happens when the last VM has ended: stay on, idle, or end the emulator",
       KEY_CHOICE, AT(model, at_end), .value = "halt", .choices = ends },
+    { "log", "What supervisor and disk server say: also what goes well, or only problems",
+      KEY_CHOICE, AT(model, log), .value = "notices", .choices = logs },
 };
 const struct language system_language =
     LANGUAGE("a system", "systems", model, system_keys);

@@ -64,6 +64,7 @@ struct model_console {
     struct position at;
     struct model_number port;
     struct model_number escape; /* a control character */
+    struct model_number colour; /* 0 or 1 */
     struct model_text first;    /* a VM's name; null: the first one */
 };
 
@@ -103,6 +104,7 @@ struct model {
     struct model_machine machine;
     struct model_console console;
     struct model_number at_end; /* enum supervisor_end */
+    struct model_number log;    /* enum server_log */
     struct model_vm *vms;
     size_t nr_vms;
 };

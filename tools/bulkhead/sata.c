@@ -146,11 +146,12 @@ static void add_disk(struct server *server, const struct sata_vm *vm, unsigned n
     server_add_client(server, &end, DISK_CHANNEL_PAGES);
 }
 
-static void serve_vms(struct server *server, const struct sata_vm *vms, size_t nr_vms)
+static void serve_vms(struct server *server, const struct sata_vm *vms, size_t nr_vms, uint32_t log)
 {
     struct sata_config config = {
         .magic = SATA_CONFIG_MAGIC,
         .version = SATA_CONFIG_VERSION,
+        .log = log,
         .nr_memories = (uint32_t)nr_vms,
     };
 
@@ -193,7 +194,7 @@ struct server_client compile_sata(struct supervisor *supervisor, const struct pr
                      SATA_REGISTERS_VADDR + SATA_REGISTER_PAGES * PLAN_PAGE_BYTES, seL4_PageBits);
     server_add_range(&server, SATA_DMA_VADDR, SATA_DMA_VADDR + SATA_DMA_FRAMES * SATA_FRAME_BYTES,
                      seL4_LargePageBits);
-    serve_vms(&server, vms, nr_vms);
+    serve_vms(&server, vms, nr_vms, supervisor->config.log);
     for (unsigned i = 0; i < nr_vms; i++) {
         uint64_t end = tell_addresses(&server, &vms[i], i);
 

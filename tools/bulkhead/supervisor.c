@@ -33,7 +33,8 @@ void supervisor_begin(struct supervisor *supervisor, struct builder *builder,
     *supervisor = (struct supervisor){
         .config = { .magic = SUPERVISOR_CONFIG_MAGIC,
                     .version = SUPERVISOR_CONFIG_VERSION,
-                    .end_action = (uint32_t)model->at_end.value },
+                    .end_action = (uint32_t)model->at_end.value,
+                    .log = (uint32_t)model->log.value },
     };
     server_begin(server, builder, SUPERVISOR_NAME, PLAN_COMPONENT_SUPERVISOR,
                  SUPERVISOR_CNODE_RADIX);

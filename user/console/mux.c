@@ -8,7 +8,7 @@
 
 /* What a turn may put out at most: a line with its label, on a line of its own, and a line again.
  */
-#define TURN_BYTES (2 * MUX_LINE_BYTES + SERVER_NAME_BYTES + 16)
+#define TURN_BYTES (2 * MUX_LINE_BYTES + SERVER_NAME_BYTES + 24)
 
 _Static_assert(TURN_BYTES + OWN_BYTES < MUX_OUT_BYTES, "a turn fits");
 _Static_assert(SERVER_MAX_CLIENTS <= 32, "a bit for each");
@@ -94,6 +94,7 @@ void mux_init(struct mux *mux, const struct console_config *config, struct contr
     mux->nr_vms = config->nr_vms;
     mux->focus = config->first;
     mux->escape = config->escape;
+    mux->colour = config->colour != 0;
     mux->ticks_quiet = (uint64_t)config->tsc_mhz * 1000 * MUX_QUIET_MS;
     mux->ticks_hold = (uint64_t)config->tsc_mhz * 1000 * MUX_HOLD_MS;
 }
@@ -225,14 +226,26 @@ static bool turn_of_focus(struct mux *mux, uint64_t now)
     return count != 0;
 }
 
+/* In one of the terminal's colours, without black, white and what is hard to tell from them. */
+static void show_label(struct mux *mux, const struct mux_client *client)
+{
+    static const char *const colours[] = { "\x1b[36m", "\x1b[33m", "\x1b[32m",
+                                           "\x1b[35m", "\x1b[34m", "\x1b[31m" };
+
+    if (mux->colour) {
+        mux_text(mux, colours[(unsigned)(client - mux->clients) % 6]);
+    }
+    mux_text(mux, client->name);
+    mux_text(mux, mux->colour ? "|\x1b[0m " : "| ");
+}
+
 static void show_labelled(struct mux *mux, struct mux_client *client)
 {
     uint8_t text[MUX_LINE_BYTES] = { 0 };
     uint32_t length = plain_text(text, client->line, client->line_length);
 
     mux_leave_line(mux);
-    mux_text(mux, client->name);
-    mux_text(mux, "| ");
+    show_label(mux, client);
     mux_put(mux, text, length);
     mux_text(mux, "\r\n");
     mux_resume_line(mux);

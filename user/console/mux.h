@@ -73,6 +73,7 @@ struct mux {
     unsigned focus;  /* has the keyboard */
     unsigned turn;   /* had the last turn */
     uint8_t escape;  /* the key that makes the next one a command: a control character */
+    bool colour;     /* of labels */
     bool escaped;    /* it was pressed */
     /* Of the ring of what was typed for the VM that has the keyboard. */
     bool full;           /* since full_since, though perhaps not all the time */

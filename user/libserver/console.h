@@ -47,7 +47,8 @@ struct console_config {
     uint16_t port;       /* the first of the I/O ports */
     uint8_t escape;      /* the key before commands: a control character */
     uint8_t nr_vms;      /* the first 1 .. nr_clients of the clients are VMs, the others servers */
-    uint8_t reserved[4];
+    uint8_t colour;      /* labels have their client's */
+    uint8_t reserved[3];
     char names[SERVER_MAX_CLIENTS][SERVER_NAME_BYTES];
 };
 

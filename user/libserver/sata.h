@@ -78,7 +78,7 @@ struct sata_memory_config {
 };
 
 #define SATA_CONFIG_MAGIC   0x6766632e61746173ull /* "sata.cfg" in memory */
-#define SATA_CONFIG_VERSION 2u
+#define SATA_CONFIG_VERSION 3u
 
 struct sata_config {
     uint64_t magic;
@@ -88,6 +88,8 @@ struct sata_config {
     uint32_t tsc_mhz;        /* filled in by init, as what follows */
     uint32_t device_state;   /* enum plan_device_state */
     uint32_t register_pages; /* that are mapped */
+    uint32_t log;            /* enum server_log */
+    uint32_t reserved;
     uint64_t dma_addresses[SATA_DMA_FRAMES];
     struct sata_memory_config memories[SATA_MAX_CLIENTS];
     struct sata_client_config clients[SATA_MAX_CLIENTS];
@@ -97,7 +99,7 @@ _Static_assert(SATA_MAX_CLIENTS <= SERVER_MAX_CLIENTS, "they are clients like ot
 _Static_assert(sizeof(struct sata_client_config) == 176, "layout");
 _Static_assert(sizeof(struct sata_memory_config) == 32, "layout");
 _Static_assert(sizeof(struct sata_config) ==
-                   32 + SATA_DMA_FRAMES * 8 + SATA_MAX_CLIENTS * (32 + 176),
+                   40 + SATA_DMA_FRAMES * 8 + SATA_MAX_CLIENTS * (32 + 176),
                "sata_config has no padding");
 _Static_assert(sizeof(struct sata_config) <= 4096, "sata_config fits one frame");
 

@@ -35,6 +35,12 @@ enum server_slot {
     SERVER_SLOT_CLIENT = 64,      /* + n: signals client n */
 };
 
+/* What a server says by itself, without being asked. */
+enum server_log {
+    SERVER_LOG_NOTICES = 0, /* also what goes well */
+    SERVER_LOG_PROBLEMS = 1,
+};
+
 /* Badge bits of the notification. */
 #define SERVER_BADGE_INTERRUPT 1ull
 #define SERVER_BADGE_CLIENT(n) (2ull << (n))

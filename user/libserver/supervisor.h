@@ -86,8 +86,8 @@ struct supervisor_config {
     uint32_t nr_servers; /* 1 .. SUPERVISOR_MAX_SERVERS */
     uint32_t tsc_mhz;    /* filled in by init */
     uint32_t end_action; /* enum supervisor_end */
-    uint32_t reserved;
-    uint64_t entry; /* of the monitors' program */
+    uint32_t log;        /* enum server_log */
+    uint64_t entry;      /* of the monitors' program */
     struct supervisor_server servers[SUPERVISOR_MAX_SERVERS];
     struct supervisor_vm vms[SUPERVISOR_MAX_VMS];
 };

@@ -46,10 +46,10 @@ void assign_describe(const struct service *service, const struct drive *drive)
     const struct ata_identity *identity = &drive->port->identity;
     char line[PARTITION_LINE_BYTES];
 
-    service_say(service, "disk %s at port %u: %llu MiB in sectors of %u bytes, %s, %u partition%s",
-                identity->serial, drive->port->index, mebibytes(drive, identity->nr_sectors),
-                identity->sector_bytes, scheme_name(&drive->table), drive->table.nr_entries,
-                drive->table.nr_entries == 1 ? "" : "s");
+    service_note(service, "disk %s at port %u: %llu MiB in sectors of %u bytes, %s, %u partition%s",
+                 identity->serial, drive->port->index, mebibytes(drive, identity->nr_sectors),
+                 identity->sector_bytes, scheme_name(&drive->table), drive->table.nr_entries,
+                 drive->table.nr_entries == 1 ? "" : "s");
     for (uint32_t n = 0; partition_table_message(&drive->table, n, line); n++) {
         service_say(service, "disk %s: %s", identity->serial, line);
     }
@@ -204,9 +204,9 @@ static void describe_client(const struct client *client, const struct place *pla
         format_text(part, sizeof part, "partition %u of ", place->partition->number);
     }
     describe_limits(client->config, limits);
-    service_say(client->service, "%s has %sdisk %s: %llu MiB, %s%s", client->config->name, part,
-                serial, mebibytes(place->drive, place->extent.count),
-                client->read_only ? "read-only" : "read-write", limits);
+    service_note(client->service, "%s has %sdisk %s: %llu MiB, %s%s", client->config->name, part,
+                 serial, mebibytes(place->drive, place->extent.count),
+                 client->read_only ? "read-only" : "read-write", limits);
 }
 
 static void give(struct client *client, const struct place *place)

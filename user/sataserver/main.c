@@ -292,6 +292,7 @@ int main(seL4_Word number)
     make_clients();
     service.hba = &hba;
     service.say = say;
+    service.problems_only = config->log == SERVER_LOG_PROBLEMS;
     problem = device_problem();
     service_start(&service, problem);
     if (problem == NULL) {

@@ -9,15 +9,32 @@
 /* Requests of one drive in one round. */
 #define ROUND 64u
 
-void service_say(const struct service *service, const char *format, ...)
+static void say(const struct service *service, const char *format, va_list arguments)
 {
     char line[SERVICE_LINE_BYTES];
+
+    format_text_v(line, sizeof line, format, arguments);
+    service->say(line);
+}
+
+void service_say(const struct service *service, const char *format, ...)
+{
     va_list arguments;
 
     va_start(arguments, format);
-    format_text_v(line, sizeof line, format, arguments);
+    say(service, format, arguments);
     va_end(arguments);
-    service->say(line);
+}
+
+void service_note(const struct service *service, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (!service->problems_only) {
+        say(service, format, arguments);
+    }
+    va_end(arguments);
 }
 
 /* --- start: partition tables --- */

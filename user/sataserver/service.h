@@ -140,6 +140,7 @@ struct service {
     struct dma_memory tables;      /* TABLE_MEMORY_BYTES for each drive; fewer drives without */
     uint64_t zeros;                /* bus address of SERVICE_ZERO_BYTES that are and stay zero */
     void (*say)(const char *line); /* for people */
+    bool problems_only;            /* what goes well is not said */
     /* The service's: */
     struct drive drives[SERVICE_MAX_DRIVES];
     uint32_t told_ports;  /* bits: that they failed has been said */

@@ -9,6 +9,9 @@
 
 void service_say(const struct service *service, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What goes well. */
+void service_note(const struct service *service, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* --- assign.c --- */
 

@@ -20,6 +20,12 @@ static void say(const struct lives *lives, unsigned vm, const char *format, ...)
     life_say(line);
 }
 
+/* What was asked for, or expected. */
+static bool is_quiet(const struct lives *lives)
+{
+    return lives->config->log == SERVER_LOG_PROBLEMS;
+}
+
 static void enter(struct lives *lives, unsigned vm, enum control_state state)
 {
     lives->vms[vm].state = state;
@@ -130,7 +136,7 @@ static void finish(struct lives *lives, unsigned vm, enum life_resets resets, ui
 {
     struct life *life = &lives->vms[vm];
 
-    if (life->text[0] != '\0') {
+    if (life->text[0] != '\0' && !(is_quiet(lives) && life->outcome <= OUTCOME_REBOOT)) {
         say(lives, vm, "%s", life->text);
     }
     if (resets == LIFE_RESETS_NEVER) {
@@ -158,7 +164,9 @@ static void start(struct lives *lives, unsigned vm, uint64_t now)
 
     life->runs++;
     life->begun = now;
-    say(lives, vm, "starting, run %u", life->runs);
+    if (!is_quiet(lives)) {
+        say(lives, vm, "starting, run %u", life->runs);
+    }
     if (life_start_threads(vm)) {
         enter(lives, vm, CONTROL_RUNNING);
     } else {

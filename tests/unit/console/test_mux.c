@@ -28,6 +28,19 @@ static void test_labels(void **state)
 }
 
 /* A line that is being written is not torn apart; a prompt is, and comes again. */
+static void test_colours(void **state)
+{
+    struct world *world = begin(3, 3);
+
+    (void)state;
+    world->mux.colour = true;
+    put(world, 0, "own\r\n");
+    put(world, 1, "boot\r\n");
+    put(world, 2, "boot\r\n");
+    expect(world, "\x1b[33mtwo|\x1b[0m boot\r\n\x1b[32mthree|\x1b[0m boot\r\nown\r\n");
+    free(world);
+}
+
 static void test_between_lines(void **state)
 {
     struct world *world = begin(2, 2);
@@ -158,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_colours),
         cmocka_unit_test(test_between_lines),
         cmocka_unit_test(test_prompt_comes_again),
         cmocka_unit_test(test_floods),

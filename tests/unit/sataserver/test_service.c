@@ -138,6 +138,20 @@ static void begin_late(unsigned spin_steps)
     assert_int_equal(ask(1, DISK_WRITE, 0, 8, 0), DISK_OK);
 }
 
+/* What goes well can be left out; what does not is said in any case. */
+static void test_problems_only(void **state)
+{
+    (void)state;
+    begin_usual();
+    service.problems_only = true;
+    add_client("one", SATA_SELECT_LABEL, "one", 0, 0);
+    add_client("two", SATA_SELECT_LABEL, "none", 0, 0);
+    start();
+    assert_null(strstr(said, "one has"));
+    assert_null(strstr(said, "at port"));
+    assert_non_null(strstr(said, "two has no disk"));
+}
+
 /* A drive that comes late, or never, costs only those whose disk is on it. */
 static void test_late_drive(void **state)
 {
@@ -786,15 +800,15 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_names),         TEST(test_serial),        TEST(test_sharing),
-        TEST(test_two_drives),    TEST(test_late_drive),    TEST(test_damaged_tables),
-        TEST(test_large_sectors), TEST(test_no_controller), TEST(test_data),
-        TEST(test_refused),       TEST(test_read_only),     TEST(test_many_segments),
-        TEST(test_durability),    TEST(test_fua),           TEST(test_long_ones),
-        TEST(test_media_error),   TEST(test_error_lines),   TEST(test_idle),
-        TEST(test_rules),         TEST(test_broken_rings),  TEST(test_vanished_drive),
-        TEST(test_limits),        TEST(test_limit_sleeps),  TEST(test_limited_end),
-        TEST(test_fairness),      TEST(test_random),
+        TEST(test_names),          TEST(test_problems_only), TEST(test_serial),
+        TEST(test_sharing),        TEST(test_two_drives),    TEST(test_late_drive),
+        TEST(test_damaged_tables), TEST(test_large_sectors), TEST(test_no_controller),
+        TEST(test_data),           TEST(test_refused),       TEST(test_read_only),
+        TEST(test_many_segments),  TEST(test_durability),    TEST(test_fua),
+        TEST(test_long_ones),      TEST(test_media_error),   TEST(test_error_lines),
+        TEST(test_idle),           TEST(test_rules),         TEST(test_broken_rings),
+        TEST(test_vanished_drive), TEST(test_limits),        TEST(test_limit_sleeps),
+        TEST(test_limited_end),    TEST(test_fairness),      TEST(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #define SECOND 1000000ull
 #define NR_VMS 3u
 
-static const struct supervisor_config config = {
+static struct supervisor_config config = {
     .nr_vms = NR_VMS,
     .vms = {
         { .name = "never", .nr_threads = 1, .restart = SUPERVISOR_NEVER },
@@ -374,6 +374,23 @@ static void test_refused_start(void **state)
     assert_true(vms[0].running);
 }
 
+/* What goes well, or was asked for by the guest, is left out; failures are not. */
+static void test_problems_only(void **state)
+{
+    (void)state;
+    config.log = SERVER_LOG_PROBLEMS;
+    now += 100 * SECOND;
+    lives_ended(&lives, 0, OUTCOME_REBOOT, "rebooting", now);
+    wait_us(0);
+    assert_true(vms[0].running);
+    lives_ended(&lives, 0, OUTCOME_POWEROFF, "powered off", now);
+    wait_us(0);
+    expect_said("");
+    crash(2);
+    assert_non_null(strstr(said, "vm 'always': crashed\n"));
+    config.log = SERVER_LOG_NOTICES;
+}
+
 static void test_over(void **state)
 {
     (void)state;
@@ -426,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup(test_command_while_ending, start),
         cmocka_unit_test_setup(test_stopped_server, start),
         cmocka_unit_test_setup(test_refused_start, start),
+        cmocka_unit_test_setup(test_problems_only, start),
         cmocka_unit_test_setup(test_over, start),
         cmocka_unit_test_setup(test_random, start),
     };
