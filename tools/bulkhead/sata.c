@@ -167,20 +167,6 @@ static void serve_vms(struct server *server, const struct sata_vm *vms, size_t n
                          offsetof(struct sata_config, tsc_mhz));
 }
 
-static struct server_client as_console_client(const struct server *server)
-{
-    return (struct server_client){
-        .name = server->name,
-        .owner = server->owner,
-        .vspace = server->vspace,
-        .cnode = server->cnode,
-        .notification = server->notification,
-        .address = SATA_CONSOLE_VADDR,
-        .slot = SATA_SLOT_CONSOLE,
-        .badge = SATA_BADGE_CONSOLE,
-    };
-}
-
 struct server_client compile_sata(struct supervisor *supervisor, const struct program *program,
                                   const struct sata_vm *vms, size_t nr_vms)
 {
@@ -207,5 +193,5 @@ struct server_client compile_sata(struct supervisor *supervisor, const struct pr
     supervisor_add_server(supervisor, SUPERVISOR_SATA, &server);
     server_finish(&server, supervisor->endpoint, program, &sata_time);
     server_add_thread(&server, supervisor->endpoint, program, CLOCK_THREAD, &clock_time);
-    return as_console_client(&server);
+    return server_as_client(&server, SATA_CONSOLE_VADDR, SATA_SLOT_CONSOLE, SATA_BADGE_CONSOLE);
 }

@@ -68,6 +68,21 @@ void server_add_client(struct server *server, const struct server_client *client
     server->channels_end = address + pages * PLAN_PAGE_BYTES;
 }
 
+struct server_client server_as_client(const struct server *server, uint64_t address, uint32_t slot,
+                                      uint64_t badge)
+{
+    return (struct server_client){
+        .name = server->name,
+        .owner = server->owner,
+        .vspace = server->vspace,
+        .cnode = server->cnode,
+        .notification = server->notification,
+        .address = address,
+        .slot = slot,
+        .badge = badge,
+    };
+}
+
 void server_add_range(struct server *server, uint64_t start, uint64_t end, unsigned page_bits)
 {
     server->ranges[server->nr_ranges++] = (struct builder_range){ start, end, page_bits };

@@ -67,6 +67,9 @@ uint32_t server_object(const struct server *server, const char *part, uint8_t ty
                        uint8_t size_bits, uint64_t count);
 /* `pages` shared frames and a signal each way; the client becomes number nr_clients. */
 void server_add_client(struct server *server, const struct server_client *client, uint64_t pages);
+/* Its end of a channel to another server. */
+struct server_client server_as_client(const struct server *server, uint64_t address, uint32_t slot,
+                                      uint64_t badge);
 /*
  * Paging structures will be there for these addresses, which lie behind those of the call before
  * and between the IPC buffer and the channels.

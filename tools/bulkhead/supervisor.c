@@ -125,18 +125,8 @@ void supervisor_add_server(struct supervisor *supervisor, enum supervisor_server
 
 struct server_client supervisor_as_console_client(const struct supervisor *supervisor)
 {
-    const struct server *server = &supervisor->server;
-
-    return (struct server_client){
-        .name = server->name,
-        .owner = server->owner,
-        .vspace = server->vspace,
-        .cnode = server->cnode,
-        .notification = server->notification,
-        .address = SUPERVISOR_CONSOLE_VADDR,
-        .slot = SUPERVISOR_SLOT_CONSOLE,
-        .badge = SUPERVISOR_BADGE_CONSOLE,
-    };
+    return server_as_client(&supervisor->server, SUPERVISOR_CONSOLE_VADDR, SUPERVISOR_SLOT_CONSOLE,
+                            SUPERVISOR_BADGE_CONSOLE);
 }
 
 void supervisor_finish(struct supervisor *supervisor, const struct program *program,
