@@ -108,7 +108,7 @@ def keys(machine, text):
 def listed(machine, name):
     """What the list says of a VM."""
     keys(machine, "l")
-    return machine.expect(rf"^ +\d+ {name}: .*$").group()
+    return machine.expect(rf"^ +\d+ {name}: .*\n").group()
 
 
 def test_life_commands(context):
@@ -119,8 +119,7 @@ def test_life_commands(context):
         if "running" not in (line := listed(machine, "one")):
             raise Failure(f"the list says: {line}")
         # It counts in a variable, so that a restart would show.
-        machine.send("kept=before\n")
-        two.wait()
+        two.check("kept=before")
         keys(machine, "z")
         say(machine, "two", "paused", never=CRASH)
         if "paused" not in (line := listed(machine, "two")):
