@@ -46,8 +46,8 @@ def main():
             machine.expect(rf"^vmm: {guest}: stopped: {REPORTS[guest]}", never="still alive")
             machine.expect(rf"^vmm: {guest}: rip [0-9a-f]{{16}} rflags ")
             machine.expect(rf"^vmm: {guest}: cr0 80000031 .* efer 500$")
-            machine.expect(rf"^\[bulkhead\] vm '{guest}': crashed: reason 0x[0-9a-f]+, rip 0x")
-            machine.expect(r"^\[bulkhead\] all virtual machines have ended")
+            machine.expect(rf"^bulkhead\| vm '{guest}': crashed: reason 0x[0-9a-f]+, rip 0x")
+            machine.expect(r"^bulkhead\| all virtual machines have ended")
     except Failure as failure:
         sys.exit(f"FAILED {guest}: {failure}")
 

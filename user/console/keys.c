@@ -183,7 +183,7 @@ static void pass_on(struct mux *mux, uint8_t byte)
 static void press(struct mux *mux, uint8_t key)
 {
     for (unsigned i = 0; i < NR_KEYS; i++) {
-        if (keys[i].key == key) {
+        if ((uint8_t)keys[i].key == key) {
             keys[i].press(mux);
             return;
         }

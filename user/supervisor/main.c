@@ -10,6 +10,7 @@
 
 #include "abi/plan.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "user/libserver/console.h"
 #include "user/libserver/serve.h"
 #include "user/start/start.h"
@@ -65,10 +66,12 @@ void life_resume_threads(unsigned vm)
  */
 bool life_start_threads(unsigned vm)
 {
-    seL4_UserContext context = { .rip = config->entry,
-                                 .rflags = RFLAGS_INTERRUPTS,
-                                 .rsi = time_stamp() | 1 };
+    seL4_UserContext context;
 
+    memset(&context, 0, sizeof(context));
+    context.rip = config->entry;
+    context.rflags = RFLAGS_INTERRUPTS;
+    context.rsi = time_stamp() | 1;
     for (unsigned i = 0; i < config->vms[vm].nr_threads; i++) {
         context.rdi = i;
         context.fs_base = VMM_IPC_BUFFER_VADDR + (seL4_Word)i * (1u << seL4_PageBits);
