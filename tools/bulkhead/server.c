@@ -37,35 +37,43 @@ void server_begin(struct server *server, struct builder *builder, const char *na
                 0);
 }
 
-void server_add_client(struct server *server, const struct server_client *client, uint64_t pages)
+void server_connect(const struct server *server, const struct server_client *client,
+                    const struct server_end *end, uint64_t pages)
 {
     struct builder *builder = server->builder;
-    unsigned number = server->nr_clients++;
-    uint64_t address = SERVER_CHANNEL_VADDR + number * SERVER_CHANNEL_SPAN;
-    const char *name = arena_format(builder->arena, "channel-%s", client->name);
-    uint32_t frames = server_object(server, name, seL4_X86_4K, 0, pages);
+    uint32_t frames = server_object(server, end->name, seL4_X86_4K, 0, pages);
     /* A frame's capability maps it once. */
     uint32_t copies = builder_copy(builder, frames, RIGHTS_ALL, 0);
 
-    builder_channel(builder,
-                    (struct plan_channel){
-                        .name = builder_string(builder, part_name(server, name)),
-                        .frames = frames,
-                        .count = (uint32_t)pages,
-                        .ends = {
-                            { server->owner, server->notification, SERVER_BADGE_CLIENT(number) },
-                            { client->owner, client->notification, client->badge },
-                        },
-                    });
-    builder_map(builder, server->vspace, frames, address, RIGHT_READ | RIGHT_WRITE,
+    builder_channel(builder, (struct plan_channel){
+                                 .name = builder_string(builder, part_name(server, end->name)),
+                                 .frames = frames,
+                                 .count = (uint32_t)pages,
+                                 .ends = { { server->owner, server->notification, end->badge },
+                                           { client->owner, client->notification, client->badge } },
+                             });
+    builder_map(builder, server->vspace, frames, end->address, RIGHT_READ | RIGHT_WRITE,
                 page_attributes(false));
     builder_map(builder, client->vspace, copies, client->address, RIGHT_READ | RIGHT_WRITE,
                 page_attributes(false));
-    builder_cap(builder, server->cnode, SERVER_SLOT_CLIENT + number, client->notification,
-                RIGHT_WRITE, client->badge);
+    builder_cap(builder, server->cnode, end->slot, client->notification, RIGHT_WRITE,
+                client->badge);
     builder_cap(builder, client->cnode, client->slot, server->notification, RIGHT_WRITE,
-                SERVER_BADGE_CLIENT(number));
-    server->channels_end = address + pages * PLAN_PAGE_BYTES;
+                end->badge);
+}
+
+void server_add_client(struct server *server, const struct server_client *client, uint64_t pages)
+{
+    unsigned number = server->nr_clients++;
+    const struct server_end end = {
+        .name = arena_format(server->builder->arena, "channel-%s", client->name),
+        .address = SERVER_CHANNEL_VADDR + number * SERVER_CHANNEL_SPAN,
+        .slot = SERVER_SLOT_CLIENT + number,
+        .badge = SERVER_BADGE_CLIENT(number),
+    };
+
+    server_connect(server, client, &end, pages);
+    server->channels_end = end.address + pages * PLAN_PAGE_BYTES;
 }
 
 struct server_client server_as_client(const struct server *server, uint64_t address, uint32_t slot,

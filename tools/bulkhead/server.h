@@ -52,6 +52,14 @@ struct server_client {
     uint64_t badge;   /* with which the server signals the client */
 };
 
+/* A server's own end of a channel. */
+struct server_end {
+    const char *name;
+    uint64_t address;
+    uint32_t slot;  /* for the right to signal the client */
+    uint64_t badge; /* with which the client signals the server */
+};
+
 /* When and where a server runs. */
 struct server_time {
     uint32_t core;
@@ -65,7 +73,10 @@ void server_begin(struct server *server, struct builder *builder, const char *na
 /* An object of the server's. */
 uint32_t server_object(const struct server *server, const char *part, uint8_t type,
                        uint8_t size_bits, uint64_t count);
-/* `pages` shared frames and a signal each way; the client becomes number nr_clients. */
+/* `pages` shared frames and a signal each way. */
+void server_connect(const struct server *server, const struct server_client *client,
+                    const struct server_end *end, uint64_t pages);
+/* The same where clients' channels are; the client becomes number nr_clients. */
 void server_add_client(struct server *server, const struct server_client *client, uint64_t pages);
 /* Its end of a channel to another server. */
 struct server_client server_as_client(const struct server *server, uint64_t address, uint32_t slot,

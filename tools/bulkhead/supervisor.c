@@ -91,36 +91,17 @@ void supervisor_add_thread(struct supervisor *supervisor, uint32_t tcb)
 void supervisor_add_server(struct supervisor *supervisor, enum supervisor_server_number number,
                            const struct server *server)
 {
-    struct server *own = &supervisor->server;
-    struct builder *builder = own->builder;
+    static const struct server_end end = { "control", SERVER_CONTROL_VADDR, SERVER_SLOT_SUPERVISOR,
+                                           SERVER_BADGE_CONTROL };
+    const struct server_client own = server_as_client(
+        &supervisor->server, SUPERVISOR_CONTROL_VADDR + number * SUPERVISOR_CONTROL_SPAN,
+        SUPERVISOR_SLOT_CONTROL + number, SUPERVISOR_BADGE_CONTROL(number));
     struct supervisor_server *described = &supervisor->config.servers[number];
-    uint32_t frame = server_object(server, "control", seL4_X86_4K, 0, 1);
-    uint32_t copy = builder_copy(builder, frame, RIGHTS_ALL, 0);
-    const char *name = arena_format(builder->arena, "%s.control", server->name);
 
     supervisor->config.nr_servers++;
     described->component = server->owner;
     memcpy(described->name, server->name, strlen(server->name));
-    builder_channel(
-        builder,
-        (struct plan_channel){
-            .name = builder_string(builder, name),
-            .frames = frame,
-            .count = 1,
-            .ends = {
-                { server->owner, server->notification, SERVER_BADGE_CONTROL },
-                { own->owner, own->notification, SUPERVISOR_BADGE_CONTROL(number) },
-            },
-        });
-    builder_map(builder, server->vspace, frame, SERVER_CONTROL_VADDR, RIGHT_READ | RIGHT_WRITE,
-                page_attributes(false));
-    builder_map(builder, own->vspace, copy,
-                SUPERVISOR_CONTROL_VADDR + number * SUPERVISOR_CONTROL_SPAN,
-                RIGHT_READ | RIGHT_WRITE, page_attributes(false));
-    builder_cap(builder, server->cnode, SERVER_SLOT_SUPERVISOR, own->notification, RIGHT_WRITE,
-                SUPERVISOR_BADGE_CONTROL(number));
-    builder_cap(builder, own->cnode, SUPERVISOR_SLOT_CONTROL + number, server->notification,
-                RIGHT_WRITE, SERVER_BADGE_CONTROL);
+    server_connect(server, &own, &end, 1);
 }
 
 struct server_client supervisor_as_console_client(const struct supervisor *supervisor)
