@@ -95,8 +95,9 @@ struct plan_header {
      */
     uint64_t scratch_address;
     /*
-     * An empty CNode of init's, for which it exchanges its CSpace in the end: all other
-     * capabilities are then out of everybody's reach, and so is the authority they carry.
+     * A CNode of init's, empty in the plan, for which it exchanges its CSpace in the end. It puts
+     * its own thread there, to stop itself; all other capabilities are then out of everybody's
+     * reach, and so is the authority they carry.
      */
     uint32_t last_cnode;
     uint32_t last_cnode_bits; /* radix; its guard is the rest of 64, zero */

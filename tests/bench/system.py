@@ -9,7 +9,7 @@ import subprocess
 from context import CRASH, SOURCE, Context, boot_to_shell, description
 from machine import COUNTED
 
-# Name: what it is, in thousands of instructions.
+# Name: what it is, in instructions.
 BOOT_ROWS = {
     "boot.kernel": "kernel entry to initial task",
     "boot.guest": "kernel entry to the guest's first instruction",

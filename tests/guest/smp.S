@@ -5,7 +5,7 @@
  * real mode; it goes straight to 64-bit mode on the first one's page tables, and calls smp_main.
  * Sources: Intel SDM volume 3, 10.8.5 (initializing IA-32e mode), 11.12 (x2APIC).
  */
-#include "tests/guest/interrupt.h"
+#include "tests/guest/handler.h"
 #include "tests/guest/smp.h"
 
 #define CR0_64_BIT    0x80000033
@@ -65,24 +65,7 @@ smp_send_now:
         wrmsr
         ret
 
-/* Counts in the processor's own word, and says that it is done. */
-.macro HANDLER name, counter
-        .globl \name
-\name:
-        push %rax
-        push %rcx
-        push %rdx
-        incl \counter(%rip)
-        xor %eax, %eax
-        xor %edx, %edx
-        mov $MSR_X2APIC_EOI, %ecx
-        wrmsr
-        pop %rdx
-        pop %rcx
-        pop %rax
-        iretq
-.endm
-
+/* Each counts in its processor's own word. */
         HANDLER smp_on_first, smp_interrupts
         HANDLER smp_on_second, smp_interrupts+4
 

@@ -3,7 +3,7 @@
 
 import re
 
-from context import (CRASH, CRASH_MONITOR, boot_to_shell, description, switch, switch_to_shell)
+from context import CRASH, CRASH_MONITOR, boot_to_shell, description, switch, switch_to_shell
 from machine import COUNTED, ESCAPE, Failure, Shell
 
 # Text of a description that a VM's own keys follow.
@@ -11,6 +11,7 @@ FIRST_VM = "  - name: third\n"
 # Seconds of the guest's clock in which it counts, and how much less others' trouble may leave it.
 COUNTING_SECONDS = 2
 KEPT = 0.9
+POLICY = ["restart: on-failure", "restart-delay: 100ms", "restart-limit: 2"]
 
 
 def with_keys(text, before, *keys):
@@ -31,6 +32,13 @@ def count(shell):
     return int(re.search(r"^counted (\d+)$", output, re.MULTILINE).group(1))
 
 
+def check_kept(alone, counts):
+    """A VM's neighbour has counted nearly as far beside its trouble as alone."""
+    print(f"counted alone: {alone}, beside the other's trouble: {counts}")
+    if min(counts) < KEPT * alone:
+        raise Failure(f"the neighbour counted {counts}, and {alone} undisturbed")
+
+
 def fail_once(machine, shell, trouble):
     """Gives the first VM its trouble, which comes while its neighbour counts; what that counted."""
     machine.send(f"(sleep 1; {trouble}) &\n")
@@ -44,8 +52,7 @@ def check_neighbour(context, trouble, outcome, components=None):
     A VM that fails, and is started again twice and given up after that, leaves its neighbour on the
     same core what it has otherwise. trouble: typed into the VM's shell; outcome: what is said.
     """
-    text = with_keys(description("shared-core"), FIRST_VM, "restart: on-failure",
-                     "restart-delay: 100ms", "restart-limit: 2")
+    text = with_keys(description("shared-core"), FIRST_VM, *POLICY)
     boot = context.assembled(text, components=components)
     with context.system(boot=boot, cores=2, accel=COUNTED) as machine:
         boot_to_shell(machine)
@@ -61,9 +68,7 @@ def check_neighbour(context, trouble, outcome, components=None):
                 say(machine, "third", "will be started again in")
                 say(machine, "third", f"starting, run {run}")
         say(machine, "third", "given up after 3 failures in a row")
-        print(f"counted alone: {alone}, while the other failed: {counts}")
-        if min(counts) < KEPT * alone:
-            raise Failure(f"the neighbour counted {counts}, and {alone} undisturbed")
+        check_kept(alone, counts)
 
 
 def test_life_panic(context):
@@ -79,8 +84,7 @@ def test_life_monitor(context):
 
 def test_life_stuck(context):
     """The watchdog finds a guest that spins, interrupts off; its neighbour keeps its throughput."""
-    text = with_keys(description("shared-core"), FIRST_VM, "restart: on-failure",
-                     "restart-delay: 100ms", "restart-limit: 2", "watchdog: 1s")
+    text = with_keys(description("shared-core"), FIRST_VM, *POLICY, "watchdog: 1s")
     stuck = context.path("guests", "stuck.bzimage")
     text = text.replace("kernel: vmlinuz", f"kernel: {stuck}", 1)
     with context.system(boot=context.assembled(text), cores=2, accel=COUNTED) as machine:
@@ -94,10 +98,7 @@ def test_life_stuck(context):
         machine.send(ESCAPE + "R")
         say(machine, "third", "starting, run 4")
         switch(machine, "2", "rest")
-        beside = count(rest)
-        print(f"counted alone: {alone}, beside one that spins: {beside}")
-        if beside < KEPT * alone:
-            raise Failure(f"the neighbour counted {beside}, and {alone} undisturbed")
+        check_kept(alone, [count(rest)])
 
 
 def keys(machine, text):
@@ -105,10 +106,11 @@ def keys(machine, text):
     machine.send(ESCAPE + text)
 
 
-def listed(machine, name):
-    """What the list says of a VM."""
+def check_listed(machine, name, state):
+    """The list says so of a VM."""
     keys(machine, "l")
-    return machine.expect(rf"^ +\d+ {name}: .*\n").group()
+    if state not in (line := machine.expect(rf"^ +\d+ {name}: .*\n").group()):
+        raise Failure(f"the list says: {line}")
 
 
 def test_life_commands(context):
@@ -116,14 +118,12 @@ def test_life_commands(context):
     with context.system(boot=context.direct("two"), cores=3) as machine:
         one = boot_to_shell(machine)
         two = switch_to_shell(machine, "2", "two")
-        if "running" not in (line := listed(machine, "one")):
-            raise Failure(f"the list says: {line}")
+        check_listed(machine, "one", "running")
         # It counts in a variable, so that a restart would show.
         two.check("kept=before")
         keys(machine, "z")
         say(machine, "two", "paused", never=CRASH)
-        if "paused" not in (line := listed(machine, "two")):
-            raise Failure(f"the list says: {line}")
+        check_listed(machine, "two", "paused")
         machine.send("echo ty''ped while it was paused\n")
         switch(machine, "1", "one")
         one.check("sleep 2; echo $((6 * 7))", "42")
@@ -141,8 +141,7 @@ def test_life_commands(context):
         machine.expect(r"^sataserver\| ", never=CRASH)
         keys(machine, "K")
         say(machine, "two", "stopped", never=CRASH)
-        if "stopped" not in (line := listed(machine, "two")):
-            raise Failure(f"the list says: {line}")
+        check_listed(machine, "two", "stopped")
         keys(machine, "R")
         say(machine, "two", "starting, run 2", never=CRASH)
         two.wait(never=CRASH)

@@ -38,7 +38,7 @@ static void move_keyboard(struct mux *mux, unsigned to)
             mux_focus(mux)->line_length = 0;
         }
         mux->focus = to;
-        mux->full = mux->drops = mux->told = false;
+        hold_begin(mux);
         mux_text(mux, text);
         mux_resume_line(mux);
     }
@@ -233,7 +233,7 @@ static bool holds_input(struct mux *mux, uint64_t now)
         return !has_stopped_reading(mux, now);
     }
     if (is_on(mux) && ring_available(input) >= CONSOLE_INPUT_BYTES / 2) {
-        mux->full = mux->drops = mux->told = false;
+        hold_begin(mux);
     }
     return ring_may_sleep(input, 1) && !has_stopped_reading(mux, now);
 }

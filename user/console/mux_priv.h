@@ -53,6 +53,12 @@ static inline char escape_letter(const struct mux *mux)
     return (char)(mux->escape + '@');
 }
 
+/* Whether the VM with the keyboard reads what is typed is found out anew. */
+static inline void hold_begin(struct mux *mux)
+{
+    mux->full = mux->drops = mux->told = false;
+}
+
 /* --- list.c --- */
 
 void list_begin(struct mux *mux, enum mux_listing what);

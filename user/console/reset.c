@@ -26,7 +26,7 @@ static void renew(struct mux *mux, struct mux_client *client)
     client->resetting = false;
     mux->resets_done |= 1u << (client - mux->clients);
     if (client == mux_focus(mux)) {
-        mux->full = mux->drops = mux->told = false;
+        hold_begin(mux);
     }
 }
 

@@ -12,7 +12,7 @@
  * Threads     one for each vCPU, in one address space with one CNode. Each starts at the program's
  *             entry with the vCPU's number in rdi, the run's mark in rsi and its FS base at
  *             its IPC buffer. A run ends when the supervisor has heard how, or at any time before.
- *             It starts the VM anew by starting all threads anew, with the next number: the
+ *             It starts the VM anew by starting all threads anew, with another mark: the
  *             monitor then clears what it finds. It holds no capability of a thread.
  *
  * Address space of a monitor (virtual addresses)

@@ -3,6 +3,7 @@
 
 #include "lib/format.h"
 #include "lib/string.h"
+#include "user/vmm/vcpu.h"
 
 /* What the guest's port may send after it has been told that there is room, and more. */
 #define ROOM_BYTES 64u
@@ -109,7 +110,7 @@ static uint32_t taken(struct console *console)
 
 void console_flush(struct console *console)
 {
-    uint64_t since = console_time();
+    uint64_t since = host_tsc();
 
     console_pump(console);
     while (!ring_is_broken(&console->out) &&
@@ -119,8 +120,8 @@ void console_flush(struct console *console)
         if (now_taken != console->taken) {
             console->taken = now_taken;
             console->given_up = false;
-            since = console_time();
-        } else if (console->given_up || console_time() - since > PATIENCE) {
+            since = host_tsc();
+        } else if (console->given_up || host_tsc() - since > PATIENCE) {
             console->given_up = true;
             return;
         }

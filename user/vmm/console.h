@@ -30,7 +30,6 @@ struct console {
 /* How the server is told to look, and how time is let pass (main.c; faked in host tests). */
 void console_signal(void);
 void console_relax(void);
-uint64_t console_time(void); /* the TSC */
 
 /* The channel begins as zeros, and a monitor uses it from its start to its end. */
 void console_init(struct console *console, struct console_channel *channel);

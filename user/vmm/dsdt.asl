@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the guest's ACPI interpreter finds: how to switch off, the PCI root, the serial port, the
- * panic device, the clock. Compiled by iasl at build time; the addresses are those of platform.h, ecam in acpi.h, and
- * VMM_RAM_LOW_MAX in config.h.
+ * panic device, the clock. Compiled by iasl at build time; the addresses are those of platform.h,
+ * ecam in acpi.h, and VMM_RAM_LOW_MAX in config.h.
  */
 DefinitionBlock ("", "DSDT", 2, "BULKHD", "BULKHEAD", 1)
 {

@@ -158,11 +158,6 @@ void console_relax(void)
     seL4_Yield();
 }
 
-uint64_t console_time(void)
-{
-    return time_stamp();
-}
-
 /* --- the kernel's side of virtio_blk.h --- */
 
 void disk_signal(unsigned index)

@@ -147,11 +147,6 @@ void console_relax(void)
     fake_console();
 }
 
-uint64_t console_time(void)
-{
-    return fake_host.tsc;
-}
-
 void disk_signal(unsigned index)
 {
     fake_host.disk_signals[index]++;
