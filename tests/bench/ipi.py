@@ -171,20 +171,29 @@ def run(build, name, watched, log):
     return figures
 
 
-def summary(trip):
-    """Of a trip: what each side executes, and how much of both lies one after the other."""
-    sender, receiver = ([count for _, count in trip[side]] for side in ("sender", "receiver"))
-    first = trip["interrupt_after"] or sum(sender)
-    return {"sender": sum(sender), "sender_steps": sender, "receiver": sum(receiver),
-            "receiver_steps": receiver, "interrupt_after": trip["interrupt_after"],
-            "one_way": first + sum(receiver)}
+def flat(name, trip):
+    """Of a trip: what each side executes, step by step, and how much lies one after the other."""
+    figures = {}
+    for side in ("sender", "receiver"):
+        counts = [count for _, count in trip[side]]
+        figures[f"{name}.{side}"] = sum(counts)
+        figures |= {f"{name}.{side}.{n}.{mode}": count for n, (mode, count) in
+                    enumerate(trip[side], 1)}
+    first = trip["interrupt_after"] or figures[f"{name}.sender"]
+    if trip["interrupt_after"]:
+        figures[f"{name}.interrupt_after"] = trip["interrupt_after"]
+    return figures | {f"{name}.one_way": first + figures[f"{name}.receiver"]}
 
 
 def measure(build, logs):
-    """ipi.CORES.WAY to the summary of a trip, or to the ticks of a round trip."""
+    """ipi.CORES.WAY.WHAT of a trip, or ipi.CORES.WAY: the ticks of a round trip."""
     both = {"two_cores": run(build, "ipi-two-cores", ("halted", "busy"),
                              os.path.join(logs, "ipi-two-cores.log")),
             "one_core": run(build, "ipi-one-core", ("halted",),
                             os.path.join(logs, "ipi-one-core.log"))}
-    return {f"ipi.{cores}.{way}": summary(figures) if isinstance(figures, dict) else figures
-            for cores, ways in both.items() for way, figures in ways.items()}
+    measured = {}
+    for cores, ways in both.items():
+        for way, figures in ways.items():
+            name = f"ipi.{cores}.{way}"
+            measured |= flat(name, figures) if isinstance(figures, dict) else {name: figures}
+    return measured

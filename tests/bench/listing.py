@@ -17,7 +17,7 @@ import tempfile
 
 from ipi import AGAIN, LINE, Qmp, mode_of, symbols
 from machine import COUNTED, Failure, Machine
-from vtx import EXITS
+from rows import EXITS, IPC
 
 # Functions of the assembler stubs; all else of the kernel is C.
 STUBS = {"entry": ["syscall_entry"],
@@ -42,8 +42,9 @@ COSTLY = {
     "DIVIDE": r"i?div",
     "RDTSC": r"rdtsc",
 }
-IPC = {"ipc.call_reply.same_space": "do_call", "ipc.call_reply.other_space": "do_call",
-       "ipc.signal_and_poll": "do_signal_and_poll", "ipc.invocation": "do_invocation"}
+# The functions of ipc.c that do them, in its order.
+IPC_FUNCTIONS = ["do_call", "do_call", "do_signal_and_poll", "do_signal", "do_send",
+                 "do_invocation"]
 ROUNDS = 64
 MARK = re.compile(r"xchg +%bx,%bx")
 
@@ -121,14 +122,16 @@ def connect(kind, path, machine):
                 raise Failure(f"QEMU has not started: see {machine.log_path}.err") from None
 
 
-def listing(build, module, start, log, end):
-    """(mode, address) of each instruction from `start` on until `end` is on the console."""
+def record(build, module, start, log, end, cores=1):
+    """
+    (processor, mode, address) of each instruction from `start` on until `end` is on the console.
+    """
     with tempfile.TemporaryDirectory() as folder:
         control, debug, file = (os.path.join(folder, name) for name in ("qmp", "gdb", "log"))
         boot = ["-kernel", os.path.join(build, "kernel", "bulkhead.elf"), "-initrd", module,
                 "-S", "-qmp", f"unix:{control},server=on,wait=off",
                 "-gdb", f"unix:{debug},server=on,wait=off"]
-        with Machine(log, boot, memory=1024, accel=COUNTED) as machine:
+        with Machine(log, boot, memory=1024, accel=COUNTED, cores=cores) as machine:
             debugger, qmp = connect(Debugger, debug, machine), connect(Qmp, control, machine)
             debugger.run_to(start)
             for command in (f"logfile {file}", "singlestep on", "log exec"):
@@ -140,8 +143,7 @@ def listing(build, module, start, log, end):
 
 def read(file):
     """
-    (mode, address) of each instruction in QEMU's log; one that reads or writes a device's register
-    is in there twice.
+    What QEMU's log says; an instruction that reads or writes a device's register is in there twice.
     """
     last = None
     with open(file, encoding="utf-8", errors="replace") as lines:
@@ -149,9 +151,14 @@ def read(file):
             if match := LINE.match(line):
                 if last:
                     yield last
-                last = mode_of(int(match[3], 16)), int(match[2], 16)
+                last = int(match[1]), mode_of(int(match[3], 16)), int(match[2], 16)
             elif line.startswith(AGAIN):
                 last = None
+
+
+def listing(*arguments):
+    """(mode, address) of each instruction, on one core."""
+    return [event[1:] for event in record(*arguments)]
 
 
 def median(rounds):
@@ -170,7 +177,7 @@ def exit_rounds(events, marks):
             rounds[-1].append(event)
     if len(rounds) < 2 * ROUNDS * len(EXITS):
         raise Failure(f"{len(rounds)} rounds of exits in QEMU's log")
-    return {name: rounds[n * ROUNDS:(n + 1) * ROUNDS] for n, name in zip(range(0, 99, 2), EXITS)}
+    return {name: rounds[2 * n * ROUNDS:(2 * n + 1) * ROUNDS] for n, name in enumerate(EXITS)}
 
 
 def ipc_rounds(events, places, loop):
@@ -179,7 +186,7 @@ def ipc_rounds(events, places, loop):
     calls it goes on.
     """
     rounds, position = collections.defaultdict(list), 0
-    for name, function in IPC.items():
+    for name, function in zip(IPC, IPC_FUNCTIONS):
         for _ in range(ROUNDS):
             begin = events.index(("monitor", places[function]), position)
             position = next(n for n in range(begin, len(events))
@@ -217,8 +224,8 @@ def measure_exits(build, logs, kernel):
 def measure_ipc(build, logs, kernel):
     elf = os.path.join(build, "bench", "ipc.elf")
     program = Program(elf)
-    places = symbols(elf, ["report", *IPC.values()])
-    events = listing(build, elf, places["report"], os.path.join(logs, "ipc-listing.log"),
+    places = symbols(elf, ["bench_report", *IPC_FUNCTIONS])
+    events = listing(build, elf, places["bench_report"], os.path.join(logs, "ipc-listing.log"),
                      r"bench: done")
     loop = {address for address in program.instructions if program.function(address) == "least"}
     return {name: divide(median(rounds), kernel, program)
@@ -229,6 +236,14 @@ def measure(build, logs):
     """Row to what divide() says of it."""
     kernel = Program(os.path.join(build, "kernel", "bulkhead.elf64"))
     return measure_exits(build, logs, kernel) | measure_ipc(build, logs, kernel)
+
+
+def flat(measured):
+    """split.ROW.PART and costly.ROW.KIND to instructions."""
+    return {f"{kind}.{name}.{key}": count for name, row in measured.items()
+            for kind, counts in (("split", {"all": row["all"]} | row["parts"]),
+                                 ("costly", row["costly"]))
+            for key, count in counts.items()}
 
 
 def table(measured, titles):

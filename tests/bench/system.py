@@ -9,13 +9,6 @@ import subprocess
 from context import CRASH, SOURCE, Context, boot_to_shell, description
 from machine import COUNTED
 
-# Name: what it is, in instructions.
-BOOT_ROWS = {
-    "boot.kernel": "kernel entry to initial task",
-    "boot.guest": "kernel entry to the guest's first instruction",
-    "boot.guest_init": "guest's first instruction to its /init",
-}
-
 
 def boot(build):
     """The way of systems/linux to its guest's shell, where a tick of the TSC is an instruction."""
@@ -39,33 +32,23 @@ def kernel_kib(build):
     return int(sections[3]) >> 10
 
 
-def memory(build):
-    """KiB that each part of systems/two takes, beside guests' memory and what they boot from."""
+def report(build, description, artifacts="guest"):
+    """Who has what, by the host tool."""
     tool = os.path.join(build, "tools", "bulkhead", "bulkhead")
-    report = json.loads(subprocess.run(
-        [tool, "report", "--json", os.path.join(SOURCE, "systems", "two", "system.yaml")],
-        check=True, stdout=subprocess.PIPE, text=True).stdout)
-    figures = {"memory.kernel": kernel_kib(build)}
-    for component in report["components"]:
-        name = component["component"]
-        figures["memory." + name] = sum(
-            row["count"] * row["bytes_each"] for row in report["objects"]
-            if row["owner"] == name and row["type"] != "pages of the boot image"
-            and not row["object"].endswith((".ram", ".ram-high"))) + 1023 >> 10
-    return figures
+    return json.loads(subprocess.run([tool, "report", "--json", "--artifacts",
+                                      os.path.join(build, artifacts), description], check=True,
+                                     stdout=subprocess.PIPE, text=True).stdout)
 
 
-def measure(build):
-    return boot(build) | memory(build)
+def kib(said, component):
+    """What the component takes, beside guests' memory and what they boot from."""
+    return sum(row["count"] * row["bytes_each"] for row in said["objects"]
+               if row["owner"] == component and row["type"] != "pages of the boot image"
+               and not row["object"].endswith((".ram", ".ram-high"))) + 1023 >> 10
 
 
-def show(measured):
-    cell = "{:44} {:>8}".format
-    print(cell("booting systems/linux", "thousand instructions"))
-    for name, title in BOOT_ROWS.items():
-        print(cell(title, measured[name] // 1000))
-    print()
-    print(cell("memory of systems/two beyond its guests'", "KiB"))
-    for name, kib in measured.items():
-        if name.startswith("memory."):
-            print(cell(name.removeprefix("memory."), kib))
+def memory(build):
+    """KiB that each part of systems/two takes."""
+    said = report(build, os.path.join(SOURCE, "systems", "two", "system.yaml"))
+    return {"memory.kernel": kernel_kib(build)} | {
+        f"memory.{row['component']}": kib(said, row["component"]) for row in said["components"]}

@@ -12,15 +12,13 @@ import re
 
 import bochs
 from machine import Failure
+from rows import EXITS
 
-# The processor, and what is special about it.
+# Bochs' name of the processor, and what is special about it.
 MODELS = {
-    "corei7_haswell_4770": "Haswell, which has virtual APICs",
-    "corei5_lynnfield_750": "Nehalem: no unrestricted guest, no FSGSBASE",
+    "haswell": ("corei7_haswell_4770", "Haswell, which has virtual APICs"),
+    "nehalem": ("corei5_lynnfield_750", "Nehalem: no unrestricted guest, no FSGSBASE"),
 }
-# In the order of tests/guest/exits.c: so many rounds of each, and as many with nothing to do.
-EXITS = ["exit.cpuid", "exit.rdmsr", "exit.port", "exit.mmio",
-         "exit.tpr", "exit.eoi", "exit.self_ipi", "exit.held_ipi", "exit.timer"]
 ROUNDS = 64
 # Run to the first mark, list what comes until the second one.
 COMMANDS = "c\ntrace on\nc\ntrace off\n"
@@ -87,5 +85,10 @@ def run(build, logs, model):
 
 
 def measure(build, logs):
-    """{model: what run() gives}."""
-    return {model: run(build, logs, model) for model in MODELS}
+    """vtx.MODEL.EXIT to instructions, and vtx.MODEL.EXIT.KIND to how many are of a kind."""
+    figures = {}
+    for name, (model, _) in MODELS.items():
+        for exit_name, (ticks, counts) in run(build, logs, model).items():
+            figures[f"vtx.{name}.{exit_name}"] = ticks
+            figures |= {f"vtx.{name}.{exit_name}.{kind}": count for kind, count in counts.items()}
+    return figures

@@ -7,9 +7,13 @@
  */
 #include "tests/guest/guest.h"
 #include "tests/guest/interrupt.h"
+#include "tests/guest/kick.h"
 
 #define ROUNDS          64
 #define IO_APIC         0xfec00000u
+#define LOCAL_APIC      0xfee00000u
+#define APIC_TPR        0x80
+#define APIC_EOI        0xb0
 #define COM1_SCRATCH    0x3ff
 #define MSR_MISC_ENABLE 0x1a0
 #define MSR_APIC_BASE   0x1b
@@ -30,6 +34,12 @@
 #define MSR_TSC_DEADLINE   0x6e0
 #define LVT_TIMER_DEADLINE (2u << 17)
 #define LONG_AGO           1
+/* One that the guest is asleep by. */
+#define SOON 50000
+
+/* Memory that nothing has touched so far. */
+#define UNTOUCHED  0x2000000ul
+#define PAGE_BYTES 4096ul
 
 void exits_on_interrupt(void);
 volatile uint32_t exits_interrupts;
@@ -67,6 +77,30 @@ static void do_port_out(void)
 static void do_mmio_read(void)
 {
     (void)*(volatile uint32_t *)(uintptr_t)IO_APIC;
+}
+
+static void do_apic_read(void)
+{
+    (void)*(volatile uint32_t *)(uintptr_t)(LOCAL_APIC + APIC_TPR);
+}
+
+static void do_apic_write(void)
+{
+    *(volatile uint32_t *)(uintptr_t)(LOCAL_APIC + APIC_EOI) = 0;
+}
+
+static void do_kick(void)
+{
+    *kick_register = KICK_QUEUE;
+}
+
+/* Another page in each round. */
+static void do_touch(void)
+{
+    static uintptr_t page = UNTOUCHED;
+
+    *(volatile uint8_t *)page = 1;
+    page += PAGE_BYTES;
 }
 
 static void do_tpr(void)
@@ -130,6 +164,29 @@ static inline __attribute__((always_inline)) uint64_t least(void (*operation)(vo
     return best;
 }
 
+/* It sleeps until its timer is due; what counts is from then on until it has handled that. */
+static uint64_t least_from_due_time(void)
+{
+    uint64_t best = ~0ull;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t due;
+
+        __asm__ volatile("cli");
+        due = guest_tsc() + SOON;
+        guest_wrmsr(MSR_TSC_DEADLINE, due);
+        mark();
+        __asm__ volatile("sti; hlt" ::: "memory");
+
+        uint64_t ticks = guest_tsc() - due;
+
+        mark();
+        if (ticks < best)
+            best = ticks;
+    }
+    return best;
+}
+
 static inline __attribute__((always_inline)) void report(const char *name, void (*operation)(void))
 {
     uint64_t ticks = least(operation);
@@ -137,16 +194,23 @@ static inline __attribute__((always_inline)) void report(const char *name, void 
     guest_print("bench: %s %lu\n", name, ticks - least(do_nothing));
 }
 
-void guest_main(void)
+static void report_wake_up(void)
 {
-    guest_wrmsr(MSR_STAR, LINUX_STAR);
-    guest_wrmsr(MSR_LSTAR, LINUX_LSTAR);
-    guest_wrmsr(MSR_SFMASK, LINUX_FLAGS);
+    uint64_t ticks = least_from_due_time();
+
+    guest_print("bench: exit.wake_up %lu\n", ticks - least(do_nothing));
+}
+
+/* The memory form of the local APIC's registers, which is there until x2APIC mode is on. */
+static void report_xapic(void)
+{
+    report("exit.apic_read", do_apic_read);
+    report("exit.apic_write", do_apic_write);
     guest_wrmsr(MSR_APIC_BASE, guest_rdmsr(MSR_APIC_BASE) | APIC_X2APIC);
-    report("exit.cpuid", do_cpuid);
-    report("exit.rdmsr", do_rdmsr);
-    report("exit.port", do_port_out);
-    report("exit.mmio", do_mmio_read);
+}
+
+static void report_interrupts(void)
+{
     interrupt_set(VECTOR, exits_on_interrupt);
     interrupt_begin();
     guest_wrmsr(MSR_X2APIC_LVT_TIMER, LVT_TIMER_DEADLINE | VECTOR);
@@ -156,7 +220,24 @@ void guest_main(void)
     report("exit.self_ipi", do_self_ipi);
     report("exit.held_ipi", do_held_ipi);
     report("exit.timer", do_timer);
+    report_wake_up();
     __asm__ volatile("cli");
+}
+
+void guest_main(void)
+{
+    guest_wrmsr(MSR_STAR, LINUX_STAR);
+    guest_wrmsr(MSR_LSTAR, LINUX_LSTAR);
+    guest_wrmsr(MSR_SFMASK, LINUX_FLAGS);
+    report_xapic();
+    report("exit.cpuid", do_cpuid);
+    report("exit.rdmsr", do_rdmsr);
+    report("exit.port", do_port_out);
+    report("exit.mmio", do_mmio_read);
+    if (kick_begin())
+        report("exit.kick", do_kick);
+    report("exit.touch", do_touch);
+    report_interrupts();
     guest_print("bench: done\n");
     guest_out16(PM1_CONTROL, PM1_SLEEP_S5);
 }

@@ -24,11 +24,24 @@ static inline void guest_out16(uint16_t port, uint16_t value)
     __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port));
 }
 
+static inline void guest_out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
+}
+
 static inline uint8_t guest_in8(uint16_t port)
 {
     uint8_t value;
 
     __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline uint32_t guest_in32(uint16_t port)
+{
+    uint32_t value;
+
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
     return value;
 }
 

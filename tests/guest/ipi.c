@@ -38,11 +38,11 @@ static void await_interrupt(unsigned processor, uint32_t before)
     __asm__ volatile("cli");
 }
 
-/* Answers each interrupt with one. */
-void smp_second(void)
+/* The second one answers each interrupt with one. */
+void smp_other(unsigned processor)
 {
     for (uint32_t seen = 0;; seen++) {
-        await_interrupt(1, seen);
+        await_interrupt(processor, seen);
         settle();
         smp_send(SMP_VECTOR_FIRST, 0);
     }
@@ -88,7 +88,7 @@ static void measure(const char *name, bool halt)
 
 void guest_main(void)
 {
-    smp_start();
+    smp_start(2);
     measure("halted", true);
     measure("busy", false);
     guest_print("bench: done\n");

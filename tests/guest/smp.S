@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A second processor for a small guest, and interprocessor interrupts (tests/guest/smp.h). The page
+ * Further processors for a small guest, and interprocessor interrupts (tests/guest/smp.h). The page
  * at smp_trampoline is copied to SMP_TRAMPOLINE, where a start-up message sends the processor in
  * real mode; it goes straight to 64-bit mode on the first one's page tables, and calls smp_main.
  * Sources: Intel SDM volume 3, 10.8.5 (initializing IA-32e mode), 11.12 (x2APIC).
@@ -34,7 +34,7 @@ smp_trampoline:
         wrmsr
         mov $CR0_64_BIT, %eax
         mov %eax, %cr0
-        ljmpl $CODE_SELECTOR, $second_start
+        ljmpl $CODE_SELECTOR, $other_start
 
         .balign 8
 gdt:
@@ -48,8 +48,8 @@ smp_trampoline_end:
 
         .text
         .code64
-second_start:
-        lea second_stack_top(%rip), %rsp
+other_start:
+        mov smp_stack(%rip), %rsp
         xor %ebp, %ebp
         call smp_main
 1:      hlt
@@ -69,8 +69,4 @@ smp_send_now:
         HANDLER smp_on_first, smp_interrupts
         HANDLER smp_on_second, smp_interrupts+4
 
-        .section .bss, "aw", @nobits
-        .balign 16
-        .skip 4096
-second_stack_top:
         .section .note.GNU-stack, "", @progbits

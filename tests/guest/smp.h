@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A second processor for a small guest (guest.h), and interprocessor interrupts in x2APIC mode. The
- * first processor has APIC ID 0 and takes SMP_VECTOR_FIRST, the second 1 and SMP_VECTOR_SECOND.
+ * Further processors for a small guest (guest.h), and interprocessor interrupts in x2APIC mode.
+ * Processor n has APIC ID n; 0, the first, takes SMP_VECTOR_FIRST, and 1 SMP_VECTOR_SECOND.
  */
 #ifndef TESTS_GUEST_SMP_H
 #define TESTS_GUEST_SMP_H
 
 #define SMP_TRAMPOLINE 0x8000
+
+#define SMP_MAX_PROCESSORS 4
 
 #define SMP_VECTOR_FIRST  0x41
 #define SMP_VECTOR_SECOND 0x42
@@ -17,10 +19,10 @@
 /* Interrupts that the first and the second processor have taken. */
 extern volatile uint32_t smp_interrupts[2];
 
-/* Starts the second processor; both take interrupts from then on, where they enable them. */
-void smp_start(void);
-/* The second processor's own part, given by the guest. */
-void smp_second(void);
+/* Starts processors 1 .. count - 1; all take interrupts from then on, where they enable them. */
+void smp_start(unsigned count);
+/* The other processors' own part, given by the guest. */
+void smp_other(unsigned processor);
 /* Sends the vector to the processor with this APIC ID. */
 void smp_send(uint32_t vector, uint32_t apic_id);
 #endif
