@@ -177,7 +177,7 @@ def flat(name, trip):
     for side in ("sender", "receiver"):
         counts = [count for _, count in trip[side]]
         figures[f"{name}.{side}"] = sum(counts)
-        figures |= {f"{name}.{side}.{n}.{mode}": count for n, (mode, count) in
+        figures |= {f"{name}.{side}.{n}_{mode}": count for n, (mode, count) in
                     enumerate(trip[side], 1)}
     first = trip["interrupt_after"] or figures[f"{name}.sender"]
     if trip["interrupt_after"]:

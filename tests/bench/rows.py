@@ -50,8 +50,7 @@ VTX = {
 
 IPC_PEERS = ["seL4", "seL4, one core"]
 IPC = {
-    "ipc.call_reply.same_space": Row("Call and ReplyRecv, one address space", 400,
-                                     {"seL4": 757, "seL4, one core": 565}),
+    "ipc.call_reply.same_space": Row("Call and ReplyRecv, one address space", 400),
     "ipc.call_reply.other_space": Row("Call and ReplyRecv, two address spaces", 400,
                                       {"seL4": 757, "seL4, one core": 565}),
     "ipc.signal_and_poll": Row("Signal, then NBWait"),
