@@ -136,6 +136,14 @@ void pci_bus_init(struct pci_bus *bus)
     pci_function_init(&bus->host_bridge, NULL, &identity);
 }
 
+void pci_bus_add(struct pci_bus *bus, unsigned slot, struct pci_function *function)
+{
+    bus->slots[slot] = function;
+    if (function->bar_bytes != 0) {
+        bus->with_bar |= 1u << slot;
+    }
+}
+
 void pci_bus_power_on(struct pci_bus *bus)
 {
     for (unsigned i = 0; i < PCI_SLOTS; i++) {
@@ -160,10 +168,11 @@ static uint64_t offset_in_window(const struct pci_function *function, uint64_t a
 
 bool pci_bus_find_window(const struct pci_bus *bus, uint64_t address, unsigned *slot)
 {
-    for (unsigned i = 0; i < PCI_SLOTS; i++) {
-        if (bus->slots[i] != NULL &&
-            offset_in_window(bus->slots[i], address) < bus->slots[i]->bar_bytes) {
-            *slot = i;
+    for (uint32_t left = bus->with_bar; left != 0; left &= left - 1) {
+        const struct pci_function *function = bus->slots[__builtin_ctz(left)];
+
+        if (offset_in_window(function, address) < function->bar_bytes) {
+            *slot = (unsigned)__builtin_ctz(left);
             return true;
         }
     }

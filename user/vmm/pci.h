@@ -109,11 +109,14 @@ void pci_config_write(struct pci_function *function, uint32_t offset, unsigned s
 
 struct pci_bus {
     struct pci_function *slots[PCI_SLOTS]; /* [c] null: empty */
+    uint32_t with_bar;                     /* [c] a bit for each slot whose function has a BAR */
     struct pci_function host_bridge;       /* in slot 0 */
 };
 
 /* Makes the bus with the host bridge alone. */
 void pci_bus_init(struct pci_bus *bus);
+/* Before the VM runs; the function stays its owner's. */
+void pci_bus_add(struct pci_bus *bus, unsigned slot, struct pci_function *function);
 void pci_bus_power_on(struct pci_bus *bus);
 
 /* A place among the slots: address is bus, device and function in 16 bits. False: nobody there. */

@@ -68,7 +68,7 @@ void vm_init(struct vm *vm, const struct vmm_config *config, void *ram, cpuid_so
     pci_bus_init(&vm->pci);
     virtio_console_init(&vm->virtio_console, &vm->ram, &vm->console, vm->tsc_khz * 1000ull,
                         bar_of(VM_CONSOLE_SLOT));
-    vm->pci.slots[VM_CONSOLE_SLOT] = &vm->virtio_console.virtio.function;
+    pci_bus_add(&vm->pci, VM_CONSOLE_SLOT, &vm->virtio_console.virtio.function);
     for (unsigned i = 0; i < vm->nr_vcpus; i++) {
         const struct cpuid_parameters parameters = {
             .apic_id = i,
@@ -104,7 +104,7 @@ enum disk_state vm_start_disk(struct vm *vm, unsigned n)
 
     if (state == DISK_READY) {
         virtio_blk_init(&vm->disks[n], &vm->ram, n, nr_queues, bar_of(slot));
-        vm->pci.slots[slot] = &vm->disks[n].virtio.function;
+        pci_bus_add(&vm->pci, slot, &vm->disks[n].virtio.function);
     }
     return state;
 }
