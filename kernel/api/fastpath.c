@@ -20,7 +20,6 @@
 #include "kernel/api/ipc.h"
 #include "kernel/core/core.h"
 #include "kernel/core/lock.h"
-#include "kernel/object/cnode.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/reply_chain.h"
 #include "kernel/object/sched_context.h"
@@ -40,32 +39,14 @@ static inline bool is_short(u64 info)
     return (info & INFO_LENGTH_AND_CAPS) <= seL4_FastMessageRegisters;
 }
 
-/* Keeps what is to be known of the CSpace for the next time, if it has one level. */
-static void learn_cspace(struct tcb *tcb)
-{
-    struct cap root = tcb->slots[TCB_CSPACE].cap;
-    unsigned radix = cnode_radix(root), guard_size = cnode_guard_size(root);
-
-    if (root.type != CAP_CNODE || radix + guard_size != 64 || radix == 0 ||
-        cnode_guard(root) > MASK(guard_size))
-        return;
-    tcb->flat_cspace =
-        (struct flat_cspace){ root, cnode_guard(root) << radix, BIT(radix), cnode_slots(root) };
-}
-
-static inline bool is_known(const struct tcb *tcb)
-{
-    return cap_is_same(&tcb->slots[TCB_CSPACE].cap, &tcb->flat_cspace.root);
-}
-
-/* False: nothing has this address in the CSpace, which is known. */
+/* False: nothing is known to have this address in the CSpace. */
 static inline bool find(const struct tcb *tcb, u64 address, const struct cap **cap)
 {
-    u64 index = address - tcb->flat_cspace.first;
+    u64 index = address - tcb->known.first;
 
-    if (index >= tcb->flat_cspace.count)
+    if (index >= tcb->known.count)
         return false;
-    *cap = &tcb->flat_cspace.slots[index].cap;
+    *cap = &tcb->known.slots[index].cap;
     return true;
 }
 
@@ -418,7 +399,7 @@ static bool try_wait(struct core *core, bool blocking)
 
 static __attribute__((noinline, cold)) void learn_and_go_on(struct tcb *tcb, s64 number)
 {
-    learn_cspace(tcb);
+    known_learn(tcb);
     handle_syscall_general(number);
 }
 
@@ -427,7 +408,7 @@ static __attribute__((noinline)) void call(void)
     struct core *core = this_core();
 
     lock_on_entry(core);
-    if (!is_known(core->current))
+    if (!tcb_is_known(core->current))
         learn_and_go_on(core->current, seL4_SysCall);
     else if (!try_call(core))
         handle_syscall_general(seL4_SysCall);
@@ -438,7 +419,7 @@ static __attribute__((noinline)) void reply_recv(void)
     struct core *core = this_core();
 
     lock_on_entry(core);
-    if (!is_known(core->current))
+    if (!tcb_is_known(core->current))
         learn_and_go_on(core->current, seL4_SysReplyRecv);
     else if (!try_reply_recv(core))
         handle_syscall_general(seL4_SysReplyRecv);
@@ -464,7 +445,7 @@ static __attribute__((noinline)) void other(s64 number)
     struct core *core = this_core();
 
     lock_on_entry(core);
-    if (!is_known(core->current))
+    if (!tcb_is_known(core->current))
         learn_and_go_on(core->current, number);
     else if (!try_other(core, number))
         handle_syscall_general(number);

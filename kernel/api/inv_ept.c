@@ -88,5 +88,6 @@ enum status invoke_tcb_set_ept_root(struct request *request)
         slot_delete_simple(root);
     }
     slot_insert(source->cap, source, root);
+    known_advance();
     return STATUS_OK;
 }

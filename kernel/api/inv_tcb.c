@@ -275,6 +275,7 @@ static enum status install(struct tcb *tcb, enum tcb_slot index, struct installa
 
     if (!what.wanted)
         return STATUS_OK;
+    known_advance();
     status = slot_delete(slot);
     if (status == STATUS_OK && what.cap.type != CAP_NULL)
         slot_insert(what.cap, what.source, slot);

@@ -144,11 +144,6 @@ static inline void *cap_turned_object(u64 turned)
     return hpa_to_ptr(hpa(turned >> 20 << 4));
 }
 
-static inline bool cap_is_same(const struct cap *a, const struct cap *b)
-{
-    return cap_word(a, 0) == cap_word(b, 0) && cap_word(a, 1) == cap_word(b, 1);
-}
-
 /* Bits [shift, shift + width) of aux. */
 static inline unsigned cap_aux_get(struct cap cap, unsigned shift, unsigned width)
 {

@@ -19,9 +19,12 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/preempt.h"
 #include "kernel/object/cnode.h"
+#include "kernel/object/known.h"
 #include "kernel/object/object.h"
 
 #define SLOT_FLAGS 31ULL
+
+u64 known_epoch = 1;
 
 /* --- links ----------------------------------------------------------------------------------- */
 
@@ -196,6 +199,7 @@ static void slot_unlink(struct slot *slot)
     }
     if (prev)
         slot_set_next(prev, next);
+    known_lose(slot->cap);
     slot_clear(slot);
 }
 
@@ -252,6 +256,7 @@ static enum status slot_finalise(struct slot *slot, bool exposed, bool *removabl
         rest = object_finalise(slot->cap, is_final);
         if (rest.type == CAP_NULL)
             return STATUS_OK;
+        known_lose(slot->cap);
         slot->cap = rest;
         status = object_drain(rest);
         if (status != STATUS_OK || zombie_is_spent(rest, slot))

@@ -13,6 +13,7 @@ list(APPEND KERNEL_OBJECT_SOURCES object/vcpu.c)
 # Threads and where they meet.
 list(APPEND KERNEL_OBJECT_SOURCES
     object/endpoint.c
+    object/known.c
     object/notification.c
     object/reply.c
     object/sched_context.c

@@ -24,6 +24,7 @@
 
 #include "kernel/object/cap.h"
 #include "kernel/object/cnode.h"
+#include "kernel/object/known.h"
 #include "kernel/x86/context.h"
 
 struct endpoint;
@@ -61,23 +62,6 @@ struct fault {
     u64 type;
     u64 word[4];                  /* by type, in the order of the API's message where it fits */
     struct lookup_failure lookup; /* of a capability fault */
-};
-
-/*
- * What the root of a CSpace of one level says, computed once: it depends on the capability alone,
- * and holds as long as that is the same. Zeroed: of the null capability, with no slots.
- */
-struct flat_cspace {
-    struct cap root;
-    u64 first, count; /* addresses of its slots */
-    const struct slot *slots;
-};
-
-/* The same for the VSpace, as long as the epoch (kernel/vspace/asid.h) is the same, too. */
-struct known_vspace {
-    struct cap cap;
-    u64 epoch; /* 0: nothing is known */
-    hpa_t root;
 };
 
 struct tcb {
@@ -123,8 +107,7 @@ struct tcb {
     u64 ipc_buffer; /* user virtual address; 0 means none */
     struct fault fault;
 
-    struct flat_cspace flat_cspace;
-    struct known_vspace known_vspace;
+    struct known known;
 
     char name[64]; /* debug: DebugNameThread */
 
@@ -207,6 +190,19 @@ static inline u64 *tcb_buffer_for_send(const struct tcb *tcb)
 static inline u64 *tcb_buffer_for_receive(const struct tcb *tcb)
 {
     return tcb_buffer(tcb, RIGHT_READ | RIGHT_WRITE);
+}
+
+static inline bool tcb_is_known(const struct tcb *tcb)
+{
+    return tcb->known.epoch == known_epoch;
+}
+
+/* Learns it if need be. */
+static inline const struct known *tcb_known(struct tcb *tcb)
+{
+    if (__builtin_expect(!tcb_is_known(tcb), false))
+        known_learn(tcb);
+    return &tcb->known;
 }
 
 static inline struct tcb *cap_tcb(struct cap cap)

@@ -11,7 +11,6 @@
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/tcb.h"
 #include "kernel/sched/sched.h"
-#include "kernel/vspace/asid.h"
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/entry.h"
 #include "kernel/x86/fpu.h"
@@ -158,27 +157,6 @@ void vcpu_set_deadline(struct vcpu *vcpu, ticks_t deadline)
 
 /* --- answers to the monitor ------------------------------------------------------------------ */
 
-static __attribute__((noinline, cold)) u64 *find_buffer(const struct tcb *tcb, struct vcpu *vcpu)
-{
-    vcpu->buffer_vaddr = tcb->ipc_buffer;
-    vcpu->buffer = tcb_buffer_for_receive(tcb);
-    return vcpu->buffer;
-}
-
-/*
- * The thread's IPC buffer if it may be written. What follows from a capability's first word and the
- * address is kept, because it is asked for twice at each exit.
- */
-static inline u64 *message_buffer(const struct tcb *tcb, struct vcpu *vcpu)
-{
-    u64 cap = cap_word(&tcb->slots[TCB_IPC_BUFFER].cap, 0);
-
-    if (cap == vcpu->buffer_cap && tcb->ipc_buffer == vcpu->buffer_vaddr)
-        return vcpu->buffer;
-    vcpu->buffer_cap = cap;
-    return find_buffer(tcb, vcpu);
-}
-
 /* Words 4 and up of a message lie behind the tag in the IPC buffer. */
 static u64 *message_words(u64 *buffer)
 {
@@ -218,7 +196,7 @@ static inline void write_state(struct vcpu *vcpu, struct user_context *context, 
 static inline __attribute__((always_inline)) void write_exit(struct tcb *tcb, struct vcpu *vcpu)
 {
     struct user_context *context = &tcb->context;
-    u64 *buffer = message_buffer(tcb, vcpu);
+    u64 *buffer = tcb_known(tcb)->buffer;
 
     context->r15 = vcpu->exit.reason;
     context->rsi = VMENTER_EXIT;
@@ -239,7 +217,7 @@ static inline __attribute__((always_inline)) void write_exit(struct tcb *tcb, st
 static void write_notification(struct tcb *tcb, struct vcpu *vcpu, u64 badge)
 {
     struct user_context *context = &tcb->context;
-    u64 *buffer = message_buffer(tcb, vcpu);
+    u64 *buffer = tcb_known(tcb)->buffer;
 
     context->rsi = VMENTER_NOTIFICATION;
     context->rdi = badge;
@@ -335,7 +313,7 @@ static inline __attribute__((always_inline)) const u64 *enter(struct core *core,
                                                               struct vcpu *vcpu)
 {
     const struct user_context *context = &thread->context;
-    u64 *buffer = message_buffer(thread, vcpu);
+    u64 *buffer = tcb_known(thread)->buffer;
     const u64 *registers = vcpu->gpr;
 
     vcpu->exited = false;
@@ -385,23 +363,6 @@ static inline __attribute__((always_inline)) void deliver_exit(struct tcb *threa
     thread->state = THREAD_RUNNING;
 }
 
-static __attribute__((noinline, cold)) hpa_t find_nested_root(const struct tcb *thread,
-                                                              struct vcpu *vcpu)
-{
-    vcpu->ept_epoch = asid_nested_epoch;
-    vcpu->ept_cap = thread->slots[TCB_EPT_ROOT].cap;
-    vcpu->nested_root = nested_root_for(thread);
-    return vcpu->nested_root;
-}
-
-static inline hpa_t nested_root(const struct tcb *thread, struct vcpu *vcpu)
-{
-    if (cap_is_same(&thread->slots[TCB_EPT_ROOT].cap, &vcpu->ept_cap) &&
-        vcpu->ept_epoch == asid_nested_epoch)
-        return vcpu->nested_root;
-    return find_nested_root(thread, vcpu);
-}
-
 /* Dealt with in the backend: the guest goes on, if its thread has not been stopped meanwhile. */
 static __attribute__((noinline, cold)) enum guest_outcome go_on(struct core *core,
                                                                 struct tcb *thread,
@@ -415,7 +376,7 @@ static __attribute__((noinline, cold)) enum guest_outcome go_on(struct core *cor
             unlock_this_core();
             return GUEST_INTERRUPT;
         }
-        outcome = virt->run(vcpu, nested_root(thread, vcpu), vcpu->gpr);
+        outcome = virt->run(vcpu, tcb_known(thread)->nested_root, vcpu->gpr);
     }
     return outcome;
 }
@@ -426,13 +387,14 @@ static __attribute__((noinline, cold)) enum guest_outcome go_on(struct core *cor
  * another: then the exit waits in the VCPU until the thread runs again.
  */
 static inline __attribute__((always_inline)) bool run(struct core *core, struct tcb *thread,
-                                                      struct vcpu *vcpu, const u64 *registers)
+                                                      struct vcpu *vcpu, hpa_t nested_root,
+                                                      const u64 *registers)
 {
     enum guest_outcome outcome;
 
     if (core->fpu_owner_vcpu != vcpu || !core->guest_xcr0_loaded)
         fpu_switch_to_vcpu(vcpu);
-    outcome = virt->run(vcpu, nested_root(thread, vcpu), registers);
+    outcome = virt->run(vcpu, nested_root, registers);
     if (outcome == GUEST_RESUME)
         outcome = go_on(core, thread, vcpu);
     vcpu->exited = outcome == GUEST_EXIT;
@@ -458,7 +420,7 @@ void vcpu_run(void)
     else if (thread->vcpu->exited)
         deliver_exit(thread, thread->vcpu);
     else
-        (void)run(core, thread, thread->vcpu, thread->vcpu->gpr);
+        (void)run(core, thread, thread->vcpu, tcb_known(thread)->nested_root, thread->vcpu->gpr);
 }
 
 bool vcpu_enter(void)
@@ -480,7 +442,7 @@ bool vcpu_enter(void)
     }
     if (thread->state != THREAD_RUNNING_VM)
         return true;
-    if (run(core, thread, vcpu, registers))
+    if (run(core, thread, vcpu, thread->known.nested_root, registers))
         kernel_resume(thread);
     else if (core->current->state == THREAD_RUNNING_VM)
         kernel_leave_by_interrupt();

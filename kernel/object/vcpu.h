@@ -91,17 +91,8 @@ struct vcpu {
     struct tcb *tcb;
     struct vcpu *halted_next, *halted_prev; /* its core's halted VMs, by deadline */
     ticks_t deadline;
-    u32 io_handle; /* names this VCPU in I/O port capabilities; 0: none yet */
-    u32 activity;  /* 0 active, 1 HLT */
-    /* The monitor thread's IPC buffer, as long as the frame's capability is the same. */
-    u64 *buffer;
-    u64 buffer_cap;
-    u64 buffer_vaddr;
-    /* What its thread's EPT slot leads to, as long as capability and epoch (asid.h) are the same.
-     */
-    struct cap ept_cap;
-    u64 ept_epoch;
-    hpa_t nested_root;
+    u32 io_handle;      /* names this VCPU in I/O port capabilities; 0: none yet */
+    u32 activity;       /* 0 active, 1 HLT */
     bool has_io_bitmap; /* some port was opened once */
     bool exited;       /* exit has not been told to the monitor, who hears of nothing else before */
     bool extended;     /* the last entry was an extended one: answers are, too */

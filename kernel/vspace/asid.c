@@ -5,8 +5,6 @@
 #include "kernel/vspace/tlb.h"
 
 u64 *asid_pools[ASID_POOLS];
-u64 asid_nested_epoch = 1;
-u64 asid_native_epoch = 1;
 
 unsigned asid_free_pool(void)
 {
@@ -45,7 +43,7 @@ void asid_assign(unsigned asid, enum asid_kind kind, u64 *root)
 
     kernel_assert(asid != ASID_NONE && entry && *entry == ASID_FREE);
     *entry = ptr_to_hpa(root).raw | kind;
-    asid_native_epoch++;
+    known_advance();
 }
 
 /* After the entry has been cleared: whoever looks for the root now finds none. */
@@ -53,13 +51,11 @@ static void root_forget(u64 entry)
 {
     hpa_t root = hpa(entry & ~(u64)ASID_ENTRY_KIND_MASK);
 
-    if ((entry & ASID_ENTRY_KIND_MASK) == ASID_NATIVE) {
-        asid_native_epoch++;
+    known_advance();
+    if ((entry & ASID_ENTRY_KIND_MASK) == ASID_NATIVE)
         tlb_flush_space(root);
-        return;
-    }
-    asid_nested_epoch++;
-    tlb_flush_nested(root);
+    else
+        tlb_flush_nested(root);
 }
 
 void asid_release(unsigned asid, enum asid_kind kind, u64 *root)

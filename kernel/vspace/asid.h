@@ -46,22 +46,6 @@ static inline u64 *asid_root(unsigned asid, enum asid_kind kind)
     return hpa_to_ptr(hpa(*entry & ~(u64)ASID_ENTRY_KIND_MASK));
 }
 
-/*
- * Advances whenever a nested root loses its ASID: what has been looked up before may be wrong.
- * Written under all cores' locks, before those that may run a guest are interrupted.
- */
-extern u64 asid_nested_epoch;
-
-/* Advances whenever a native ASID gets or loses its root. Written under all cores' locks. */
-extern u64 asid_native_epoch;
-
-/* Whether tcb->known_vspace is what vspace_root_for would find. */
-static inline bool vspace_root_is_known(const struct tcb *tcb)
-{
-    return cap_is_same(&tcb->slots[TCB_VSPACE].cap, &tcb->known_vspace.cap) &&
-           tcb->known_vspace.epoch == asid_native_epoch;
-}
-
 /* The nested root of the thread's EPT slot, if it is still one; else that of an empty space. */
 static inline hpa_t nested_root_for(const struct tcb *tcb)
 {

@@ -8,7 +8,6 @@
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
-#include "kernel/vspace/asid.h"
 #include "kernel/x86/apic.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/entry.h"
@@ -92,7 +91,7 @@ static inline void load_root(struct core *core, hpa_t root)
 /* Nothing is to be looked up, and nothing changes but address space and bases. */
 static inline bool is_usual(const struct core *core, const struct tcb *tcb)
 {
-    return vspace_root_is_known(tcb) && core->loaded && cpu.fsgsbase && !core->loaded_vcpu &&
+    return tcb_is_known(tcb) && core->loaded && cpu.fsgsbase && !core->loaded_vcpu &&
            !fpu_is_concerned(core, tcb) && !selectors_in_use();
 }
 
@@ -109,18 +108,9 @@ static inline void exchange_bases(struct core *core, struct tcb *to)
 
 /* --- any case -------------------------------------------------------------------------------- */
 
-static hpa_t look_up_root(struct tcb *tcb)
-{
-    hpa_t root = vspace_root_for(tcb);
-
-    tcb->known_vspace =
-        (struct known_vspace){ tcb->slots[TCB_VSPACE].cap, asid_native_epoch, root };
-    return root;
-}
-
 static __attribute__((noinline)) void switch_thoroughly(struct core *core, struct tcb *tcb)
 {
-    load_root(core, look_up_root(tcb));
+    load_root(core, tcb_known(tcb)->root);
     if (core->loaded != tcb) {
         save_bases(core);
         load_bases(core, tcb);
@@ -132,7 +122,7 @@ static __attribute__((noinline)) void switch_thoroughly(struct core *core, struc
 
 static inline void switch_usually(struct core *core, struct tcb *tcb)
 {
-    load_root(core, tcb->known_vspace.root);
+    load_root(core, tcb->known.root);
     exchange_bases(core, tcb);
 }
 

@@ -370,6 +370,7 @@ static void give_cspace(struct tcb *tcb)
     while (slot_delete(slot) == STATUS_PREEMPTED)
         continue;
     slot_insert(root->cap, root, slot);
+    known_advance();
 }
 
 static bool wake_somebody(void)

@@ -418,8 +418,19 @@ static bool is_waiting(const struct tcb *tcb)
     return head;
 }
 
+static void check_known(struct tcb *tcb)
+{
+    struct known known = tcb->known;
+
+    if (!tcb_is_known(tcb))
+        return;
+    known_learn(tcb);
+    must(memcmp(&known, &tcb->known, sizeof(known)) == 0, "what is known is not so");
+}
+
 static void check_tcb(struct tcb *tcb)
 {
+    check_known(tcb);
     must(!tcb->in_guest || (tcb->state == THREAD_INACTIVE && tcb->vcpu), "in a guest, and not");
     switch (tcb->state) {
     case THREAD_BLOCKED_ON_SEND:

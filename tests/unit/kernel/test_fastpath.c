@@ -56,9 +56,9 @@ static void restore(const struct snapshot *from)
 static void forget_known(const struct snapshot *snapshot)
 {
     for (unsigned i = 0; i < THREADS; i++) {
-        u64 offset = ptr_to_hpa(tcb_at(threads[i])).raw + offsetof(struct tcb, flat_cspace);
+        u64 offset = ptr_to_hpa(tcb_at(threads[i])).raw + offsetof(struct tcb, known);
 
-        memset(snapshot->memory + offset, 0, sizeof(struct flat_cspace));
+        memset(snapshot->memory + offset, 0, sizeof(struct known));
     }
 }
 
@@ -176,6 +176,13 @@ static s64 random_number(void)
     return numbers[random_below(sizeof(numbers) / sizeof(numbers[0]))];
 }
 
+/* Another root, in which nothing has the addresses used here; and the first one again. */
+static void change_guard(struct tcb *tcb, u64 guard)
+{
+    tcb->slots[TCB_CSPACE].cap.data ^= guard;
+    known_advance();
+}
+
 static void act(struct tcb *tcb)
 {
     struct user_context *c = &tcb->context;
@@ -193,12 +200,13 @@ static void act(struct tcb *tcb)
     c->rip = CODE + 2;
     c->by_syscall = 1;
 
-    /* Now and then another root, in which nothing has these addresses. */
-    u64 guard = random_below(32) == 0;
-
-    tcb->slots[TCB_CSPACE].cap.data ^= guard;
-    twice(number);
-    tcb->slots[TCB_CSPACE].cap.data ^= guard;
+    if (random_below(32)) {
+        twice(number);
+    } else {
+        change_guard(tcb, 1);
+        twice(number);
+        change_guard(tcb, 1);
+    }
     check_threads();
 }
 
@@ -314,15 +322,60 @@ static void test_a_spent_budget_ends_later(void **state)
     }
 }
 
+/* --- what is known of a thread --------------------------------------------------------------- */
+
+static struct tcb *known_thread(void)
+{
+    struct tcb *tcb = tcb_at(make_thread(100));
+
+    known_learn(tcb);
+    assert_true(tcb_is_known(tcb));
+    assert_true(tcb->known.count != 0 && tcb->known.buffer);
+    return tcb;
+}
+
+static void test_a_lost_capability_is_not_known(void **state)
+{
+    static const enum tcb_slot slots[] = { TCB_CSPACE, TCB_IPC_BUFFER };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LENGTH(slots); i++) {
+        struct tcb *tcb = known_thread();
+
+        slot_delete_simple(&tcb->slots[slots[i]]);
+        assert_false(tcb_is_known(tcb));
+        known_learn(tcb);
+        assert_int_equal(tcb->known.count == 0, slots[i] == TCB_CSPACE);
+        assert_int_equal(tcb->known.buffer == NULL, slots[i] == TCB_IPC_BUFFER);
+    }
+}
+
+/* A CNode that is worked off is no CSpace any more, although its last capability is still there. */
+static void test_a_zombie_is_not_known(void **state)
+{
+    struct tcb *tcb = known_thread();
+    struct slot *slot = &tcb->slots[TCB_CSPACE];
+    unsigned cnode = make(seL4_CapTableObject, 2);
+
+    (void)state;
+    slot_delete_simple(slot);
+    slot_move(cap_at(cnode), &world.slots[cnode], slot);
+    known_learn(tcb);
+    this_core()->work_units = CONFIG_WORK_UNITS_PER_PREEMPTION;
+    fakes.interrupt_pending = true;
+    assert_int_equal(slot_delete(slot), STATUS_PREEMPTED);
+    assert_int_equal(slot->cap.type, CAP_ZOMBIE);
+    assert_false(tcb_is_known(tcb));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, thread_world_set_up)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_both_paths_give_the_same),
-        TEST(test_the_usual_case_is_fast),
-        TEST(test_signals_on_one_core_are_fast),
-        TEST(test_a_spent_budget_ends_later),
+        TEST(test_both_paths_give_the_same),       TEST(test_the_usual_case_is_fast),
+        TEST(test_signals_on_one_core_are_fast),   TEST(test_a_spent_budget_ends_later),
+        TEST(test_a_lost_capability_is_not_known), TEST(test_a_zombie_is_not_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

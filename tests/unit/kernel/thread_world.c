@@ -401,8 +401,20 @@ static bool is_current(const struct tcb *tcb)
     return cores[tcb->core].current == tcb;
 }
 
+/* known.h, I1. */
+static void check_known(const struct tcb *tcb)
+{
+    struct tcb anew = *tcb;
+
+    if (!tcb_is_known(tcb))
+        return;
+    known_learn(&anew);
+    assert_memory_equal(&tcb->known, &anew.known, sizeof(anew.known));
+}
+
 static void check_tcb(const struct tcb *tcb)
 {
+    check_known(tcb);
     assert_int_equal(count_in_ready_queues(tcb), tcb->in_ready_queue);
     if (tcb->sched_context)
         assert_ptr_equal(tcb->sched_context->tcb, tcb);

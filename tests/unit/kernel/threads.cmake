@@ -23,6 +23,7 @@ set(thread_sources
     kernel/object/endpoint.c
     kernel/object/io_port.c
     kernel/object/irq.c
+    kernel/object/known.c
     kernel/object/notification.c
     kernel/object/object.c
     kernel/object/reply.c
