@@ -24,13 +24,24 @@ struct ready_queue {
 /*
  * Ticket locks: cores get a lock in the order in which they asked. The holder alone writes
  * now_serving, so releasing needs no locked instruction.
- * Pairing: the release store of now_serving (ticket_release in lock.h, kernel_resume in entry.S)
- * with the acquire load in ticket_take.
+ * Pairing: the release store of now_serving (ticket_release in lock.h, and where entry.S leaves the
+ * kernel) with the acquire load in ticket_take.
  */
 struct ticket_lock {
     u32 next_ticket;
     u32 now_serving;
 } __attribute__((aligned(64)));
+
+/*
+ * What a switch between two threads has to see to beside address space and bases: bytes that are
+ * looked at as one word (kernel/x86/switch_priv.h).
+ */
+struct switching {
+    bool fpu_trapped;   /* CR0.TS is set */
+    bool guest_remains; /* XCR0 is a guest's, or loaded_vcpu is set, or was since the last look */
+    bool has_bases;     /* `loaded` is set, and its bases are read and written by instructions */
+    bool spare;
+} __attribute__((aligned(4)));
 
 struct core {
     struct core *self; /* first: what %gs:0 reads */
@@ -64,7 +75,7 @@ struct core {
     /* Who owns what the CPU holds (kernel/x86/fpu.h, virt/virt.h). */
     struct tcb *fpu_owner_tcb;
     struct vcpu *fpu_owner_vcpu;
-    bool fpu_trapped;       /* CR0.TS is set */
+    struct switching switching;
     bool guest_xcr0_loaded; /* XCR0 is fpu_owner_vcpu's; else the kernel's own value */
     struct vcpu *loaded_vcpu;
     struct vcpu *debug_owner; /* whose values DR0-DR3 hold */

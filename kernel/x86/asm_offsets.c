@@ -47,8 +47,11 @@ void asm_offsets(void)
     REGISTER(RIP, rip);
     REGISTER(RSP, rsp);
     REGISTER(RFLAGS, rflags);
+    REGISTER(FS_BASE, fs_base);
+    REGISTER(GS_BASE, gs_base);
     REGISTER(ERROR_CODE, error_code);
     REGISTER(BY_SYSCALL, by_syscall);
+    EMIT("SYSRET_END_HIGH", CONTEXT_SYSRET_END >> 32);
 
     _Static_assert(offsetof(struct vcpu, gpr) == 0, "vmx_enter.S finds the rest from there");
     EMIT("VCPU_BACKEND", offsetof(struct vcpu, backend));

@@ -17,11 +17,16 @@ struct user_context {
     u64 fs_base; /* what the thread has while it does not run; live in the CPU while it does */
     u64 gs_base;
     u64 error_code;
-    /* Entered by SYSCALL and unchanged since: rcx and r11 are stale, SYSRET may return. */
+    /*
+     * Not 0: entered by SYSCALL and unchanged since; rcx and r11 are stale. It is then the first
+     * address that SYSRET must not return to: to one that is not canonical it would fault in the
+     * kernel with the user's stack (Intel).
+     */
     u64 by_syscall;
 };
 
-#define CONTEXT_SYSCALL_LENGTH 2 /* bytes of the SYSCALL instruction */
+#define CONTEXT_SYSCALL_LENGTH 2            /* bytes of the SYSCALL instruction */
+#define CONTEXT_SYSRET_END     (1ull << 47) /* by_syscall */
 
 /*
  * The selectors, in Linux's order: so STAR of a guest that runs Linux is ours, too, and does not

@@ -18,7 +18,6 @@
 #define MSR_GS_BASE 0xc0000101
 #define VECTOR_GENERAL_PROTECTION 13
 #define VECTORS_WITH_ERROR 0x60227d00
-#define ADDRESS_BITS 47 /* of a user address */
 
         .text
 
@@ -57,6 +56,18 @@
         mov TCB_R15(\base), %r15
 .endm
 
+/* For SYSRET to the thread at %rdi, all registers but those that it exchanges itself; or a jump, if
+ * the thread has to leave by IRET, with its rip in %rcx. */
+.macro LOAD_FOR_SYSRET by_iret
+        mov TCB_RIP(%rdi), %rcx
+        cmp %rcx, TCB_BY_SYSCALL(%rdi)
+        jbe \by_iret
+        mov TCB_RFLAGS(%rdi), %r11
+        LOAD_REGISTERS %rdi
+        mov TCB_RSP(%rdi), %rsp
+        mov TCB_RDI(%rdi), %rdi
+.endm
+
 /* --- system calls ---------------------------------------------------------------------------- */
 
 /* rcx = the user's rip, r11 = its rflags; rcx and r11 in the TCB keep what they had. */
@@ -73,7 +84,7 @@ syscall_entry:
         mov %r11, TCB_RFLAGS(%rsp)
         mov %gs:CORE_USER_RSP, %rcx
         mov %rcx, TCB_RSP(%rsp)
-        movq $1, TCB_BY_SYSCALL(%rsp)
+        movl $SYSRET_END_HIGH, TCB_BY_SYSCALL+4(%rsp) /* the lower half is always 0 */
         mov %gs:CORE_KERNEL_STACK, %rsp
         xor %ebp, %ebp
         mov %rdx, %rdi
@@ -237,21 +248,7 @@ kernel_resume:
         movl $CORE_HOLDS_NONE, %gs:CORE_HELD_LOCKS
         incl %gs:CORE_NOW_SERVING
 leave_to_user:
-        mov TCB_RIP(%rdi), %rcx
-        cmpq $0, TCB_BY_SYSCALL(%rdi)
-        je leave_by_iret
-        /*
-         * SYSRET to a non-canonical address would fault in the kernel with the user's stack
-         * (Intel).
-         */
-        mov %rcx, %rax
-        shr $ADDRESS_BITS, %rax
-        jnz leave_by_iret
-
-        mov TCB_RFLAGS(%rdi), %r11
-        LOAD_REGISTERS %rdi
-        mov TCB_RSP(%rdi), %rsp
-        mov TCB_RDI(%rdi), %rdi
+        LOAD_FOR_SYSRET leave_by_iret
         swapgs
         sysretq
 
@@ -269,6 +266,29 @@ leave_by_iret:
         .globl user_iret
 user_iret:
         iretq
+
+        /*
+         * The same without a second SWAPGS: rsi = the core, rdx = whose bases are loaded. From here
+         * on GS base is a user's; only NMI and the like, which look for themselves, can come.
+         */
+        .globl kernel_exchange_and_resume
+kernel_exchange_and_resume:
+        rdfsbase %rax
+        mov %rax, TCB_FS_BASE(%rdx)
+        mov TCB_FS_BASE(%rdi), %rax
+        wrfsbase %rax
+        swapgs
+        rdgsbase %rax
+        mov %rax, TCB_GS_BASE(%rdx)
+        mov TCB_GS_BASE(%rdi), %rax
+        wrgsbase %rax
+        movl $CORE_HOLDS_NONE, CORE_HELD_LOCKS(%rsi)
+        incl CORE_NOW_SERVING(%rsi)
+        LOAD_FOR_SYSRET .Lexchanged_by_iret
+        sysretq
+.Lexchanged_by_iret:
+        swapgs
+        jmp leave_by_iret
 
 unlock_others:
         call unlock

@@ -27,6 +27,9 @@ NORETURN void kernel_leave(void);
  */
 void kernel_switch_and_resume(struct tcb *tcb, struct core *core);
 LEAVES void kernel_resume(const struct tcb *tcb);
+/* Its end in the usual case: keeps the FS and GS bases that are loaded in `before`, loads tcb's,
+ * releases the lock and goes. (Not declared NORETURN, so that it is jumped to.) */
+void kernel_exchange_and_resume(struct tcb *tcb, struct core *core, struct tcb *before);
 /* The same, but lets a pending interrupt come first. */
 NORETURN void kernel_leave_by_interrupt(void);
 

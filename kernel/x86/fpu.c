@@ -39,13 +39,13 @@ void fpu_area_init(u8 *area)
 
 static void set_trap(struct core *core, bool trap)
 {
-    if (core->fpu_trapped == trap)
+    if (core->switching.fpu_trapped == trap)
         return;
     if (trap)
         write_cr0(read_cr0() | CR0_TS);
     else
         clear_task_switched();
-    core->fpu_trapped = trap;
+    core->switching.fpu_trapped = trap;
 }
 
 static void save_area(u8 *area, u64 components)
@@ -91,6 +91,8 @@ static void set_xcr0(struct core *core, const struct vcpu *guest)
     if (cpu.xsave)
         write_xcr0(guest ? guest->xcr0 : XCR0_THREADS);
     core->guest_xcr0_loaded = guest != NULL;
+    if (guest)
+        core->switching.guest_remains = true;
 }
 
 /* --- owners ---------------------------------------------------------------------------------- */

@@ -22,11 +22,6 @@ bool fpu_switch_to_thread(struct tcb *tcb);
 void fpu_switch_to_vcpu(struct vcpu *vcpu);
 /* The running thread has changed: sets CR0.TS as needed. */
 void fpu_thread_changed(struct tcb *tcb);
-/* Whether that would do anything. */
-static inline bool fpu_is_concerned(const struct core *core, const struct tcb *tcb)
-{
-    return core->guest_xcr0_loaded || !core->fpu_trapped || core->fpu_owner_tcb == tcb;
-}
 /* The object goes, or moves to another core, or its state is wanted in memory. A thread's: on
  * whatever core, all cores' locks; a VCPU's: on this core. */
 void fpu_release_thread(struct tcb *tcb);

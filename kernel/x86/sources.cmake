@@ -12,6 +12,7 @@ set(KERNEL_X86_SOURCES
     x86/ioapic.c
     x86/kernel_tables.c
     x86/loader.c
+    x86/resume.c
     x86/serial.c
     x86/smp.c
     x86/switch.c

@@ -12,6 +12,7 @@
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/entry.h"
 #include "kernel/x86/fpu.h"
+#include "kernel/x86/switch_priv.h"
 #include "kernel/x86/virt/virt.h"
 
 /*
@@ -26,22 +27,7 @@ static void save_bases(struct core *core)
         core->loaded->context.gs_base = read_user_gs_base();
     }
     core->loaded = NULL;
-}
-
-static inline bool selectors_in_use(void)
-{
-    u32 used, other;
-    bool in_use;
-
-    __asm__ volatile("movl %%ds, %0\n\t"
-                     "movl %%es, %1\n\t"
-                     "orl %1, %0\n\t"
-                     "movl %%fs, %1\n\t"
-                     "orl %1, %0\n\t"
-                     "movl %%gs, %1\n\t"
-                     "orl %1, %0"
-                     : "=&r"(used), "=&r"(other), "=@ccnz"(in_use));
-    return in_use;
+    core->switching.has_bases = false;
 }
 
 /*
@@ -75,28 +61,24 @@ static void load_bases(struct core *core, struct tcb *tcb)
         wrmsr(MSR_KERNEL_GS_BASE, tcb->context.gs_base);
     }
     core->loaded = tcb;
+    core->switching.has_bases = cpu.fsgsbase;
 }
 
-static inline void load_root(struct core *core, hpa_t root)
+static void switch_thoroughly(struct core *core, struct tcb *tcb)
 {
-    if (core->root == root.raw)
-        return;
-    core->root = root.raw;
-    write_cr3(root.raw);
-}
-
-/* --- the usual case: from one thread to another ------------------------------------------------
- */
-
-/* Nothing is to be looked up, and nothing changes but address space and bases. */
-static inline bool is_usual(const struct core *core, const struct tcb *tcb)
-{
-    return tcb_is_known(tcb) && core->loaded && cpu.fsgsbase && !core->loaded_vcpu &&
-           !fpu_is_concerned(core, tcb) && !selectors_in_use();
+    switch_root(core, tcb_known(tcb)->root);
+    if (core->loaded != tcb) {
+        save_bases(core);
+        load_bases(core, tcb);
+    }
+    if (core->loaded_vcpu && core->loaded_vcpu != tcb->vcpu)
+        virt->unload();
+    fpu_thread_changed(tcb);
+    core->switching.guest_remains = core->loaded_vcpu || core->guest_xcr0_loaded;
 }
 
 /* Those of another thread are loaded. */
-static inline void exchange_bases(struct core *core, struct tcb *to)
+static void exchange_bases(struct core *core, struct tcb *to)
 {
     struct user_context *from = &core->loaded->context;
 
@@ -106,23 +88,9 @@ static inline void exchange_bases(struct core *core, struct tcb *to)
     core->loaded = to;
 }
 
-/* --- any case -------------------------------------------------------------------------------- */
-
-static __attribute__((noinline)) void switch_thoroughly(struct core *core, struct tcb *tcb)
+static void switch_usually(struct core *core, struct tcb *tcb)
 {
-    load_root(core, tcb_known(tcb)->root);
-    if (core->loaded != tcb) {
-        save_bases(core);
-        load_bases(core, tcb);
-    }
-    if (core->loaded_vcpu && core->loaded_vcpu != tcb->vcpu)
-        virt->unload();
-    fpu_thread_changed(tcb);
-}
-
-static inline void switch_usually(struct core *core, struct tcb *tcb)
-{
-    load_root(core, tcb->known.root);
+    switch_root(core, tcb->known.root);
     exchange_bases(core, tcb);
 }
 
@@ -130,25 +98,10 @@ void arch_switch_to_thread(struct tcb *tcb)
 {
     struct core *core = this_core();
 
-    if (core->loaded != tcb && is_usual(core, tcb))
+    if (core->loaded != tcb && switch_is_usual(core, tcb))
         switch_usually(core, tcb);
     else
         switch_thoroughly(core, tcb);
-}
-
-static __attribute__((noinline, cold)) LEAVES void switch_thoroughly_and_resume(struct core *core,
-                                                                                struct tcb *tcb)
-{
-    switch_thoroughly(core, tcb);
-    kernel_resume(tcb);
-}
-
-void kernel_switch_and_resume(struct tcb *tcb, struct core *core)
-{
-    if (!is_usual(core, tcb))
-        switch_thoroughly_and_resume(core, tcb);
-    switch_usually(core, tcb);
-    kernel_resume(tcb);
 }
 
 /* The address space stays: idling touches no user memory, and often the same thread comes back. */

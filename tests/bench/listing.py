@@ -21,7 +21,8 @@ from rows import EXITS, IPC
 
 # Functions of the assembler stubs; all else of the kernel is C.
 STUBS = {"entry": ["syscall_entry"],
-         "return": ["kernel_leave", "leave_now", "kernel_resume", "leave_to_user"],
+         "return": ["kernel_leave", "leave_now", "kernel_resume", "leave_to_user",
+                     "kernel_exchange_and_resume"],
          "switch": ["svm_enter", "vmx_enter"]}
 PARTS = ["entry", "kernel", "switch", "return", "monitor"]
 COSTLY = {

@@ -362,6 +362,40 @@ static void bases_and_selectors(void)
     CHECK_EQ(server->result[1], 0);
 }
 
+/* --- a server that is moved while it waits ---------------------------------------------------- */
+
+static seL4_CPtr moved_reply;
+seL4_Word moved_rcx, moved_r11; /* as it has them at its new place */
+
+static __attribute__((used)) void moved_main(void)
+{
+    sys(seL4_SysReplyRecv, endpoint, INFO(0, 1), 77, 0, 0, 0, moved_reply, 0);
+}
+
+static __attribute__((naked)) void moved_entry(void)
+{
+    __asm__("mov %rcx, moved_rcx(%rip); mov %r11, moved_r11(%rip); jmp moved_main");
+}
+
+/* It has finished no system call when it goes on: all its registers are what was written. */
+static void moved_while_waiting(void)
+{
+    begin();
+    moved_reply = object_new(seL4_ReplyObject, 0);
+
+    struct thread *server = passive_server(0, HELPER_PRIORITY, moved_reply);
+    seL4_UserContext regs;
+
+    REQUIRE_OK(seL4_TCB_ReadRegisters(server->tcb, 0, 0, 20, &regs));
+    regs.rip = (seL4_Word)moved_entry;
+    regs.rcx = 0x1234;
+    regs.r11 = 0x5678;
+    REQUIRE_OK(seL4_TCB_WriteRegisters(server->tcb, 0, 0, 20, &regs));
+    CHECK_EQ(sys(seL4_SysCall, endpoint, INFO(0, 1), 5, 0, 0, 0, 0, 0).word[0], 77);
+    CHECK_EQ(moved_rcx, 0x1234);
+    CHECK_EQ(moved_r11, 0x5678);
+}
+
 /* The server goes while it runs on our context: we get it back. */
 static void server_deleted_inside(void)
 {
@@ -391,4 +425,5 @@ TEST_SUITE(reply, { "empty", empty }, { "several", several }, { "reuse", reuse }
            { "in use by receiver", in_use_by_receiver }, { "passive server", passive },
            { "charged to caller", charged_to_caller }, { "chain", chain },
            { "bases and selectors", bases_and_selectors },
+           { "moved while waiting", moved_while_waiting },
            { "server deleted inside", server_deleted_inside });
