@@ -24,7 +24,6 @@
 #include "kernel/object/reply_chain.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/vcpu.h"
-#include "kernel/sched/queues.h"
 #include "kernel/sched/sched.h"
 #include "kernel/x86/entry.h"
 
@@ -53,15 +52,14 @@ static inline bool find(const struct tcb *tcb, u64 address, const struct cap **c
 /* Current stops running: this thread is the one that the scheduler would choose then. */
 static inline bool would_be_chosen(const struct core *core, const struct tcb *tcb)
 {
-    return tcb->core == core->id && tcb->priority >= ready_highest_priority(core);
+    return tcb->core == core->id && tcb->priority >= core->ready_floor;
 }
 
-/* The context that current runs on and may hand over, or NULL. */
-static inline struct sched_context *own_context(const struct core *core)
+/* Current runs on a context that it may hand over. (The idle thread has none, and no capability
+ * either: nothing is found for it.) */
+static inline bool has_own_context(const struct core *core, const struct tcb *current)
 {
-    struct sched_context *sc = core->current_sc;
-
-    return core->current->sched_context == sc ? sc : NULL;
+    return current->sched_context == core->current_sc;
 }
 
 /* --- changes --------------------------------------------------------------------------------- */
@@ -132,16 +130,21 @@ static __attribute__((noinline, cold)) void join_queue_and_run(struct endpoint *
     run(core, next);
 }
 
+/* Nobody waits at the locked endpoint. */
+static inline bool is_unused(const struct endpoint *endpoint)
+{
+    return endpoint->head_state == (ENDPOINT_LOCKED | ENDPOINT_IDLE);
+}
+
 /* Nobody sends through the locked endpoint, and mostly nobody else waits there. */
 static inline void add_and_run(struct endpoint *endpoint, struct tcb *receiver, struct core *core,
                                struct tcb *next)
 {
-    if (endpoint_state(endpoint) != ENDPOINT_IDLE) {
+    if (!is_unused(endpoint)) {
         join_queue_and_run(endpoint, receiver, core, next);
         return;
     }
-    receiver->queue_next = receiver->queue_prev = NULL;
-    receiver->run_next = NULL;
+    receiver->run_next = NULL; /* the other links are NULL (tcb.h, I3) */
     receiver->run_last = receiver;
     receiver->blocked_on = endpoint;
     endpoint->tail = (u64)(uintptr_t)receiver;
@@ -167,11 +170,10 @@ static inline void push(struct reply *reply, struct sched_context *sc, struct tc
     caller->state = THREAD_BLOCKED_ON_REPLY;
 }
 
-static inline bool may_call(u64 turned)
+static inline bool may_call(u64 word)
 {
-    return (turned & CAP_TURNED(CAP_TYPE_MASK, RIGHT_WRITE)) ==
-               CAP_TURNED(CAP_ENDPOINT, RIGHT_WRITE) &&
-           (turned & (RIGHT_GRANT | RIGHT_GRANT_REPLY));
+    return (word & CAP_WORD(CAP_TYPE_MASK, RIGHT_WRITE)) == CAP_WORD(CAP_ENDPOINT, RIGHT_WRITE) &&
+           (word & (RIGHT_GRANT | RIGHT_GRANT_REPLY));
 }
 
 /* False: there is nobody to call, and the endpoint is not locked. */
@@ -191,19 +193,20 @@ static inline bool lock_to_call(const struct core *core, struct endpoint *endpoi
 }
 
 /* False: not done. */
-static inline bool try_call(struct core *core)
+static inline bool try_call(struct core *core, struct tcb *caller)
 {
-    struct tcb *caller = core->current, *callee;
-    struct sched_context *sc = own_context(core);
-    u64 info = caller->context.rsi, turned;
+    struct tcb *callee;
+    struct sched_context *sc = core->current_sc;
+    u64 info = caller->context.rsi, word;
     struct endpoint *endpoint;
     const struct cap *cap;
 
-    if (!is_short(info) || !sc || !find(caller, caller->context.rdi, &cap))
+    if (!is_short(info) || !has_own_context(core, caller) ||
+        !find(caller, caller->context.rdi, &cap))
         return false;
-    turned = cap_turned(cap);
-    endpoint = cap_turned_object(turned);
-    if (!may_call(turned) || !lock_to_call(core, endpoint, &callee))
+    word = cap_word(cap, 0);
+    endpoint = cap_word_object(word);
+    if (!may_call(word) || !lock_to_call(core, endpoint, &callee))
         return false;
 
     push(callee->reply, sc, caller);
@@ -218,10 +221,10 @@ static inline bool try_call(struct core *core)
 
 /* Whether the caller that waits for this reply can be answered here; no other core's fast path
  * can. */
-static inline bool is_answerable(const struct core *core, const struct reply *reply,
-                                 const struct tcb *caller)
+static inline bool is_answerable(const struct core *core, const struct sched_context *sc,
+                                 const struct reply *reply, const struct tcb *caller)
 {
-    return caller && caller->core == core->id && reply->sched_context == core->current_sc &&
+    return caller && caller->core == core->id && reply->sched_context == sc &&
            !caller->sched_context && caller->fault.type == seL4_Fault_NullFault &&
            would_be_chosen(core, caller);
 }
@@ -234,14 +237,14 @@ static inline void await(struct tcb *server, struct reply *reply)
     server->state = THREAD_BLOCKED_ON_RECEIVE;
 }
 
-static inline bool may_receive(u64 turned)
+static inline bool may_receive(u64 word)
 {
-    return (turned & CAP_TURNED(CAP_TYPE_MASK, RIGHT_READ)) == CAP_TURNED(CAP_ENDPOINT, RIGHT_READ);
+    return (word & CAP_WORD(CAP_TYPE_MASK, RIGHT_READ)) == CAP_WORD(CAP_ENDPOINT, RIGHT_READ);
 }
 
-static inline bool is_reply(u64 turned)
+static inline bool is_reply(u64 word)
 {
-    return (turned & CAP_TURNED(CAP_TYPE_MASK, 0)) == CAP_TURNED(CAP_REPLY, 0);
+    return (word & CAP_WORD(CAP_TYPE_MASK, 0)) == CAP_WORD(CAP_REPLY, 0);
 }
 
 static inline bool is_signalled(const struct tcb *tcb)
@@ -254,42 +257,42 @@ static inline bool lock_to_receive(struct endpoint *endpoint)
 {
     if (!endpoint_try_lock(endpoint))
         return false;
-    if (endpoint_state(endpoint) != ENDPOINT_SENDING)
+    if (is_unused(endpoint) || endpoint_state(endpoint) != ENDPOINT_SENDING)
         return true;
     endpoint_unlock(endpoint);
     return false;
 }
 
-/* Both capabilities that a ReplyRecv names, turned. */
+/* Word 0 of both capabilities that a ReplyRecv names. */
 static inline bool find_both(const struct tcb *server, u64 *endpoint, u64 *reply)
 {
     const struct cap *first, *second;
 
     if (!find(server, server->context.rdi, &first) || !find(server, server->context.r12, &second))
         return false;
-    *endpoint = cap_turned(first);
-    *reply = cap_turned(second);
+    *endpoint = cap_word(first, 0);
+    *reply = cap_word(second, 0);
     return may_receive(*endpoint) && is_reply(*reply);
 }
 
-static inline bool try_reply_recv(struct core *core)
+static inline bool try_reply_recv(struct core *core, struct tcb *server)
 {
-    struct tcb *server = core->current, *caller;
-    struct sched_context *sc = own_context(core);
-    u64 info = server->context.rsi, turned_endpoint, turned_reply;
+    struct tcb *caller;
+    struct sched_context *sc = core->current_sc;
+    u64 info = server->context.rsi, endpoint_word, reply_word;
     struct endpoint *endpoint;
     struct reply *reply;
 
-    if (!is_short(info) || !sc || !find_both(server, &turned_endpoint, &turned_reply) ||
-        is_signalled(server))
+    if (!is_short(info) || !has_own_context(core, server) ||
+        !find_both(server, &endpoint_word, &reply_word) || is_signalled(server))
         return false;
-    endpoint = cap_turned_object(turned_endpoint);
-    reply = cap_turned_object(turned_reply);
+    endpoint = cap_word_object(endpoint_word);
+    reply = cap_word_object(reply_word);
     caller = __atomic_load_n(&reply->tcb, __ATOMIC_RELAXED);
-    if (!is_answerable(core, reply, caller) || !lock_to_receive(endpoint))
+    if (!is_answerable(core, sc, reply, caller) || !lock_to_receive(endpoint))
         return false;
 
-    reply_chain_pop(reply);
+    reply_chain_pop(reply, sc);
     caller->reply = NULL;
     hand_over_context(sc, server, caller);
     transfer(server, caller, info, 0);
@@ -357,7 +360,7 @@ static bool try_signal(struct core *core)
     bool is_done;
     u64 badge;
 
-    if (!own_context(core))
+    if (!has_own_context(core, core->current))
         return false;
     notification = find_notification(core, RIGHT_WRITE, &badge);
     if (!notification || !acquire(core, notification))
@@ -380,7 +383,7 @@ static bool try_wait(struct core *core, bool blocking)
     struct tcb *thread = core->current;
     u64 badge;
 
-    if (!own_context(core))
+    if (!has_own_context(core, core->current))
         return false;
     notification = find_notification(core, RIGHT_READ, &badge);
     if (!notification || (notification->bound && notification->bound != thread) ||
@@ -403,25 +406,19 @@ static __attribute__((noinline, cold)) void learn_and_go_on(struct tcb *tcb, s64
     handle_syscall_general(number);
 }
 
-static __attribute__((noinline)) void call(void)
+static inline void call(struct core *core, struct tcb *current)
 {
-    struct core *core = this_core();
-
-    lock_on_entry(core);
-    if (!tcb_is_known(core->current))
-        learn_and_go_on(core->current, seL4_SysCall);
-    else if (!try_call(core))
+    if (!tcb_is_known(current))
+        learn_and_go_on(current, seL4_SysCall);
+    else if (!try_call(core, current))
         handle_syscall_general(seL4_SysCall);
 }
 
-static __attribute__((noinline)) void reply_recv(void)
+static inline void reply_recv(struct core *core, struct tcb *current)
 {
-    struct core *core = this_core();
-
-    lock_on_entry(core);
-    if (!tcb_is_known(core->current))
-        learn_and_go_on(core->current, seL4_SysReplyRecv);
-    else if (!try_reply_recv(core))
+    if (!tcb_is_known(current))
+        learn_and_go_on(current, seL4_SysReplyRecv);
+    else if (!try_reply_recv(core, current))
         handle_syscall_general(seL4_SysReplyRecv);
 }
 
@@ -440,11 +437,8 @@ static bool try_other(struct core *core, s64 number)
     }
 }
 
-static __attribute__((noinline)) void other(s64 number)
+static __attribute__((noinline)) void other(struct core *core, s64 number)
 {
-    struct core *core = this_core();
-
-    lock_on_entry(core);
     if (!tcb_is_known(core->current))
         learn_and_go_on(core->current, number);
     else if (!try_other(core, number))
@@ -457,14 +451,14 @@ static __attribute__((noinline)) void enter_guest(void)
         handle_syscall_general(seL4_SysVMEnter);
 }
 
-void handle_syscall(s64 number)
+void handle_syscall(struct tcb *current, struct core *core, s64 number)
 {
     if (number == seL4_SysCall)
-        call();
+        call(core, current);
     else if (number == seL4_SysReplyRecv)
-        reply_recv();
+        reply_recv(core, current);
     else if (number == seL4_SysVMEnter)
         enter_guest();
     else
-        other(number);
+        other(core, number);
 }

@@ -7,10 +7,20 @@
 #ifndef KERNEL_API_SYSCALL_H
 #define KERNEL_API_SYSCALL_H
 
+#include "kernel/core/lock.h"
 #include "kernel/core/types.h"
 
-/* SYSCALL with this number in rdx (fastpath.c). */
-void handle_syscall(s64 number);
+/* SYSCALL with this number in rdx, with this core's lock, which the entry stub has taken
+ * (fastpath.c). Current: of this core, which is the other argument. */
+void handle_syscall(struct tcb *current, struct core *core, s64 number);
+#ifdef BULKHEAD_HOST
+/* What the entry stub does. */
+static inline void syscall_entry(s64 number)
+{
+    lock_on_entry(this_core());
+    handle_syscall(this_core()->current, this_core(), number);
+}
+#endif
 /* The same without short ways: what it falls back to, with no lock or this core's. */
 void handle_syscall_general(s64 number);
 /* int n with a vector that is nobody's: an unknown system call (ABI section 2.2). */

@@ -25,7 +25,7 @@ struct ready_queue {
  * Ticket locks: cores get a lock in the order in which they asked. The holder alone writes
  * now_serving, so releasing needs no locked instruction.
  * Pairing: the release store of now_serving (ticket_release in lock.h, and where entry.S leaves the
- * kernel) with the acquire load in ticket_take.
+ * kernel) with the acquire load in ticket_take and in entry.S's syscall_entry.
  */
 struct ticket_lock {
     u32 next_ticket;
@@ -64,6 +64,7 @@ struct core {
     ticks_t now;            /* time of the last update */
     ticks_t timer_deadline; /* what the timer is set to */
     ticks_t consumed;       /* by current_sc since it was last charged */
+    u8 ready_floor;         /* the highest priority of a ready thread; 0 if none is ready */
     u64 ready_top;          /* bit i: some queue in ready_words[i] is non-empty; queues: [all] */
     u64 ready_words[CONFIG_PRIORITIES / 64];
     struct ready_queue ready[CONFIG_PRIORITIES];

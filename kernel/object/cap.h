@@ -3,7 +3,7 @@
  * The capability: 16 bytes that name an object, the rights to it and, for memory, where it is
  * mapped. This file is the only one that knows the layout.
  *
- *      word 0   bits 0-4 type   bits 5-48 object's physical address >> 4   bits 49-63 aux
+ *      word 0   bits 0-14 aux   bits 15-19 type   bits 20-63 object's physical address >> 4
  *      word 1   data
  *
  *      type                  aux                                    data
@@ -85,9 +85,9 @@ enum zombie_kind {
 };
 
 struct cap {
+    u64 aux : 15;
     u64 type : 5;
     u64 base : 44;
-    u64 aux : 15;
     u64 data;
 };
 _Static_assert(sizeof(struct cap) == 16, "a slot has 16 bytes for its capability");
@@ -125,23 +125,13 @@ static inline u64 cap_word(const struct cap *cap, unsigned word)
     return value;
 }
 
-/*
- * Word 0 turned so that aux is lowest, then type, then base: a comparison of type and aux takes few
- * instructions. For fast paths.
- */
-static inline u64 cap_turned(const struct cap *cap)
+/* Word 0 but for the object: what fast paths compare type and aux with, and what then is left. */
+#define CAP_TYPE_MASK       MASK(5)
+#define CAP_WORD(type, aux) ((u64)(type) << 15 | (aux))
+
+static inline void *cap_word_object(u64 word)
 {
-    u64 word = cap_word(cap, 0);
-
-    return word << 15 | word >> 49;
-}
-
-#define CAP_TYPE_MASK         MASK(5)
-#define CAP_TURNED(type, aux) ((u64)(type) << 15 | (aux))
-
-static inline void *cap_turned_object(u64 turned)
-{
-    return hpa_to_ptr(hpa(turned >> 20 << 4));
+    return hpa_to_ptr(hpa(word >> 20 << 4));
 }
 
 /* Bits [shift, shift + width) of aux. */

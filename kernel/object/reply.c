@@ -67,7 +67,7 @@ void reply_take(struct reply *reply)
     struct tcb *caller = reply->tcb;
 
     if (sc)
-        reply_chain_pop(reply);
+        reply_chain_pop(reply, sc);
     else
         chain_break(reply);
     reply_unlink(reply);

@@ -12,27 +12,29 @@
 /* The reply, of no chain, becomes the newest of the context's. */
 static inline void reply_chain_push(struct reply *reply, struct sched_context *sc)
 {
-    reply->prev = sc->reply;
-    if (reply->prev) {
-        reply->prev->next = reply;
-        reply->prev->sched_context = NULL;
+    struct reply *prev = sc->reply;
+
+    reply->prev = prev;
+    if (prev) {
+        prev->next = reply;
+        prev->sched_context = NULL;
     }
     reply->sched_context = sc;
     sc->reply = reply;
 }
 
-/* The newest of a chain goes; the one before it becomes the newest. */
-static inline void reply_chain_pop(struct reply *reply)
+/* The newest of the context's chain goes; the one before it becomes the newest. */
+static inline void reply_chain_pop(struct reply *reply, struct sched_context *sc)
 {
-    struct sched_context *sc = reply->sched_context;
+    struct reply *prev = reply->prev;
 
-    sc->reply = reply->prev;
-    if (reply->prev) {
-        reply->prev->next = NULL;
-        reply->prev->sched_context = sc;
+    sc->reply = prev;
+    if (prev) {
+        prev->next = NULL;
+        prev->sched_context = sc;
+        reply->prev = NULL;
     }
     reply->sched_context = NULL;
-    reply->prev = NULL;
 }
 
 #endif

@@ -10,7 +10,7 @@
  *  I2  in_release_queue: its SC waits for a refill in its core's release queue; not
  *      in_ready_queue.
  *  I3  queue_next/queue_prev link it in the endpoint's or notification's queue exactly while its
- *      state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION.
+ *      state is BLOCKED_ON_SEND, BLOCKED_ON_RECEIVE or BLOCKED_ON_NOTIFICATION; else they are NULL.
  *  I4  sched_context->tcb == this whenever sched_context is set; the same for notification and
  *      vcpu.
  *  I5  Only the processor of its core ever holds registers, FPU state or translations of the

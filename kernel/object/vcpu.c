@@ -430,7 +430,6 @@ bool vcpu_enter(void)
     struct tcb *thread;
     struct vcpu *vcpu;
 
-    lock_on_entry(core);
     thread = core->current;
     vcpu = thread->vcpu;
     if (!vcpu)

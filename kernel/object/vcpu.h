@@ -149,9 +149,9 @@ void vcpu_leave_core(struct vcpu *vcpu);
 void vcpu_enter_core(struct vcpu *vcpu);
 
 /*
- * VMEnter by the current thread. Touches nothing but this core's, so its lock,
- * which is taken here, is enough, and the time is not read (ABI section 2.3): what the monitor used
- * is charged with what the guest will use. A guest that sleeps in HLT leaves the core to others.
+ * VMEnter by the current thread, with this core's lock. Touches nothing but this core's, so that is
+ * enough, and the time is not read (ABI section 2.3): what the monitor used is charged with what
+ * the guest will use. A guest that sleeps in HLT leaves the core to others.
  * Leaves the kernel, to the monitor or for an interrupt that waits, or returns with the lock held.
  * False: the thread has no VCPU, or has been stopped by another core.
  */

@@ -17,6 +17,8 @@ static void mark_nonempty(struct core *core, unsigned priority)
 {
     core->ready_words[priority / 64] |= BIT(priority % 64);
     core->ready_top |= BIT(priority / 64);
+    if (priority > core->ready_floor)
+        core->ready_floor = (u8)priority;
 }
 
 static void mark_empty(struct core *core, unsigned priority)
@@ -24,6 +26,8 @@ static void mark_empty(struct core *core, unsigned priority)
     core->ready_words[priority / 64] &= ~BIT(priority % 64);
     if (!core->ready_words[priority / 64])
         core->ready_top &= ~BIT(priority / 64);
+    if (priority == core->ready_floor)
+        core->ready_floor = core->ready_top ? (u8)ready_highest_priority(core) : 0;
 }
 
 static bool may_enter(const struct tcb *tcb)

@@ -19,6 +19,8 @@ void asm_offsets(void)
     EMIT("CORE_USER_RSP", offsetof(struct core, user_rsp));
     EMIT("CORE_CURRENT", offsetof(struct core, current));
     EMIT("CORE_HELD_LOCKS", offsetof(struct core, held_locks));
+    EMIT("CORE_LOCK", offsetof(struct core, lock));
+    EMIT("CORE_NEXT_TICKET", offsetof(struct core, lock.next_ticket));
     EMIT("CORE_NOW_SERVING", offsetof(struct core, lock.now_serving));
     EMIT("CORE_HOLDS_THIS_CORE", HOLDS_THIS_CORE);
     EMIT("CORE_HOLDS_NONE", HOLDS_NONE);

@@ -87,9 +87,27 @@ syscall_entry:
         movl $SYSRET_END_HIGH, TCB_BY_SYSCALL+4(%rsp) /* the lower half is always 0 */
         mov %gs:CORE_KERNEL_STACK, %rsp
         xor %ebp, %ebp
-        mov %rdx, %rdi
+
+        /* lock_on_entry(); the number stays in rdx. */
+        mov $1, %eax
+        lock xadd %eax, %gs:CORE_NEXT_TICKET
+        cmp %eax, %gs:CORE_NOW_SERVING
+        jne .Lwait_for_lock
+.Lhas_lock:
+        movl $CORE_HOLDS_THIS_CORE, %gs:CORE_HELD_LOCKS
+        mov %gs:CORE_CURRENT, %rdi
+        mov %gs:0, %rsi
         call handle_syscall
         jmp leave_now
+
+.Lwait_for_lock:
+        mov %rdx, %rbx
+        mov %gs:0, %rdi
+        add $CORE_LOCK, %rdi
+        mov %eax, %esi
+        call ticket_wait
+        mov %rbx, %rdx
+        jmp .Lhas_lock
         .size syscall_entry, . - syscall_entry
 
 /* SYSCALL of 32-bit code, which no thread can run: there is no segment for it. */

@@ -83,7 +83,7 @@ static void call(struct tcb *thread, s64 number, const struct message *message)
     }
     c->rip = SYSCALL_AT + CONTEXT_SYSCALL_LENGTH;
     c->by_syscall = 1;
-    handle_syscall(number);
+    syscall_entry(number);
     unlock();
 }
 
@@ -432,7 +432,7 @@ static void step_thread(struct tcb *thread)
     if (thread->context.rip == SYSCALL_AT && !thread->context.by_syscall && !chance(8)) {
         thread->context.rip += CONTEXT_SYSCALL_LENGTH;
         thread->context.by_syscall = 1;
-        handle_syscall((s64)thread->context.rdx);
+        syscall_entry((s64)thread->context.rdx);
     } else if (chance(64)) {
         step_unknown(thread);
     } else {

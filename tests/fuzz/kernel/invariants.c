@@ -611,6 +611,7 @@ static void check_scheduler(bool thorough)
 
         for (unsigned word = 0; word < CONFIG_PRIORITIES / 64; word++)
             must(!!core->ready_words[word] == !!(core->ready_top & BIT(word)));
+        must(core->ready_floor == (core->ready_top ? ready_highest_priority(core) : 0));
         for (unsigned priority = 0; priority < CONFIG_PRIORITIES; priority++) {
             if (thorough || id == 0 || core->ready_top)
                 ready += check_ready_queue(core, priority);

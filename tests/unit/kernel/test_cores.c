@@ -173,6 +173,7 @@ static void enter_guest(unsigned thread)
     assert_int_equal(tcb_at(thread)->state, THREAD_RUNNING);
     stops_before_entry = true;
     if (setjmp(before_entry) == 0) {
+        lock_on_entry(this_core());
         assert_true(vcpu_enter());
         unlock();
     }
@@ -452,7 +453,7 @@ static void test_stop_of_a_thread_that_waits_for_the_lock(void **state)
     context->rsi = 0;
     context->by_syscall = 1;
     context->rip = CODE + CONTEXT_SYSCALL_LENGTH;
-    handle_syscall(seL4_SysCall);
+    syscall_entry(seL4_SysCall);
     unlock();
     check_threads();
     assert_idle();

@@ -159,7 +159,7 @@ static void twice(s64 number)
     unlock();
     save(&general);
     restore(&before);
-    handle_syscall(number);
+    syscall_entry(number);
     unlock();
     save(&fast);
     assert_same(&fast, &general);

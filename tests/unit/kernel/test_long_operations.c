@@ -141,7 +141,7 @@ static u64 invoke_words(u64 cptr, u64 label, u64 extra, unsigned length, const u
     c->rip = IMAGE_AT + 2;
     c->by_syscall = 1;
     blocks = 0;
-    handle_syscall(seL4_SysCall);
+    syscall_entry(seL4_SysCall);
     look();
     return c->rsi >> 12;
 }

@@ -178,7 +178,7 @@ void syscall_by(unsigned thread, s64 number)
     c->rip += CONTEXT_SYSCALL_LENGTH;
     c->by_syscall = 1;
     c->rdx = (u64)number;
-    handle_syscall(number);
+    syscall_entry(number);
     unlock();
     check_threads();
 }
@@ -293,6 +293,7 @@ static void check_ready_queues(const struct core *core)
     }
     for (unsigned word = 0; word < CONFIG_PRIORITIES / 64; word++)
         assert_int_equal(core->ready_top >> word & 1, core->ready_words[word] != 0);
+    assert_int_equal(core->ready_floor, core->ready_top ? ready_highest_priority(core) : 0);
 }
 
 static void check_release_queue(const struct core *core)
