@@ -3,8 +3,9 @@
 
 QEMU stops at the start of a benchmark's measuring, by its gdb server, and from there on logs each
 instruction that it executes, under -icount. What it lists between the two ends of an operation is
-one round; of all rounds the one of median length is taken. A disassembly of kernel and programs
-says which function an instruction belongs to, and which are costly.
+one round; of all rounds the one of median length is taken. For VT-x it is Bochs that lists them
+(vtx.py), and the shortest round. A disassembly of kernel and programs says which function an
+instruction belongs to, and which are costly.
 """
 
 import bisect
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 
+import vtx
 from ipi import AGAIN, LINE, Qmp, mode_of, symbols
 from machine import COUNTED, Failure, Machine
 from rows import EXITS, IPC
@@ -23,13 +25,17 @@ from rows import EXITS, IPC
 STUBS = {"entry": ["syscall_entry"],
          "return": ["kernel_leave", "leave_now", "kernel_resume", "leave_to_user",
                      "kernel_exchange_and_resume"],
-         "switch": ["svm_enter", "vmx_enter"]}
+         "switch": ["svm_enter", "vmx_enter", "vmx_exit_point"]}
 PARTS = ["entry", "kernel", "switch", "return", "monitor"]
 COSTLY = {
     "VMRUN": r"vmrun",
     "VMLOAD": r"vmload",
     "VMSAVE": r"vmsave",
     "GIF": r"stgi|clgi",
+    "VMREAD": r"vmread",
+    "VMWRITE": r"vmwrite",
+    "VMRESUME": r"vmresume|vmlaunch",
+    "LGDT": r"lgdt",
     "CR": r"mov .*%cr[0234]",
     "MSR": r"rdmsr|wrmsr",
     "TLB": r"invlpg|invpcid",
@@ -239,6 +245,14 @@ def measure(build, logs):
     return measure_exits(build, logs, kernel) | measure_ipc(build, logs, kernel)
 
 
+def measure_vtx(build, logs, model):
+    """The same for Intel's VT-x, in Bochs; exits only."""
+    kernel = Program(os.path.join(build, "kernel", "bulkhead.elf64"))
+    monitor = Program(os.path.join(build, "user", "vmm.elf"))
+    return {name: divide([event[:2] for event in vtx.events(listed)], kernel, monitor)
+            for name, (_, listed) in vtx.shortest(build, logs, vtx.MODELS[model][0]).items()}
+
+
 def flat(measured):
     """split.ROW.PART and costly.ROW.KIND to instructions."""
     return {f"{kind}.{name}.{key}": count for name, row in measured.items()
@@ -249,7 +263,7 @@ def flat(measured):
 
 def table(measured, titles):
     cell = ("{:44}" + " {:>8}" * (len(PARTS) + 1)).format
-    print(cell("instructions, AMD-V, median", "all", *PARTS))
+    print(cell("instructions", "all", *PARTS))
     for name, row in measured.items():
         print(cell(titles[name], row["all"], *(row["parts"].get(part, 0) for part in PARTS)))
     print()

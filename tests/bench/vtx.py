@@ -49,15 +49,20 @@ def who(selector, address):
     return "monitor" if selector & 3 else "guest"
 
 
-def count(listing):
-    """How many instructions of each kind there are, and of whom, but for the guest's."""
-    counts = collections.Counter()
+def events(listing):
+    """(who, address, text) of each instruction in a listing, but for the guest's."""
     for match in re.finditer(LINE.pattern, listing, re.MULTILINE):
-        owner = who(int(match[1], 16), int(match[2], 16))
-        if owner == "guest":
-            continue
+        owner, address = who(int(match[1], 16), int(match[2], 16)), int(match[2], 16)
+        if owner != "guest":
+            yield owner, address, match[3]
+
+
+def count(listing):
+    """How many instructions of each kind there are, and of whom."""
+    counts = collections.Counter()
+    for owner, _, text in events(listing):
         counts[owner] += 1
-        counts.update(name for name, pattern in COSTLY.items() if re.match(pattern, match[3]))
+        counts.update(name for name, pattern in COSTLY.items() if re.match(pattern, text))
     return dict(counts)
 
 
@@ -68,8 +73,8 @@ def listings(file_name):
     return parts[1::2]
 
 
-def run(build, logs, model):
-    """{exit: (instructions, {kind: how many})} on this processor."""
+def shortest(build, logs, model):
+    """{exit: (instructions by the clock, the listing of its shortest round)} on this processor."""
     folder = os.path.join(logs, f"exits-{model}")
     output = bochs.run(folder, os.path.join(build, "kernel", "bulkhead.elf"),
                        os.path.join(build, "bench", "exits", "image.elf"), model, 1,
@@ -80,15 +85,15 @@ def run(build, logs, model):
     ticks = {name: int(value) for name, value in
              re.findall(r"bench: (\S+) (\d+)$", output, re.MULTILINE)}
     rounds = (listed[n:n + ROUNDS] for n in range(0, len(listed), 2 * ROUNDS))
-    return {name: (ticks[name], count(min(lists, key=len)))
-            for name, lists in zip(EXITS, rounds)}
+    return {name: (ticks[name], min(lists, key=len)) for name, lists in zip(EXITS, rounds)}
 
 
 def measure(build, logs):
     """vtx.MODEL.EXIT to instructions, and vtx.MODEL.EXIT.KIND to how many are of a kind."""
     figures = {}
     for name, (model, _) in MODELS.items():
-        for exit_name, (ticks, counts) in run(build, logs, model).items():
+        for exit_name, (ticks, listed) in shortest(build, logs, model).items():
             figures[f"vtx.{name}.{exit_name}"] = ticks
-            figures |= {f"vtx.{name}.{exit_name}.{kind}": count for kind, count in counts.items()}
+            figures |= {f"vtx.{name}.{exit_name}.{kind}": number
+                        for kind, number in count(listed).items()}
     return figures
