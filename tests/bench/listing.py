@@ -25,7 +25,7 @@ from rows import EXITS, IPC
 STUBS = {"entry": ["syscall_entry"],
          "return": ["kernel_leave", "leave_now", "kernel_resume", "leave_to_user",
                      "kernel_exchange_and_resume"],
-         "switch": ["svm_enter", "vmx_enter", "vmx_exit_point"]}
+         "switch": ["svm_enter", "vmx_resume", "vmx_exit_point"]}
 PARTS = ["entry", "kernel", "switch", "return", "monitor"]
 COSTLY = {
     "VMRUN": r"vmrun",

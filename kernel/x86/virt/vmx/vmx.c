@@ -40,6 +40,8 @@
 #define LAST_VPID    0xffffu
 #define SLICE_US     1000
 
+#define SHADOWS ((u64)(VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS))
+
 struct table_register {
     u16 limit;
     u64 base;
@@ -246,10 +248,13 @@ static hpa_t vmcs_of(struct vcpu *vcpu)
     return ptr_to_hpa(vcpu_control_block(vcpu));
 }
 
+/* The one before has to be made current again before it is entered, and so prepared. */
 static inline void make_current(struct vmx_core *core, struct vcpu *vcpu)
 {
     if (core->current == vcpu)
         return;
+    if (core->current)
+        vmx_state(core->current)->attention |= VMX_CURRENT;
     vmptrld(vmcs_of(vcpu));
     core->current = vcpu;
 }
@@ -293,15 +298,17 @@ static void vmx_unload(void)
     this_core()->loaded_vcpu = NULL;
 }
 
+static void set_unusual(struct vmx_state *state, enum vmx_unusual bit, bool on)
+{
+    state->unusual = (u8)(on ? state->unusual | bit : state->unusual & ~bit);
+}
+
 static void vmx_debug_moved(struct vcpu *vcpu)
 {
     struct vmx_state *state = vmx_state(vcpu);
 
     state->attention |= VMX_CONTROLS;
-    if (virt_debug_loaded(vcpu))
-        state->exchange |= VMX_EXCHANGE_DR6;
-    else
-        state->exchange &= (u8)~VMX_EXCHANGE_DR6;
+    set_unusual(state, VMX_DR6, virt_debug_loaded(vcpu));
 }
 
 /* Whether this NMI means the kernel or nobody is its handler's to say; it may not return. */
@@ -470,15 +477,22 @@ static __attribute__((noinline, cold)) void set_primary(struct vmx_state *state,
     state->attention |= VMX_CONTROLS;
 }
 
+static __attribute__((noinline, cold)) void end_shadow(struct vcpu *vcpu, u64 rip)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    if (!vcpu->extended || rip == state->rip)
+        return;
+    state->interruptibility &= ~SHADOWS; /* the monitor has done the instruction it covered */
+    state->attention |= VMX_SHADOW;
+}
+
 static void vmx_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
 {
     struct vmx_state *state = vmx_state(vcpu);
-    u64 shadows = VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS;
 
-    if (vcpu->extended && rip != state->rip && (state->interruptibility & shadows)) {
-        state->interruptibility &= ~shadows; /* the monitor has done the instruction it covered */
-        state->attention |= VMX_SHADOW;
-    }
+    if (state->interruptibility & SHADOWS)
+        end_shadow(vcpu, rip);
     state->rip = rip;
     state->entry_info = interruption_info & MASK(32);
     if (primary_controls != state->primary)
@@ -498,7 +512,10 @@ static void write_host_state(const struct vmx_core *core)
 
 static void write_controls(struct vcpu *vcpu)
 {
+    struct vmx_state *state = vmx_state(vcpu);
+
     vmx_apply_controls(vcpu);
+    set_unusual(state, VMX_NMI_WINDOW, state->primary & VMX_PRIMARY_NMI_WINDOW);
     vmwrite(VMCS_MSR_BITMAP, kernel_to_hpa(vcpu->virtual_apic ? apic_msr_bitmap : msr_bitmap).raw);
 }
 
@@ -511,14 +528,17 @@ static u64 user_fs_base(void)
  * This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. VPIDs are
  * not among it: they grow old only when another VCPU is prepared.
  */
-static inline bool is_prepared(struct vcpu *vcpu, const struct vmx_core *core, hpa_t nested_root)
+static inline bool is_prepared(struct vcpu *vcpu, hpa_t nested_root)
 {
     const struct vmx_state *state = vmx_state(vcpu);
+    const struct core *core = this_core();
+    const struct vmx_core *virt_core = core->virt;
 
-    return this_core()->loaded_vcpu == vcpu && core->current == vcpu && !state->attention &&
-           state->nested_root.raw == nested_root.raw && state->host_cr3 == this_core()->root &&
+    return core->loaded_vcpu == vcpu && !state->attention &&
+           state->nested_root.raw == nested_root.raw && state->host_cr3 == core->root &&
            state->host_fs_base == user_fs_base() &&
-           state->flush_generation == __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE);
+           state->flush_generation ==
+               __atomic_load_n(&virt_core->flush_generation, __ATOMIC_ACQUIRE);
 }
 
 /* A VPID that nobody has used since all were forgotten. */
@@ -556,10 +576,8 @@ static void prepare_msrs(struct vmx_state *state)
 {
     state->kernel_gs_base = vmx_canonical(state->kernel_gs_base);
     state->lstar_in_use = vmx_canonical(state->lstar);
-    if (state->star == host_star && (state->sfmask & MASK(32)) == host_sfmask)
-        state->exchange &= (u8)~VMX_EXCHANGE_SYSCALL;
-    else
-        state->exchange |= VMX_EXCHANGE_SYSCALL;
+    set_unusual(state, VMX_SYSCALL_MSRS,
+                state->star != host_star || (state->sfmask & MASK(32)) != host_sfmask);
 }
 
 /* What an entry needs beyond what the last one left. */
@@ -622,6 +640,9 @@ static void write_event(struct vmx_state *state)
     state->entry_info &= ~(u64)VMX_EVENT_VALID;
 }
 
+/* --- what the VMCS does not exchange ----------------------------------------------------------
+ */
+
 /* The guest's instead of the monitor's, which is returned. */
 static inline u64 load_guest_gs_base(u64 value)
 {
@@ -645,9 +666,9 @@ static inline u64 save_guest_gs_base(u64 value)
 
 static __attribute__((noinline, cold)) void exchange_in(const struct vmx_state *state)
 {
-    if (state->exchange & VMX_EXCHANGE_DR6)
+    if (state->unusual & VMX_DR6)
         write_dr6(state->dr6 & MASK(32));
-    if (state->exchange & VMX_EXCHANGE_SYSCALL) {
+    if (state->unusual & VMX_SYSCALL_MSRS) {
         wrmsr(MSR_STAR, state->star);
         wrmsr(MSR_SFMASK, state->sfmask & MASK(32));
     }
@@ -655,37 +676,35 @@ static __attribute__((noinline, cold)) void exchange_in(const struct vmx_state *
 
 static __attribute__((noinline, cold)) void exchange_out(struct vmx_state *state)
 {
-    if (state->exchange & VMX_EXCHANGE_DR6)
+    if (state->unusual & VMX_DR6)
         state->dr6 = read_dr6();
-    if (state->exchange & VMX_EXCHANGE_SYSCALL) {
+    if (state->unusual & VMX_SYSCALL_MSRS) {
         wrmsr(MSR_STAR, host_star);
         wrmsr(MSR_SFMASK, host_sfmask);
     }
 }
 
-/* One world switch, with what the VMCS does not exchange, which gives up the lock; false: the
- * processor refused. */
-static inline __attribute__((always_inline)) bool enter(struct vcpu *vcpu,
-                                                        const struct vmx_core *core,
-                                                        const u64 *registers)
+static inline void load_guest(struct vmx_state *state)
 {
-    struct vmx_state *state = vmx_state(vcpu);
-    u64 user_gs_base = load_guest_gs_base(state->kernel_gs_base);
-    bool entered;
-
-    if (state->exchange)
-        exchange_in(state);
+    state->user_gs_base = load_guest_gs_base(state->kernel_gs_base);
     wrmsr(MSR_LSTAR, state->lstar_in_use);
     write_cr2(state->cr2);
-    entered = vmx_enter(vcpu->gpr, state->launched, registers);
+}
+
+static inline __attribute__((always_inline)) void save_guest(struct vmx_state *state)
+{
+    const struct vmx_core *core = vmx_core();
+
     state->cr2 = read_cr2();
     wrmsr(MSR_LSTAR, host_lstar);
     __asm__ volatile("lgdt %0" : : "m"(core->gdt));
-    state->kernel_gs_base = save_guest_gs_base(user_gs_base);
-    if (state->exchange)
+    state->kernel_gs_base = save_guest_gs_base(state->user_gs_base);
+    if (state->unusual)
         exchange_out(state);
-    return entered;
 }
+
+/* --- after the world switch -------------------------------------------------------------------
+ */
 
 /* The event does not stay for another entry: the monitor has to give it again. */
 static enum guest_outcome not_entered(struct vcpu *vcpu, u64 reason, u64 qualification)
@@ -700,9 +719,7 @@ static enum guest_outcome not_entered(struct vcpu *vcpu, u64 reason, u64 qualifi
     return GUEST_EXIT;
 }
 
-/* VMfail: nothing was loaded (31.2, 31.4). */
-static __attribute__((noinline, cold)) enum guest_outcome entry_refused(struct vcpu *vcpu,
-                                                                        u64 error)
+static __attribute__((cold)) enum guest_outcome entry_refused(struct vcpu *vcpu, u64 error)
 {
     vmx_state(vcpu)->instruction_error = (u32)error;
     return not_entered(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull);
@@ -720,20 +737,22 @@ static __attribute__((noinline, cold)) enum guest_outcome entry_failed(struct vc
 #define EXIT_REASON_MASK MASK(16)
 #define EXIT_OF_ENTRY    BIT(31)
 
-static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(struct vcpu *vcpu)
+enum guest_outcome vmx_left(struct vcpu *vcpu)
 {
     struct vmx_state *state = vmx_state(vcpu);
-    u64 reason = vmread(VMCS_EXIT_REASON);
+    u64 reason;
 
+    save_guest(state);
+    vmread_to(VMCS_EXIT_REASON, &reason);
     if (reason & EXIT_OF_ENTRY)
         return entry_failed(vcpu, reason & EXIT_REASON_MASK);
     state->launched = true;
-    state->rip = state->vmcs_rip = vmread(VMCS_GUEST_RIP);
-    state->rflags = vmread(VMCS_GUEST_RFLAGS);
-    state->interruptibility = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    state->cr3 = vmread(VMCS_GUEST_CR3);
+    vmread_to(VMCS_GUEST_RIP, &state->rip);
+    vmread_to(VMCS_GUEST_RFLAGS, &state->rflags);
+    vmread_to(VMCS_GUEST_INTERRUPTIBILITY, &state->interruptibility);
+    vmread_to(VMCS_GUEST_CR3, &state->cr3);
     vcpu_exit_begin(&vcpu->exit);
-    vcpu->exit.instruction_length = vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &vcpu->exit.instruction_length);
     if (vmx_exit_is_among(VMX_EXITS_PLAIN, reason)) {
         vcpu->exit.reason = reason;
         return GUEST_EXIT;
@@ -741,56 +760,67 @@ static inline __attribute__((always_inline)) enum guest_outcome look_at_exit(str
     return vmx_exit(vcpu, reason & EXIT_REASON_MASK);
 }
 
-static inline __attribute__((always_inline)) enum guest_outcome enter_and_look(
-    struct vcpu *vcpu, const struct vmx_core *core, const u64 *registers)
+/* Nothing was loaded (SDM 31.2, 31.4). */
+__attribute__((cold)) enum guest_outcome vmx_refused(struct vcpu *vcpu)
 {
-    if (!enter(vcpu, core, registers))
-        return entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR));
-    return look_at_exit(vcpu);
+    save_guest(vmx_state(vcpu));
+    return entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR));
 }
 
-/* Without an entry the lock is still held. */
-static enum guest_outcome try_attended(struct vcpu *vcpu, const struct vmx_core *core)
+/* --- one entry ------------------------------------------------------------------------------- */
+
+/* False: there is an exit without it. */
+static bool may_enter(struct vcpu *vcpu)
+{
+    const struct vmx_state *state = vmx_state(vcpu);
+
+    if (!(state->entry_info & VMX_EVENT_VALID)) {
+        if (!nmi_window_is_open(state))
+            return true;
+        (void)not_entered(vcpu, VMX_EXIT_NMI_WINDOW, 0);
+    } else if (injects_blocked_nmi(state)) {
+        (void)not_entered(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
+    } else if (injects_unknown_event(state)) {
+        (void)entry_refused(vcpu, VMX_ERROR_INVALID_CONTROL);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* Something has changed, an event goes with the entry, or it is enum vmx_unusual. */
+static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
+                                                                 hpa_t nested_root,
+                                                                 const u64 *registers)
 {
     struct vmx_state *state = vmx_state(vcpu);
 
-    if (!(state->entry_info & VMX_EVENT_VALID))
-        return not_entered(vcpu, VMX_EXIT_NMI_WINDOW, 0);
-    if (injects_blocked_nmi(state))
-        return not_entered(vcpu, VMX_EXIT_INVALID_GUEST_STATE, 0);
-    if (injects_unknown_event(state))
-        return entry_refused(vcpu, VMX_ERROR_INVALID_CONTROL);
-    write_event(state);
-    return enter_and_look(vcpu, core, vcpu->gpr);
+    if (!is_prepared(vcpu, nested_root))
+        prepare_entry(vcpu, vmx_core(), nested_root);
+    if (!may_enter(vcpu)) {
+        vcpu_take_registers(vcpu, registers);
+        unlock_this_core();
+        return GUEST_EXIT;
+    }
+    if (state->entry_info & VMX_EVENT_VALID)
+        write_event(state);
+    vmwrite(VMCS_GUEST_RIP, state->rip);
+    if (state->unusual)
+        exchange_in(state);
+    load_guest(state);
+    return state->launched ? vmx_resume(vcpu->gpr, registers) : vmx_launch(vcpu->gpr, registers);
 }
 
-/* An event goes with the entry, or the window for an NMI is open. */
-static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
-                                                                 const struct vmx_core *core,
-                                                                 const u64 *registers)
-{
-    enum guest_outcome outcome;
-
-    vcpu_take_registers(vcpu, registers);
-    outcome = try_attended(vcpu, core);
-    unlock();
-    return outcome;
-}
-
+/* The usual entry calls nothing on its way: so it keeps no register, and has no stack frame. */
 static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
 {
     struct vmx_state *state = vmx_state(vcpu);
-    struct vmx_core *core = vmx_core();
 
-    if (__builtin_expect(!is_prepared(vcpu, core, nested_root), false))
-        prepare_entry(vcpu, core, nested_root);
-    if (state->rip != state->vmcs_rip) {
-        vmwrite(VMCS_GUEST_RIP, state->rip);
-        state->vmcs_rip = state->rip;
-    }
-    if ((state->entry_info & VMX_EVENT_VALID) || nmi_window_is_open(state))
-        return run_attended(vcpu, core, registers);
-    return enter_and_look(vcpu, core, registers);
+    if (state->unusual || (state->entry_info & VMX_EVENT_VALID) || !is_prepared(vcpu, nested_root))
+        return run_attended(vcpu, nested_root, registers);
+    vmwrite_from(VMCS_GUEST_RIP, &state->rip);
+    load_guest(state);
+    return vmx_resume(vcpu->gpr, registers);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */

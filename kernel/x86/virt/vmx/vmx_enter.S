@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bool vmx_enter(u64 *gpr, bool launched, const u64 *registers)
+ * enum guest_outcome vmx_resume(u64 *gpr, const u64 *registers), and vmx_launch
  *
  * One world switch on VT-x (SDM volume 3, chapters 27 and 28). The processor exchanges rip, rsp,
  * rflags, the control registers, segments and descriptor tables with the current VMCS; this stub
@@ -11,52 +11,64 @@
  *
  * In: interrupts off, the VMCS current and in order, this core's lock held, which is given up when
  * `registers`, where the guest's are, have been read. Out: interrupts off, the guest's registers in
- * gpr, all callee-saved registers kept; true after an exit, false if the processor refused to enter
- * (VMfail). Nothing of the guest is used as an address.
+ * gpr, all callee-saved registers and the stack as they were at the call: C goes on as if it had
+ * been called instead, with vmx_left after an exit, with vmx_refused if the processor refused to
+ * enter (VMfail). So nobody saves registers for what is kept across the switch. Nothing of the
+ * guest is used as an address.
  */
 #include "kernel/gen/asm_offsets.h"
 #include "kernel/x86/virt/guest_registers.def"
 
 #define VCPU_KERNEL_RSP VCPU_BACKEND /* first in struct vmx_state */
 
-        .text
-        .globl vmx_enter
-        .type vmx_enter, @function
-vmx_enter:
+.macro WORLD_SWITCH instruction
         PUSH_CALLEE_SAVED
         mov %rsp, VCPU_KERNEL_RSP(%rdi)
         push %rdi
-        push %rsi
 
-        mov %rdx, %rdi
+        mov %rsi, %rdi
         mov 0*8(%rdi), %rax
         LOAD_GUEST_REGISTERS
         movl $CORE_HOLDS_NONE, %gs:CORE_HELD_LOCKS
         incl %gs:CORE_NOW_SERVING
+        \instruction
+.endm
 
-        cmpb $0, (%rsp)
-        jne 1f
-        vmlaunch
-        jmp 2f
-1:      vmresume
-2:      mov %rax, (%rsp)                /* VMfail: the stack is still ours */
+        .text
+        .globl vmx_launch
+        .type vmx_launch, @function
+vmx_launch:
+        WORLD_SWITCH vmlaunch
+        jmp refused
+        .size vmx_launch, . - vmx_launch
+
+        .balign 64
+        .globl vmx_resume
+        .type vmx_resume, @function
+vmx_resume:
+        WORLD_SWITCH vmresume
+
+refused:
+        push %rax                       /* the stack is still ours */
         mov 8(%rsp), %rax
         STORE_GUEST_REGISTERS %rax
-        pop %rbx
-        mov %rbx, 0*8(%rax)
-        pop %rbx
-        xor %eax, %eax
-        jmp 3f
+        mov %rax, %rdi
+        pop 0*8(%rdi)
+        pop %rax
+        POP_CALLEE_SAVED
+        jmp vmx_refused
+        .size vmx_resume, . - vmx_resume
 
+        .balign 64
         .globl vmx_exit_point
+        .type vmx_exit_point, @function
 vmx_exit_point:
         mov %rax, 0*8(%rsp)
         STORE_GUEST_REGISTERS %rsp
-        mov VCPU_KERNEL_RSP(%rsp), %rsp
-        mov $1, %eax
-
-3:      POP_CALLEE_SAVED
-        ret
-        .size vmx_enter, . - vmx_enter
+        mov %rsp, %rdi
+        mov VCPU_KERNEL_RSP(%rdi), %rsp
+        POP_CALLEE_SAVED
+        jmp vmx_left
+        .size vmx_exit_point, . - vmx_exit_point
 
         .section .note.GNU-stack, "", @progbits

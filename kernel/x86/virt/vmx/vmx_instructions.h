@@ -46,6 +46,27 @@ static inline void vmwrite(u32 field, u64 value)
     kernel_assert(vmwrite_try(field, value));
 }
 
+/*
+ * The same where it is plain that a VMCS is current, because it was just entered or is about to be:
+ * nothing can fail. From memory and to memory, as the processor can.
+ */
+#if __STDC_HOSTED__
+static inline void vmread_to(u32 field, u64 *place)
+{
+    *place = vmread(field);
+}
+#else
+static inline void vmread_to(u32 field, u64 *place)
+{
+    __asm__ volatile("vmread %1, %0" : "=rm"(*place) : "r"((u64)field) : "cc");
+}
+
+static inline void vmwrite_from(u32 field, const u64 *place)
+{
+    __asm__ volatile("vmwrite %1, %0" : : "r"((u64)field), "m"(*place) : "cc");
+}
+#endif
+
 static inline bool vmxon(hpa_t region)
 {
     bool succeeded;

@@ -7,7 +7,7 @@
  * kernel puts together with wishes of its own before it gets there (controls, masks), and a copy of
  * what every exit tells, so that an answer needs no VMCS:
  *  I1  While the guest stands, rip, rflags, interruptibility and cr3 are what it has; where they
- *      differ from the VMCS, vmcs_rip or attention says so.
+ *      differ from the VMCS, attention says so, but for rip, which each entry writes.
  *  I2  A VMCS is active on no core but that of its VCPU's thread (kernel/object/vcpu.h, I5).
  * Locking: as virt.h.
  */
@@ -32,12 +32,14 @@ enum vmx_attention {
     VMX_HOST = 8,     /* write the core's host state: it was on another core, or on none */
     VMX_MSRS = 16,    /* see which MSRs are to be exchanged */
     VMX_APIC = 32,    /* registers of the virtual APIC have changed */
+    VMX_CURRENT = 64, /* another VMCS is current */
 };
 
-/* What not every guest needs exchanged at each entry. */
-enum vmx_exchange {
-    VMX_EXCHANGE_SYSCALL = 1, /* STAR and SFMASK: the guest's are not those that the kernel has */
-    VMX_EXCHANGE_DR6 = 2,     /* the debug registers are the guest's */
+/* What each entry has to do as long as it is so. */
+enum vmx_unusual {
+    VMX_SYSCALL_MSRS = 1, /* exchange STAR and SFMASK: the guest's are not those that we have */
+    VMX_DR6 = 2,          /* exchange it: the debug registers are the guest's */
+    VMX_NMI_WINDOW = 4,   /* look whether the NMI window that the monitor waits for is open */
 };
 
 /* What the processor uses of a virtual APIC: registers 08h (TPR) to 27h (the end of IRR). */
@@ -47,7 +49,6 @@ enum vmx_exchange {
 struct vmx_state {
     u64 kernel_rsp; /* while the guest runs; vmx_enter.S */
     u64 rip, rflags, interruptibility, cr3;
-    u64 vmcs_rip;
     /* As the API shows them; the entry controls are in the VMCS, which changes them itself. */
     u64 pin, primary, secondary, exit_controls;
     u64 exception_bitmap;
@@ -65,8 +66,9 @@ struct vmx_state {
     u64 flush_generation;         /* 0: what is cached of the nested root may be stale */
     u32 instruction_error;        /* of the last entry that was refused */
     u32 apic[VMX_APIC_REGISTERS]; /* the virtual APIC, unless this core's page has it */
+    u64 user_gs_base;             /* the monitor's, while the guest runs */
     u8 attention;                 /* enum vmx_attention */
-    u8 exchange;                  /* enum vmx_exchange */
+    u8 unusual;                   /* enum vmx_unusual */
     bool launched;                /* entered since it came to this core */
 };
 _Static_assert(sizeof(struct vmx_state) <= VCPU_BACKEND_BYTES, "fits the VCPU's backend state");
@@ -164,11 +166,15 @@ bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
 void vmx_host_nmi(void);
 
 /*
- * vmx_enter.S: one world switch; the general registers come from `registers` and go to gpr (order
- * of enum vcpu_gpr). Gives up this core's lock in between. False: the processor refused before
- * anything was loaded.
+ * vmx_enter.S: one world switch, into a VMCS that was entered since it came to this core, or one
+ * that was not. The general registers come from `registers` and go to gpr (order of enum vcpu_gpr).
+ * Gives up this core's lock in between, and returns what these two say:
  */
-bool vmx_enter(u64 *gpr, bool launched, const u64 *registers);
+enum guest_outcome vmx_resume(u64 *gpr, const u64 *registers);
+enum guest_outcome vmx_launch(u64 *gpr, const u64 *registers);
+/* After an exit; when the processor has refused (VMfail). */
+enum guest_outcome vmx_left(struct vcpu *vcpu);
+enum guest_outcome vmx_refused(struct vcpu *vcpu);
 extern const u8 vmx_exit_point[];
 
 #endif
