@@ -74,9 +74,14 @@ static inline u64 rdmsr(u32 msr)
     return low | (u64)high << 32;
 }
 
+static inline void wrmsr_halves(u32 msr, u32 low, u32 high)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"(low), "d"(high) : "memory");
+}
+
 static inline void wrmsr(u32 msr, u64 value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+    wrmsr_halves(msr, (u32)value, (u32)(value >> 32));
 }
 
 static inline u64 rdtsc(void)

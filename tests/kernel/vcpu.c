@@ -274,6 +274,32 @@ static void kept_fields(void)
     CHECK_EQ(vm_read(&vm, VMCS_INSTRUCTION_ERROR), VMX_ERROR_INVALID_CONTROL);
 }
 
+/* Whether it was the first entry or a later one that the processor refused, for the controls or for
+ * the guest's state: when the cause is gone, the guest runs. */
+static void refused_entries(void)
+{
+    const seL4_Word cr4_pae = 1ul << 5;
+    const seL4_Word bad_event = VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 0x80;
+    struct vm vm;
+    struct vmenter_message m;
+    seL4_Word cr4;
+
+    vm_create(&vm, 0);
+    vm_bind(&vm, seL4_CapInitThreadTCB);
+    vm_set_mode(&vm, VM_LONG);
+    vm.memory[VM_CODE] = 0xf4;
+    cr4 = vm_read(&vm, VMCS_GUEST_CR4);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(vm_run_inject(&vm, &m, VM_CODE, bad_event), VMX_EXIT_ENTRY_REFUSED);
+        vm_write(&vm, VMCS_GUEST_CR4, cr4 & ~cr4_pae);
+        CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_INVALID_GUEST_STATE);
+        CHECK_EQ(m.word[VMENTER_MR_RIP], VM_CODE);
+        vm_write(&vm, VMCS_GUEST_CR4, cr4);
+        CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_HLT);
+        CHECK_EQ(m.word[VMENTER_MR_RIP], VM_CODE);
+    }
+}
+
 /* --- MSRs ------------------------------------------------------------------------------------ */
 
 static void msrs(void)
@@ -438,7 +464,8 @@ static void moved_vcpu(void)
 TEST_SUITE(vcpu, { "without virtualisation", without_virtualisation },
            { "short messages", short_messages }, { "binding", binding },
            { "plain fields", plain_fields }, { "filtered fields", filtered_fields },
-           { "refused fields", refused_fields }, { "kept fields", kept_fields }, { "MSRs", msrs },
+           { "refused fields", refused_fields }, { "kept fields", kept_fields },
+           { "refused entries", refused_entries }, { "MSRs", msrs },
            { "hostile MSRs", hostile_msrs }, { "enter without VCPU", enter_without_vcpu },
            { "enter without memory", enter_without_memory }, { "enter fresh", enter_fresh },
            { "enter without buffer", enter_without_buffer }, { "moved VCPU", moved_vcpu });

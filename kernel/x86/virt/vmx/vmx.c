@@ -26,6 +26,7 @@
 #include "kernel/object/tcb.h"
 #include "kernel/x86/context.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/traps.h"
 #include "kernel/x86/virt/vmx/vmx_instructions.h"
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 #include "lib/string.h"
@@ -42,20 +43,15 @@
 
 #define SHADOWS ((u64)(VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS))
 
-struct table_register {
-    u16 limit;
-    u64 base;
-} __attribute__((packed));
-
 /*
- * What each core has for its guests. Written by its own core only, but for flush_generation:
- * that is stored with release before the core is interrupted if it may be running a guest, and
- * loaded with acquire before each entry.
+ * What each core has for its guests. Written by its own core, but what is marked [all] by
+ * others, too, with all cores' locks, before the core is interrupted if it may be running a guest.
  */
 struct vmx_core {
-    struct vcpu *current; /* whose VMCS is the current one */
-    u64 flush_generation; /* what is cached of a nested root since an older one is stale [atomic] */
-    u64 vpid_generation;  /* a VPID of an older one is somebody else's */
+    struct vcpu *prepared; /* the last that was entered, if nothing has come between [all: NULL] */
+    struct vcpu *current;  /* whose VMCS is the current one */
+    u64 flush_generation;  /* what is cached of a nested root since an older one is stale [all] */
+    u64 vpid_generation;   /* a VPID of an older one is somebody else's */
     u32 next_vpid;
     u64 tsc_aux; /* what the MSR holds */
     struct table_register gdt, idt;
@@ -71,7 +67,7 @@ static u8 apic_msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 all_ports[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static bool has_vpid, has_tsc_aux;
 /* The kernel's own, the same on every core. */
-static u64 host_star, host_lstar, host_sfmask;
+static u64 host_star, host_sfmask;
 
 static struct vmx_core *vmx_core(void)
 {
@@ -194,7 +190,6 @@ bool vmx_probe(void)
     nested_has_1g = vmx_capabilities.ept_vpid & VMX_EPT_1G;
     virt_has_virtual_apic = vmx_has_virtual_apic(&vmx_capabilities);
     host_star = rdmsr(MSR_STAR);
-    host_lstar = rdmsr(MSR_LSTAR);
     host_sfmask = rdmsr(MSR_SFMASK);
     msr_bitmap_init();
     memset(all_ports, 0xff, sizeof(all_ports));
@@ -248,15 +243,13 @@ static hpa_t vmcs_of(struct vcpu *vcpu)
     return ptr_to_hpa(vcpu_control_block(vcpu));
 }
 
-/* The one before has to be made current again before it is entered, and so prepared. */
 static inline void make_current(struct vmx_core *core, struct vcpu *vcpu)
 {
     if (core->current == vcpu)
         return;
-    if (core->current)
-        vmx_state(core->current)->attention |= VMX_CURRENT;
     vmptrld(vmcs_of(vcpu));
     core->current = vcpu;
+    core->prepared = NULL;
 }
 
 /* Its VMCS is in memory, and active nowhere. */
@@ -266,7 +259,7 @@ static void to_memory(struct vcpu *vcpu)
 
     vmclear(vmcs_of(vcpu));
     if (vmx_core()->current == vcpu)
-        vmx_core()->current = NULL;
+        vmx_core()->current = vmx_core()->prepared = NULL;
     state->launched = false;
     state->attention |= VMX_HOST;
     state->vpid_generation = 0; /* VPIDs and flushes are each core's own */
@@ -295,12 +288,13 @@ static void load_tsc_aux(u64 value)
 static void vmx_unload(void)
 {
     load_tsc_aux(0);
+    vmx_core()->prepared = NULL;
     this_core()->loaded_vcpu = NULL;
 }
 
-static void set_unusual(struct vmx_state *state, enum vmx_unusual bit, bool on)
+static void set_lasting(struct vmx_state *state, enum vmx_attention bit, bool on)
 {
-    state->unusual = (u8)(on ? state->unusual | bit : state->unusual & ~bit);
+    state->attention = (u16)(on ? state->attention | bit : state->attention & ~bit);
 }
 
 static void vmx_debug_moved(struct vcpu *vcpu)
@@ -308,7 +302,7 @@ static void vmx_debug_moved(struct vcpu *vcpu)
     struct vmx_state *state = vmx_state(vcpu);
 
     state->attention |= VMX_CONTROLS;
-    set_unusual(state, VMX_DR6, virt_debug_loaded(vcpu));
+    set_lasting(state, VMX_DR6, virt_debug_loaded(vcpu));
 }
 
 /* Whether this NMI means the kernel or nobody is its handler's to say; it may not return. */
@@ -467,41 +461,44 @@ static bool vmx_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *writte
 
 static void vmx_flush_nested(unsigned core)
 {
-    __atomic_store_n(&vmx_cores[core].flush_generation, vmx_cores[core].flush_generation + 1,
-                     __ATOMIC_RELEASE);
+    vmx_cores[core].flush_generation++;
+    vmx_cores[core].prepared = NULL;
 }
 
-static __attribute__((noinline, cold)) void set_primary(struct vmx_state *state, u64 controls)
-{
-    state->primary = vmx_filter_primary(controls);
-    state->attention |= VMX_CONTROLS;
-}
-
-static __attribute__((noinline, cold)) void end_shadow(struct vcpu *vcpu, u64 rip)
+static __attribute__((noinline, cold)) void set_changed_entry(struct vcpu *vcpu, u64 rip,
+                                                              u64 primary_controls, u64 info)
 {
     struct vmx_state *state = vmx_state(vcpu);
 
-    if (!vcpu->extended || rip == state->rip)
-        return;
-    state->interruptibility &= ~SHADOWS; /* the monitor has done the instruction it covered */
-    state->attention |= VMX_SHADOW;
+    if (vcpu->extended && rip != state->rip && (state->interruptibility & SHADOWS)) {
+        state->interruptibility &= ~SHADOWS; /* the monitor has done the instruction it covered */
+        state->attention |= VMX_SHADOW;
+    }
+    if (primary_controls != state->primary) {
+        state->primary = vmx_filter_primary(primary_controls);
+        state->attention |= VMX_CONTROLS;
+    }
+    state->rip = rip;
+    state->entry_info = info;
 }
 
 static void vmx_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
 {
     struct vmx_state *state = vmx_state(vcpu);
+    u64 info = interruption_info & MASK(32);
 
-    if (state->interruptibility & SHADOWS)
-        end_shadow(vcpu, rip);
+    if ((state->interruptibility & SHADOWS) || primary_controls != state->primary) {
+        set_changed_entry(vcpu, rip, primary_controls, info);
+        return;
+    }
     state->rip = rip;
-    state->entry_info = interruption_info & MASK(32);
-    if (primary_controls != state->primary)
-        set_primary(state, primary_controls);
+    state->entry_info = info;
 }
 
 /* What the exit restores that is not the same on all cores and at all times. */
-static void write_host_state(const struct vmx_core *core)
+static void write_host_state(struct vmx_state *state, const struct vmx_core *core)
 {
+    state->host_gdt = core->gdt;
     vmwrite(VMCS_HOST_GS_BASE, (u64)(uintptr_t)this_core());
     vmwrite(VMCS_HOST_TR_BASE, core->tss);
     vmwrite(VMCS_HOST_GDTR_BASE, core->gdt.base);
@@ -515,30 +512,28 @@ static void write_controls(struct vcpu *vcpu)
     struct vmx_state *state = vmx_state(vcpu);
 
     vmx_apply_controls(vcpu);
-    set_unusual(state, VMX_NMI_WINDOW, state->primary & VMX_PRIMARY_NMI_WINDOW);
+    set_lasting(state, VMX_NMI_WINDOW, state->primary & VMX_PRIMARY_NMI_WINDOW);
     vmwrite(VMCS_MSR_BITMAP, kernel_to_hpa(vcpu->virtual_apic ? apic_msr_bitmap : msr_bitmap).raw);
 }
 
-static u64 user_fs_base(void)
+static inline u64 user_fs_base(bool fsgsbase)
 {
-    return cpu.fsgsbase ? read_fs_base() : this_core()->current->context.fs_base;
+    return fsgsbase ? read_fs_base() : this_core()->current->context.fs_base;
 }
 
 /*
  * This core ran this VCPU last, and nobody changed anything that prepare_entry looks at. VPIDs are
  * not among it: they grow old only when another VCPU is prepared.
  */
-static inline bool is_prepared(struct vcpu *vcpu, hpa_t nested_root)
+static inline bool is_prepared(struct vcpu *vcpu, hpa_t nested_root, unsigned attention,
+                               bool fsgsbase)
 {
     const struct vmx_state *state = vmx_state(vcpu);
     const struct core *core = this_core();
-    const struct vmx_core *virt_core = core->virt;
+    const struct vmx_core *vmx = core->virt;
 
-    return core->loaded_vcpu == vcpu && !state->attention &&
-           state->nested_root.raw == nested_root.raw && state->host_cr3 == core->root &&
-           state->host_fs_base == user_fs_base() &&
-           state->flush_generation ==
-               __atomic_load_n(&virt_core->flush_generation, __ATOMIC_ACQUIRE);
+    return vmx->prepared == vcpu && !attention && state->nested_root.raw == nested_root.raw &&
+           state->host_cr3 == core->root && state->host_fs_base == user_fs_base(fsgsbase);
 }
 
 /* A VPID that nobody has used since all were forgotten. */
@@ -555,28 +550,28 @@ static void assign_vpid(struct vmx_state *state, struct vmx_core *core)
 
 static void prepare_translations(struct vmx_state *state, struct vmx_core *core, hpa_t nested_root)
 {
-    u64 generation = __atomic_load_n(&core->flush_generation, __ATOMIC_ACQUIRE);
-
-    if (state->nested_root.raw != nested_root.raw || state->flush_generation != generation) {
+    if (state->nested_root.raw != nested_root.raw ||
+        state->flush_generation != core->flush_generation) {
         u64 eptp = nested_root.raw | EPTP_WALK_4 | EPTP_WB;
 
         vmwrite(VMCS_EPT_POINTER, eptp);
         invept_single(eptp);
         state->nested_root = nested_root;
-        state->flush_generation = generation;
+        state->flush_generation = core->flush_generation;
     }
     if (has_vpid &&
         (state->vpid_generation != core->vpid_generation || (state->attention & VMX_RETAG)))
         assign_vpid(state, core);
-    state->attention &= (u8)~VMX_RETAG;
+    state->attention &= (u16)~VMX_RETAG;
 }
 
 /* What the monitor gave becomes what the processor takes. */
 static void prepare_msrs(struct vmx_state *state)
 {
     state->kernel_gs_base = vmx_canonical(state->kernel_gs_base);
-    state->lstar_in_use = vmx_canonical(state->lstar);
-    set_unusual(state, VMX_SYSCALL_MSRS,
+    state->lstar_low = (u32)state->lstar;
+    state->lstar_high = (u32)(vmx_canonical(state->lstar) >> 32);
+    set_lasting(state, VMX_SYSCALL_MSRS,
                 state->star != host_star || (state->sfmask & MASK(32)) != host_sfmask);
 }
 
@@ -588,7 +583,7 @@ static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vm
 
     make_current(core, vcpu);
     if (state->attention & VMX_HOST)
-        write_host_state(core);
+        write_host_state(state, core);
     prepare_translations(state, core, nested_root);
     load_tsc_aux(vcpu->tsc_aux);
     virt_debug_prepare(vcpu, vmread(VMCS_GUEST_DR7));
@@ -600,12 +595,13 @@ static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vm
         vmx_apic_prepare(vcpu);
     if (state->attention & VMX_SHADOW)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, state->interruptibility);
-    state->attention = 0;
+    state->attention &= VMX_LASTING;
     state->host_cr3 = this_core()->root;
     vmwrite(VMCS_HOST_CR3, state->host_cr3);
-    state->host_fs_base = user_fs_base();
+    state->host_fs_base = user_fs_base(cpu.fsgsbase);
     vmwrite(VMCS_HOST_FS_BASE, state->host_fs_base);
     this_core()->loaded_vcpu = vcpu;
+    core->prepared = vcpu;
 }
 
 /* As the processor would, if it were entered (SDM 27.3.1.5, 26.7.6); Bochs would not. */
@@ -644,9 +640,9 @@ static void write_event(struct vmx_state *state)
  */
 
 /* The guest's instead of the monitor's, which is returned. */
-static inline u64 load_guest_gs_base(u64 value)
+static inline u64 load_guest_gs_base(u64 value, bool fsgsbase)
 {
-    if (__builtin_expect(cpu.fsgsbase, true))
+    if (fsgsbase)
         return exchange_user_gs_base(value);
     wrmsr(MSR_KERNEL_GS_BASE, value);
     return this_core()->current->context.gs_base; /* it has no way to change it */
@@ -666,9 +662,9 @@ static inline u64 save_guest_gs_base(u64 value)
 
 static __attribute__((noinline, cold)) void exchange_in(const struct vmx_state *state)
 {
-    if (state->unusual & VMX_DR6)
+    if (state->attention & VMX_DR6)
         write_dr6(state->dr6 & MASK(32));
-    if (state->unusual & VMX_SYSCALL_MSRS) {
+    if (state->attention & VMX_SYSCALL_MSRS) {
         wrmsr(MSR_STAR, state->star);
         wrmsr(MSR_SFMASK, state->sfmask & MASK(32));
     }
@@ -676,31 +672,28 @@ static __attribute__((noinline, cold)) void exchange_in(const struct vmx_state *
 
 static __attribute__((noinline, cold)) void exchange_out(struct vmx_state *state)
 {
-    if (state->unusual & VMX_DR6)
+    if (state->attention & VMX_DR6)
         state->dr6 = read_dr6();
-    if (state->unusual & VMX_SYSCALL_MSRS) {
+    if (state->attention & VMX_SYSCALL_MSRS) {
         wrmsr(MSR_STAR, host_star);
         wrmsr(MSR_SFMASK, host_sfmask);
     }
 }
 
-static inline void load_guest(struct vmx_state *state)
+static inline void load_guest(struct vmx_state *state, bool fsgsbase)
 {
-    state->user_gs_base = load_guest_gs_base(state->kernel_gs_base);
-    wrmsr(MSR_LSTAR, state->lstar_in_use);
+    state->user_gs_base = load_guest_gs_base(state->kernel_gs_base, fsgsbase);
+    wrmsr_halves(MSR_LSTAR, state->lstar_low, state->lstar_high);
     write_cr2(state->cr2);
 }
 
-static inline __attribute__((always_inline)) void save_guest(struct vmx_state *state)
+/* But for what is lasting. */
+static inline void save_guest(struct vmx_state *state)
 {
-    const struct vmx_core *core = vmx_core();
-
     state->cr2 = read_cr2();
-    wrmsr(MSR_LSTAR, host_lstar);
-    __asm__ volatile("lgdt %0" : : "m"(core->gdt));
+    wrmsr_halves(MSR_LSTAR, (u32)(uintptr_t)syscall_entry, KERNEL_BASE >> 32);
+    __asm__ volatile("lgdt %0" : : "m"(state->host_gdt));
     state->kernel_gs_base = save_guest_gs_base(state->user_gs_base);
-    if (state->unusual)
-        exchange_out(state);
 }
 
 /* --- after the world switch -------------------------------------------------------------------
@@ -725,46 +718,60 @@ static __attribute__((cold)) enum guest_outcome entry_refused(struct vcpu *vcpu,
     return not_entered(vcpu, VMX_EXIT_ENTRY_REFUSED, ~0ull);
 }
 
-/* Guest state that the processor does not accept (27.8): as it was, but for the event. */
-static __attribute__((noinline, cold)) enum guest_outcome entry_failed(struct vcpu *vcpu,
-                                                                       u64 reason)
+/* Whether the VMCS counts as launched after a failure is known of one that has been cleared. */
+static enum guest_outcome begin_anew(struct vcpu *vcpu, enum guest_outcome outcome)
+{
+    to_memory(vcpu);
+    return outcome;
+}
+
+/* Guest state that the processor does not accept: as it was, but for the event. */
+__attribute__((cold)) enum guest_outcome vmx_entry_failed(struct vcpu *vcpu, u64 reason)
 {
     if (reason == VMX_EXIT_MACHINE_CHECK_ENTRY)
         panic("machine check while a guest was entered");
-    return not_entered(vcpu, reason, 0);
+    return begin_anew(vcpu, not_entered(vcpu, reason, 0));
 }
 
-#define EXIT_REASON_MASK MASK(16)
-#define EXIT_OF_ENTRY    BIT(31)
+/* Nothing was loaded (31.2, 31.4). */
+__attribute__((cold)) enum guest_outcome vmx_refused(struct vcpu *vcpu)
+{
+    struct vmx_state *state = vmx_state(vcpu);
 
-enum guest_outcome vmx_left(struct vcpu *vcpu)
+    save_guest(state);
+    if (state->attention & VMX_LASTING)
+        exchange_out(state);
+    return begin_anew(vcpu, entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR)));
+}
+
+static inline enum guest_outcome look_at_exit(struct vcpu *vcpu)
 {
     struct vmx_state *state = vmx_state(vcpu);
     u64 reason;
 
-    save_guest(state);
     vmread_to(VMCS_EXIT_REASON, &reason);
-    if (reason & EXIT_OF_ENTRY)
-        return entry_failed(vcpu, reason & EXIT_REASON_MASK);
-    state->launched = true;
     vmread_to(VMCS_GUEST_RIP, &state->rip);
     vmread_to(VMCS_GUEST_RFLAGS, &state->rflags);
     vmread_to(VMCS_GUEST_INTERRUPTIBILITY, &state->interruptibility);
     vmread_to(VMCS_GUEST_CR3, &state->cr3);
-    vcpu_exit_begin(&vcpu->exit);
-    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &vcpu->exit.instruction_length);
-    if (vmx_exit_is_among(VMX_EXITS_PLAIN, reason)) {
-        vcpu->exit.reason = reason;
-        return GUEST_EXIT;
-    }
-    return vmx_exit(vcpu, reason & EXIT_REASON_MASK);
+    return vmx_exit(vcpu, reason);
 }
 
-/* Nothing was loaded (SDM 31.2, 31.4). */
-__attribute__((cold)) enum guest_outcome vmx_refused(struct vcpu *vcpu)
+static __attribute__((noinline, cold)) enum guest_outcome left_unusually(struct vcpu *vcpu)
 {
-    save_guest(vmx_state(vcpu));
-    return entry_refused(vcpu, vmread(VMCS_INSTRUCTION_ERROR));
+    exchange_out(vmx_state(vcpu));
+    return look_at_exit(vcpu);
+}
+
+/* As vmx_run: the usual exit keeps no register. */
+enum guest_outcome vmx_left(struct vcpu *vcpu)
+{
+    struct vmx_state *state = vmx_state(vcpu);
+
+    save_guest(state);
+    if (state->attention & VMX_LASTING)
+        return left_unusually(vcpu);
+    return look_at_exit(vcpu);
 }
 
 /* --- one entry ------------------------------------------------------------------------------- */
@@ -788,14 +795,14 @@ static bool may_enter(struct vcpu *vcpu)
     return false;
 }
 
-/* Something has changed, an event goes with the entry, or it is enum vmx_unusual. */
+/* There is something of enum vmx_attention, or an event goes with the entry. */
 static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vcpu,
                                                                  hpa_t nested_root,
                                                                  const u64 *registers)
 {
     struct vmx_state *state = vmx_state(vcpu);
 
-    if (!is_prepared(vcpu, nested_root))
+    if (!is_prepared(vcpu, nested_root, state->attention & ~(unsigned)VMX_LASTING, cpu.fsgsbase))
         prepare_entry(vcpu, vmx_core(), nested_root);
     if (!may_enter(vcpu)) {
         vcpu_take_registers(vcpu, registers);
@@ -805,22 +812,43 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
     if (state->entry_info & VMX_EVENT_VALID)
         write_event(state);
     vmwrite(VMCS_GUEST_RIP, state->rip);
-    if (state->unusual)
+    if (state->attention & VMX_LASTING)
         exchange_in(state);
-    load_guest(state);
-    return state->launched ? vmx_resume(vcpu->gpr, registers) : vmx_launch(vcpu->gpr, registers);
+    load_guest(state, cpu.fsgsbase);
+    if (state->launched)
+        return vmx_resume(vcpu->gpr, registers);
+    state->launched = true;
+    return vmx_launch(vcpu->gpr, registers);
 }
 
-/* The usual entry calls nothing on its way: so it keeps no register, and has no stack frame. */
-static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
+/* Calls nothing on its way: so it keeps no register, and has no stack frame. */
+static inline __attribute__((always_inline)) enum guest_outcome run_usually(struct vcpu *vcpu,
+                                                                            hpa_t nested_root,
+                                                                            const u64 *registers,
+                                                                            bool fsgsbase)
 {
     struct vmx_state *state = vmx_state(vcpu);
 
-    if (state->unusual || (state->entry_info & VMX_EVENT_VALID) || !is_prepared(vcpu, nested_root))
+    if ((state->entry_info & VMX_EVENT_VALID) ||
+        !is_prepared(vcpu, nested_root, state->attention, fsgsbase))
         return run_attended(vcpu, nested_root, registers);
     vmwrite_from(VMCS_GUEST_RIP, &state->rip);
-    load_guest(state);
+    load_guest(state, fsgsbase);
     return vmx_resume(vcpu->gpr, registers);
+}
+
+static __attribute__((noinline)) enum guest_outcome run_without_fsgsbase(struct vcpu *vcpu,
+                                                                         hpa_t nested_root,
+                                                                         const u64 *registers)
+{
+    return run_usually(vcpu, nested_root, registers, false);
+}
+
+static enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers)
+{
+    if (!cpu.fsgsbase)
+        return run_without_fsgsbase(vcpu, nested_root, registers);
+    return run_usually(vcpu, nested_root, registers, true);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */

@@ -156,5 +156,5 @@ void vmx_apply_controls(struct vcpu *vcpu)
     apply_timer(state);
     vmwrite(VMCS_EXCEPTION_BITMAP, state->exception_bitmap | EXCEPTIONS_ALWAYS);
     apply_masks(state);
-    state->attention &= (u8)~VMX_CONTROLS;
+    state->attention &= (u16)~VMX_CONTROLS;
 }

@@ -12,14 +12,23 @@
 #include "kernel/x86/virt/vmx/vmx_instructions.h"
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 
+#define R(reason) BIT(VMX_EXIT_##reason)
+
+/* Instructions that are the monitor's, and have no qualification. */
+#define PLAIN                                                                                      \
+    (R(CPUID) | R(GETSEC) | R(HLT) | R(INVD) | R(RDPMC) | R(RDTSC) | R(VMCALL) | R(MONITOR) |      \
+     R(PAUSE) | R(RDTSCP) | R(WBINVD) | R(XSETBV))
+/* Others of which it is known that they interrupt no delivery of an event (28.2.4). */
+#define INSTRUCTIONS (R(INVLPG) | R(CR_ACCESS) | R(MOV_DR) | R(MWAIT))
 /* Reasons that the API gives a qualification for (ABI section 11.2). */
-#define R(reason) VMX_EXIT_BIT(reason)
 #define QUALIFIED                                                                                  \
     (R(EXCEPTION_NMI) | R(SIPI) | R(TASK_SWITCH) | R(INVLPG) | R(VMCLEAR) | R(VMPTRLD) |           \
      R(VMPTRST) | R(VMREAD) | R(VMWRITE) | R(VMXON) | R(CR_ACCESS) | R(MOV_DR) | R(IO) |           \
      R(MWAIT) | R(TPR_BELOW_THRESHOLD) | R(APIC_ACCESS) | R(GDTR_IDTR) | R(LDTR_TR) |              \
      R(VIRTUALIZED_EOI) | R(APIC_WRITE) | R(EPT_VIOLATION) | R(INVEPT) | R(INVVPID))
 
+#define REASON_MASK       MASK(16)
+#define OF_ENTRY          BIT(31)
 #define NMI_UNBLOCKED     BIT(12) /* of an EPT violation's qualification: an IRET did it */
 #define DR7_GD            BIT(13)
 #define DEBUG_HITS        0xfull
@@ -27,6 +36,11 @@
 #define PENDING_STEP      BIT(14)
 #define SHADOWS           (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)
 #define MSR_ACCESS_LENGTH 2
+
+static inline bool is_among(u64 reasons, u64 reason)
+{
+    return reason < 64 && (reasons >> reason & 1);
+}
 
 static void set_interruptibility(struct vmx_state *state, u64 value)
 {
@@ -143,7 +157,7 @@ static bool msr_takes(u32 msr, u64 value)
     return msr != MSR_SFMASK || value >> 32 == 0;
 }
 
-static __attribute__((noinline, cold)) bool write_syscall_msr(struct vcpu *vcpu)
+static bool write_syscall_msr(struct vcpu *vcpu)
 {
     u32 msr = (u32)vcpu->gpr[GPR_RCX];
     u64 value = (vcpu->gpr[GPR_RAX] & MASK(32)) | vcpu->gpr[GPR_RDX] << 32;
@@ -157,7 +171,7 @@ static __attribute__((noinline, cold)) bool write_syscall_msr(struct vcpu *vcpu)
     return true;
 }
 
-static __attribute__((noinline, cold)) bool read_syscall_msr(struct vcpu *vcpu)
+static bool read_syscall_msr(struct vcpu *vcpu)
 {
     const u64 *place = vmx_syscall_msr(vmx_state(vcpu), (u32)vcpu->gpr[GPR_RCX]);
 
@@ -176,7 +190,7 @@ static enum guest_outcome ept_violation(struct vcpu *vcpu)
     struct vmx_state *state = vmx_state(vcpu);
     u64 qualification = vcpu->exit.qualification;
 
-    vcpu->exit.guest_physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    vmread_to(VMCS_GUEST_PHYSICAL_ADDRESS, &vcpu->exit.guest_physical);
     /* The IRET will be executed again: until then NMIs are blocked as they were. */
     if ((qualification & NMI_UNBLOCKED) && !vcpu->exit.vectoring_info)
         set_interruptibility(state, state->interruptibility | VMX_INTERRUPTIBILITY_NMI);
@@ -186,25 +200,52 @@ static enum guest_outcome ept_violation(struct vcpu *vcpu)
 static inline enum guest_outcome monitor_exit(struct vcpu *vcpu, u64 reason)
 {
     vcpu->exit.reason = reason;
-    if (vmx_exit_is_among(QUALIFIED, reason)) {
-        vcpu->exit.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    if (is_among(QUALIFIED, reason)) {
+        vmread_to(VMCS_EXIT_QUALIFICATION, &vcpu->exit.qualification);
         vcpu->exit.decode_state = true;
     }
     return GUEST_EXIT;
 }
 
-/* Only a string instruction has its monitor look at the guest's memory. */
-static enum guest_outcome io_exit(struct vcpu *vcpu)
+static inline enum guest_outcome plain_exit(struct vcpu *vcpu, u64 reason)
 {
-    vcpu->exit.reason = VMX_EXIT_IO;
-    vcpu->exit.qualification = vmread(VMCS_EXIT_QUALIFICATION);
-    vcpu->exit.decode_state = (vcpu->exit.qualification & VMX_IO_STRING) != 0;
+    struct vcpu_exit *exit = &vcpu->exit;
+
+    exit->reason = reason;
+    exit->qualification = 0;
+    exit->guest_physical = 0;
+    exit->decode_state = false;
+    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &exit->instruction_length);
     return GUEST_EXIT;
 }
 
-enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
+/* A message with CPU modes has these, too. */
+static __attribute__((noinline, cold)) void tell_state(struct vcpu_exit *exit)
 {
-    if (!vmx_exit_is_among(VMX_EXITS_OF_INSTRUCTIONS, reason))
+    exit->interruption_info = 0;
+    exit->vectoring_info = 0;
+    exit->decode_state = true;
+}
+
+/* Done here, or left to the monitor. */
+static __attribute__((noinline, cold)) enum guest_outcome syscall_msr_exit(struct vcpu *vcpu,
+                                                                           u64 reason)
+{
+    bool done = reason == VMX_EXIT_RDMSR ? read_syscall_msr(vcpu) : write_syscall_msr(vcpu);
+
+    return done ? GUEST_RESUME : plain_exit(vcpu, reason);
+}
+
+/* All others, and failures. */
+static __attribute__((noinline)) enum guest_outcome rare_exit(struct vcpu *vcpu, u64 all)
+{
+    u64 reason = all & REASON_MASK;
+
+    if (all & OF_ENTRY)
+        return vmx_entry_failed(vcpu, reason);
+    vcpu_exit_begin(&vcpu->exit);
+    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &vcpu->exit.instruction_length);
+    if (!is_among(INSTRUCTIONS, reason))
         record_vectoring(vcpu);
 
     switch (reason) {
@@ -221,24 +262,50 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
             break;
         virt_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
         return GUEST_RESUME;
-    case VMX_EXIT_IO:
-        return io_exit(vcpu);
-    case VMX_EXIT_RDMSR:
-        if (is_syscall_msr(vcpu->gpr[GPR_RCX]) && read_syscall_msr(vcpu))
-            return GUEST_RESUME;
-        break;
-    case VMX_EXIT_WRMSR:
-        if (is_syscall_msr(vcpu->gpr[GPR_RCX]) && write_syscall_msr(vcpu))
-            return GUEST_RESUME;
-        break;
     case VMX_EXIT_EPT_VIOLATION:
         (void)monitor_exit(vcpu, reason);
         return ept_violation(vcpu);
     case VMX_EXIT_EPT_MISCONFIGURATION:
-        vcpu->exit.guest_physical = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+        vmread_to(VMCS_GUEST_PHYSICAL_ADDRESS, &vcpu->exit.guest_physical);
         break;
     default:
         break;
     }
     return monitor_exit(vcpu, reason);
+}
+
+/* --- what systems do often: without a stack frame, and only what the monitor is told ------------
+ */
+
+/* Only a string instruction has its monitor look at the guest's memory. */
+static inline enum guest_outcome io_exit(struct vcpu *vcpu)
+{
+    struct vcpu_exit *exit = &vcpu->exit;
+    u64 qualification;
+
+    vmread_to(VMCS_EXIT_QUALIFICATION, &qualification);
+    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &exit->instruction_length);
+    exit->reason = VMX_EXIT_IO;
+    exit->qualification = qualification;
+    exit->guest_physical = 0;
+    exit->decode_state = false;
+    if (qualification & VMX_IO_STRING)
+        tell_state(exit);
+    return GUEST_EXIT;
+}
+
+static inline enum guest_outcome msr_exit(struct vcpu *vcpu, u64 reason)
+{
+    if (is_syscall_msr(vcpu->gpr[GPR_RCX]))
+        return syscall_msr_exit(vcpu, reason);
+    return plain_exit(vcpu, reason);
+}
+
+enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason)
+{
+    if (is_among(PLAIN, reason))
+        return plain_exit(vcpu, reason);
+    if (reason == VMX_EXIT_RDMSR || reason == VMX_EXIT_WRMSR)
+        return msr_exit(vcpu, reason);
+    return reason == VMX_EXIT_IO ? io_exit(vcpu) : rare_exit(vcpu, reason);
 }

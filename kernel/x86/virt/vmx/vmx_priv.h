@@ -24,7 +24,7 @@
 #define VECTOR_AC  17
 #define VECTOR_MC  18
 
-/* What the next entry has to do first. */
+/* What the next entry has to do first. With none of it, an entry is a usual one. */
 enum vmx_attention {
     VMX_CONTROLS = 1, /* write all that vmx_apply_controls writes */
     VMX_SHADOW = 2,   /* write interruptibility */
@@ -32,19 +32,21 @@ enum vmx_attention {
     VMX_HOST = 8,     /* write the core's host state: it was on another core, or on none */
     VMX_MSRS = 16,    /* see which MSRs are to be exchanged */
     VMX_APIC = 32,    /* registers of the virtual APIC have changed */
-    VMX_CURRENT = 64, /* another VMCS is current */
-};
-
-/* What each entry has to do as long as it is so. */
-enum vmx_unusual {
-    VMX_SYSCALL_MSRS = 1, /* exchange STAR and SFMASK: the guest's are not those that we have */
-    VMX_DR6 = 2,          /* exchange it: the debug registers are the guest's */
-    VMX_NMI_WINDOW = 4,   /* look whether the NMI window that the monitor waits for is open */
+    /* And what each entry has to do while it is so. */
+    VMX_SYSCALL_MSRS = 256, /* exchange STAR and SFMASK: the guest's are not those that we have */
+    VMX_DR6 = 512,          /* exchange it: the debug registers are the guest's */
+    VMX_NMI_WINDOW = 1024,  /* is the NMI window open that the monitor waits for? */
+    VMX_LASTING = VMX_SYSCALL_MSRS | VMX_DR6 | VMX_NMI_WINDOW,
 };
 
 /* What the processor uses of a virtual APIC: registers 08h (TPR) to 27h (the end of IRR). */
 #define VMX_APIC_FIRST     0x08u
 #define VMX_APIC_REGISTERS 0x20u
+
+struct table_register {
+    u16 limit;
+    u64 base;
+} __attribute__((packed));
 
 struct vmx_state {
     u64 kernel_rsp; /* while the guest runs; vmx_enter.S */
@@ -57,19 +59,19 @@ struct vmx_state {
     u64 entry_info, entry_error, entry_length;
     u64 cr2, dr6;
     u64 star, lstar, cstar, sfmask, kernel_gs_base;
-    u64 lstar_in_use;             /* what is loaded: canonical */
-    u64 perf_global_ctrl;         /* where the VMCS does not have it */
-    u64 preemption_timer;         /* kept for the monitor, without effect */
-    hpa_t nested_root;            /* what the VMCS's EPTP means */
-    u64 host_cr3, host_fs_base;   /* as in the VMCS */
-    u64 vpid_generation;          /* 0: needs a fresh VPID */
-    u64 flush_generation;         /* 0: what is cached of the nested root may be stale */
-    u32 instruction_error;        /* of the last entry that was refused */
-    u32 apic[VMX_APIC_REGISTERS]; /* the virtual APIC, unless this core's page has it */
-    u64 user_gs_base;             /* the monitor's, while the guest runs */
-    u8 attention;                 /* enum vmx_attention */
-    u8 unusual;                   /* enum vmx_unusual */
-    bool launched;                /* entered since it came to this core */
+    u32 lstar_low, lstar_high;      /* what is loaded: canonical */
+    u64 perf_global_ctrl;           /* where the VMCS does not have it */
+    u64 preemption_timer;           /* kept for the monitor, without effect */
+    hpa_t nested_root;              /* what the VMCS's EPTP means */
+    u64 host_cr3, host_fs_base;     /* as in the VMCS */
+    u64 vpid_generation;            /* 0: needs a fresh VPID */
+    u64 flush_generation;           /* 0: what is cached of the nested root may be stale */
+    u32 instruction_error;          /* of the last entry that was refused */
+    u32 apic[VMX_APIC_REGISTERS];   /* the virtual APIC, unless this core's page has it */
+    u64 user_gs_base;               /* the monitor's, while the guest runs */
+    struct table_register host_gdt; /* its core's */
+    u16 attention;                  /* enum vmx_attention */
+    bool launched;                  /* entered since it came to this core */
 };
 _Static_assert(sizeof(struct vmx_state) <= VCPU_BACKEND_BYTES, "fits the VCPU's backend state");
 _Static_assert(offsetof(struct vmx_state, kernel_rsp) == 0, "vmx_enter.S");
@@ -117,26 +119,11 @@ static inline u64 vmx_canonical(u64 address)
     return (u64)((s64)(address << 16) >> 16);
 }
 
-/* --- vmx_exits.c: turns the current VMCS's exit into vcpu->exit, which vmx.c has begun ----------
+/* --- vmx_exits.c -------------------------------------------------------------------------------
  */
 
-/* Reasons that are instructions: these interrupt no delivery of an event (28.2.4). */
-#define VMX_EXIT_BIT(reason) BIT(VMX_EXIT_##reason)
-#define VMX_EXITS_OF_INSTRUCTIONS                                                                  \
-    (VMX_EXITS_PLAIN | VMX_EXIT_BIT(INVLPG) | VMX_EXIT_BIT(CR_ACCESS) | VMX_EXIT_BIT(MOV_DR) |     \
-     VMX_EXIT_BIT(IO) | VMX_EXIT_BIT(RDMSR) | VMX_EXIT_BIT(WRMSR) | VMX_EXIT_BIT(MWAIT))
-/* Those of them that are the monitor's, and have no qualification. */
-#define VMX_EXITS_PLAIN                                                                            \
-    (VMX_EXIT_BIT(CPUID) | VMX_EXIT_BIT(GETSEC) | VMX_EXIT_BIT(HLT) | VMX_EXIT_BIT(INVD) |         \
-     VMX_EXIT_BIT(RDPMC) | VMX_EXIT_BIT(RDTSC) | VMX_EXIT_BIT(VMCALL) | VMX_EXIT_BIT(MONITOR) |    \
-     VMX_EXIT_BIT(PAUSE) | VMX_EXIT_BIT(RDTSCP) | VMX_EXIT_BIT(WBINVD) | VMX_EXIT_BIT(XSETBV))
-
-static inline bool vmx_exit_is_among(u64 reasons, u64 reason)
-{
-    return reason < 64 && (reasons >> reason & 1);
-}
-
-/* Any but the plain ones. */
+/* Makes of the current VMCS's exit what vcpu->exit tells. rip and what else every exit has are
+ * read. */
 enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
 
 /* --- vmx_apic.c: the virtual APIC; fields are called with the VMCS current ---------------------
@@ -164,6 +151,8 @@ bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
 
 /* Runs the handler of an NMI that has ended a guest's run. */
 void vmx_host_nmi(void);
+/* The exit is of an entry that the processor began and gave up (27.8). */
+enum guest_outcome vmx_entry_failed(struct vcpu *vcpu, u64 reason);
 
 /*
  * vmx_enter.S: one world switch, into a VMCS that was entered since it came to this core, or one
