@@ -28,11 +28,6 @@ static const uint32_t lvt_writable[LAPIC_NR_LVT] = {
 
 /* --- sets of 256 vectors --- */
 
-static uint64_t set_word(const struct lapic_set *set, unsigned index)
-{
-    return __atomic_load_n(&set->words[index], __ATOMIC_RELAXED);
-}
-
 static void set_add(struct lapic_set *set, uint8_t vector)
 {
     set->words[vector / 64] |= 1ull << (vector % 64);
@@ -62,27 +57,9 @@ static void shared_clear(struct lapic_set *set)
     }
 }
 
-static bool set_has(const struct lapic_set *set, uint8_t vector)
-{
-    return (set_word(set, vector / 64) >> (vector % 64) & 1) != 0;
-}
-
-static int set_highest(const struct lapic_set *set)
-{
-#pragma GCC unroll 4
-    for (int i = 3; i >= 0; i--) {
-        uint64_t word = set_word(set, (unsigned)i);
-
-        if (word != 0) {
-            return i * 64 + 63 - __builtin_clzll(word);
-        }
-    }
-    return LAPIC_NONE;
-}
-
 static uint32_t set_word32(const struct lapic_set *set, unsigned index)
 {
-    return (uint32_t)(set_word(set, index / 2) >> (index % 2 * 32));
+    return (uint32_t)(lapic_set_word(set, index / 2) >> (index % 2 * 32));
 }
 
 /* Registers that other threads look at. */
@@ -94,7 +71,7 @@ static uint32_t set_word32(const struct lapic_set *set, unsigned index)
 /* SDM 10.8.3.1: the class of the highest interrupt in service, or the task priority if higher. */
 static uint32_t processor_priority(const struct lapic *lapic)
 {
-    int in_service = set_highest(&lapic->isr);
+    int in_service = lapic_set_highest(&lapic->isr);
     uint32_t class = in_service < 0 ? 0 : (uint32_t)in_service & 0xf0;
 
     return (lapic->tpr & 0xf0) >= class ? lapic->tpr : class;
@@ -113,7 +90,7 @@ int lapic_pending(const struct lapic *lapic)
     if (!lapic->irr_any || lapic->in_processor || !software_enabled(lapic)) {
         return LAPIC_NONE;
     }
-    vector = set_highest(&lapic->irr);
+    vector = lapic_set_highest(&lapic->irr);
     if (vector < 0 || ((uint32_t)vector & 0xf0) <= (processor_priority(lapic) & 0xf0)) {
         return LAPIC_NONE;
     }
@@ -124,7 +101,7 @@ void lapic_accept(struct lapic *lapic, uint8_t vector)
 {
     shared_remove(&lapic->irr, vector);
     set_add(&lapic->isr, vector);
-    lapic->irr_any = set_highest(&lapic->irr) >= 0;
+    lapic->irr_any = lapic_set_highest(&lapic->irr) >= 0;
 }
 
 void lapic_put_back(struct lapic *lapic, uint8_t vector)
@@ -150,30 +127,9 @@ void lapic_give_back(struct lapic *lapic, const uint64_t set[4])
     lapic->irr_any = true;
 }
 
-static inline int end_of_interrupt(struct lapic *lapic)
-{
-    int vector = set_highest(&lapic->isr);
-
-    if (vector < 0) {
-        return LAPIC_NONE;
-    }
-    set_remove(&lapic->isr, (uint8_t)vector);
-    return set_has(&lapic->tmr, (uint8_t)vector) ? vector : LAPIC_NONE;
-}
-
-int lapic_end_of_interrupt(struct lapic *lapic)
-{
-    return end_of_interrupt(lapic);
-}
-
 bool lapic_is_idle(const struct lapic *lapic)
 {
-    return set_highest(&lapic->isr) < 0;
-}
-
-bool lapic_is_edge(const struct lapic *lapic, uint8_t vector)
-{
-    return !set_has(&lapic->tmr, vector);
+    return lapic_set_highest(&lapic->isr) < 0;
 }
 
 static void raise_error(struct lapic *lapic, uint32_t bits)
@@ -192,7 +148,7 @@ void lapic_post(struct lapic *lapic, uint8_t vector, bool level)
     if (!software_enabled(lapic)) {
         return;
     }
-    if (level != set_has(&lapic->tmr, vector)) {
+    if (level != lapic_set_has(&lapic->tmr, vector)) {
         if (level) {
             shared_add(&lapic->tmr, vector);
         } else {
@@ -499,7 +455,7 @@ static struct lapic_outcome outcome(enum lapic_effect effect, uint64_t argument)
 
 static struct lapic_outcome write_eoi(struct lapic *lapic)
 {
-    int vector = end_of_interrupt(lapic);
+    int vector = lapic_end_of_interrupt(lapic);
 
     return vector < 0 ? outcome(LAPIC_OK, 0) : outcome(LAPIC_EOI, (uint64_t)vector);
 }

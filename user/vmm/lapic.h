@@ -84,6 +84,30 @@ struct lapic_set {
     uint64_t words[4];
 };
 
+static inline uint64_t lapic_set_word(const struct lapic_set *set, unsigned index)
+{
+    return __atomic_load_n(&set->words[index], __ATOMIC_RELAXED);
+}
+
+static inline bool lapic_set_has(const struct lapic_set *set, unsigned vector)
+{
+    return (lapic_set_word(set, vector / 64) >> (vector % 64) & 1) != 0;
+}
+
+/* Or LAPIC_NONE. */
+static inline int lapic_set_highest(const struct lapic_set *set)
+{
+#pragma GCC unroll 4
+    for (int i = 3; i >= 0; i--) {
+        uint64_t word = lapic_set_word(set, (unsigned)i);
+
+        if (word != 0) {
+            return i * 64 + 63 - __builtin_clzll(word);
+        }
+    }
+    return LAPIC_NONE;
+}
+
 /* Each part begins a cache line: see Threads. */
 struct lapic {
     /* What senders write, */
@@ -164,12 +188,25 @@ void lapic_take_requests(struct lapic *lapic, uint64_t set[4]);
 void lapic_give_back(struct lapic *lapic, const uint64_t set[4]);
 /* Nothing is in service. */
 bool lapic_is_idle(const struct lapic *lapic);
-/* Whether the vector in service with the highest priority needs no end at the I/O APIC. */
-bool lapic_is_edge(const struct lapic *lapic, uint8_t vector);
+/* Whether the end of this vector in service is nothing to the I/O APIC. */
+static inline bool lapic_is_edge(const struct lapic *lapic, unsigned vector)
+{
+    return !lapic_set_has(&lapic->tmr, vector);
+}
+
 /* Whether a message to this destination is meant for this APIC. */
 bool lapic_matches(const struct lapic *lapic, uint32_t destination, bool logical);
 /* End of interrupt: the level-triggered vector that the I/O APIC must hear of, or LAPIC_NONE. */
-int lapic_end_of_interrupt(struct lapic *lapic);
+static inline int lapic_end_of_interrupt(struct lapic *lapic)
+{
+    int vector = lapic_set_highest(&lapic->isr);
+
+    if (vector < 0) {
+        return LAPIC_NONE;
+    }
+    lapic->isr.words[vector / 64] &= ~(1ull << (vector % 64));
+    return lapic_is_edge(lapic, (unsigned)vector) ? LAPIC_NONE : vector;
+}
 
 static inline uint64_t lapic_timer_deadline(const struct lapic *lapic)
 {

@@ -248,14 +248,35 @@ static bool read_x2apic(struct vcpu *vcpu, const struct msr_row *row, uint32_t m
            lapic_read(&vcpu->lapic, msr - MSR_X2APIC, true, vcpu_guest_tsc(vcpu), value);
 }
 
-/* A register that needs the time. */
-static APART bool write_x2apic_now(struct vcpu *vcpu, unsigned number, uint64_t value)
+static APART bool write_x2apic_other(struct vcpu *vcpu, unsigned number, uint64_t value)
 {
-    uint64_t now = vcpu_guest_tsc(vcpu);
+    uint64_t now = number >= LAPIC_REG_LVT_TIMER ? vcpu_guest_tsc(vcpu) : 0; /* who needs it */
 
     return vm_lapic_outcome(vcpu, lapic_write(&vcpu->lapic, number, true, now, value));
 }
 
+static RARE bool end_level_triggered(struct vcpu *vcpu, unsigned vector)
+{
+    return vm_lapic_outcome(vcpu, (struct lapic_outcome){ LAPIC_EOI, vector });
+}
+
+/* After an end, and with another priority, what was kept out may be let in. */
+static inline bool end_of_interrupt(struct vcpu *vcpu)
+{
+    int vector = lapic_end_of_interrupt(&vcpu->lapic);
+
+    vcpu->attention |= vcpu->lapic.irr_any;
+    return vector < 0 || end_level_triggered(vcpu, (unsigned)vector);
+}
+
+static inline bool write_priority(struct vcpu *vcpu, uint64_t value)
+{
+    vcpu->lapic.tpr = (uint32_t)value;
+    vcpu->attention |= vcpu->lapic.irr_any;
+    return true;
+}
+
+/* What systems do at every interrupt has a short way. */
 static bool write_x2apic(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr, uint64_t value)
 {
     unsigned number = msr - MSR_X2APIC;
@@ -264,10 +285,13 @@ static bool write_x2apic(struct vcpu *vcpu, const struct msr_row *row, uint32_t 
     if (!lapic_is_x2apic(&vcpu->lapic)) {
         return false;
     }
-    if (number >= LAPIC_REG_LVT_TIMER) {
-        return write_x2apic_now(vcpu, number, value);
+    if (number == LAPIC_REG_EOI) {
+        return value == 0 && end_of_interrupt(vcpu);
     }
-    return vm_lapic_outcome(vcpu, lapic_write(&vcpu->lapic, number, true, 0, value));
+    if (number == LAPIC_REG_TPR) {
+        return value <= 0xff && write_priority(vcpu, value);
+    }
+    return write_x2apic_other(vcpu, number, value);
 }
 
 static bool read_tsc_deadline(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,

@@ -166,10 +166,14 @@ static void test_lapic_modes(void **state)
     assert_false(lapic_read(&lapic, LAPIC_REG_ICR_HIGH, true, 0, &value));
     assert_int_equal(lapic_write(&lapic, LAPIC_REG_EOI, true, 0, 1).effect, LAPIC_FAULT);
     assert_int_equal(lapic_write(&lapic, LAPIC_REG_ID, true, 0, 1).effect, LAPIC_FAULT);
+    assert_int_equal(lapic_write(&lapic, LAPIC_REG_TPR, true, 0, 0x23).effect, LAPIC_OK);
     assert_int_equal(lapic_write(&lapic, LAPIC_REG_TPR, true, 0, 0x100).effect, LAPIC_FAULT);
+    assert_int_equal(lapic_get(&lapic, LAPIC_REG_TPR, true, 0), 0x23);
     assert_true(lapic_write_base(&lapic, LAPIC_BASE, 40));
     assert_false(lapic_write_base(&lapic, LAPIC_BASE | APIC_BASE_ENABLE | APIC_BASE_X2APIC, 40));
     assert_true(lapic_write_base(&lapic, LAPIC_BASE | APIC_BASE_ENABLE, 40));
+    assert_int_equal(lapic_write(&lapic, LAPIC_REG_TPR, false, 0, 0x12345).effect, LAPIC_OK);
+    assert_int_equal(lapic_get(&lapic, LAPIC_REG_TPR, false, 0), 0x45);
 }
 
 static void test_lapic_destinations(void **state)

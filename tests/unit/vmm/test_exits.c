@@ -328,6 +328,56 @@ static void test_timer_interrupt(void **state)
     assert_int_equal(next_injection(vcpu), EVENT_VALID | 0xec);
 }
 
+/* What a priority or an interrupt in service keeps out comes when these are gone. */
+static void test_x2apic_lets_in(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+
+    x2apic_on(vcpu);
+    vcpu->message->rflags = RFLAGS_ONE | RFLAGS_IF;
+    assert_true(wrmsr_exit(vcpu, 0x808, 0x60));
+    assert_int_equal(msr_of(vcpu, 0x808), 0x60);
+    assert_true(wrmsr_exit(vcpu, 0x83f, 0x55));
+    assert_int_equal(next_injection(vcpu), 0);
+    vcpu->attention = false;
+    assert_true(wrmsr_exit(vcpu, 0x808, 0));
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x55);
+    assert_true(wrmsr_exit(vcpu, 0x83f, 0x56));
+    assert_int_equal(next_injection(vcpu), 0);
+    vcpu->attention = false;
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x56);
+    assert_false(wrmsr_exit(vcpu, 0x808, 0x100));
+    EXPECT_GP(vcpu);
+    assert_false(wrmsr_exit(vcpu, 0x80b, 1));
+    EXPECT_GP(vcpu);
+    assert_true(wrmsr_exit(vcpu, 0x83f, 0x57));
+    assert_int_equal(next_injection(vcpu), 0); /* 56 is in service yet */
+}
+
+/* The I/O APIC hears of the end: the line is still high. */
+static void test_x2apic_ends_level_triggered(void **state)
+{
+    struct vm *vm = *state;
+    struct vcpu *vcpu = &vm->vcpus[0];
+    struct interrupt_messages none = { 0 };
+
+    x2apic_on(vcpu);
+    vcpu->message->rflags = RFLAGS_ONE | RFLAGS_IF;
+    ioapic_write(&vm->ioapic, 0, 0x1a, &none);
+    ioapic_write(&vm->ioapic, 0x10, 1u << 15 | 0x91, &none); /* pin 5 */
+    vm_set_line(vcpu, 5, true);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x91);
+        assert_int_equal(next_injection(vcpu), 0);
+        assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+    }
+    vm_set_line(vcpu, 5, false);
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | 0x91); /* it had been sent */
+    assert_true(wrmsr_exit(vcpu, 0x80b, 0));
+    assert_int_equal(next_injection(vcpu), 0);
+}
+
 /* --- the watchdog --- */
 
 #define WATCHDOG_MS 80u
@@ -1374,6 +1424,8 @@ int main(void)
         WITH_VM(test_stopped_console),
         WITH_VM(test_interrupt_window),
         WITH_VM(test_nmi_window),
+        WITH_VM(test_x2apic_lets_in),
+        WITH_VM(test_x2apic_ends_level_triggered),
         WITH_VM(test_reinjection),
         WITH_VM(test_ports),
         WITH_VM(test_serial_backpressure),
