@@ -30,7 +30,7 @@ struct user_context {
 
 /*
  * The selectors, in Linux's order: so STAR of a guest that runs Linux is ours, too, and does not
- * have to be exchanged (virt/vmx/vmx.c).
+ * have to be exchanged (virt/vmx/vmx_run.c).
  */
 #define SELECTOR_KERNEL_CS 0x10
 #define SELECTOR_KERNEL_DS 0x18

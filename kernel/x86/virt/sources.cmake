@@ -15,4 +15,5 @@ set(KERNEL_X86_VIRT_SOURCES
     x86/virt/vmx/vmx_controls.c
     x86/virt/vmx/vmx_enter.S
     x86/virt/vmx/vmx_exits.c
-    x86/virt/vmx/vmx_fields.c)
+    x86/virt/vmx/vmx_fields.c
+    x86/virt/vmx/vmx_run.c)

@@ -21,7 +21,7 @@
 #include "kernel/x86/virt/vmx/vmx_instructions.h"
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 
-/* --- what vmx.c, the processor and the rest of the kernel would supply ------------------------ */
+/* --- what vmx.c, vmx_run.c, the processor and the rest of the kernel would supply ------------- */
 
 u64 host_physical_window;
 struct core cores[CONFIG_MAX_CORES];

@@ -34,7 +34,6 @@
 #define DEBUG_HITS        0xfull
 #define DEBUG_CONDITIONS  0x600full /* of a #DB's qualification: as in DR6 */
 #define PENDING_STEP      BIT(14)
-#define SHADOWS           (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)
 #define MSR_ACCESS_LENGTH 2
 
 static inline bool is_among(u64 reasons, u64 reason)
@@ -138,7 +137,7 @@ static void skip_instruction(struct vcpu *vcpu, u64 length)
     struct vmx_state *state = vmx_state(vcpu);
 
     state->rip += length;
-    set_interruptibility(state, state->interruptibility & ~(u64)SHADOWS);
+    set_interruptibility(state, state->interruptibility & ~VMX_SHADOWS);
     if (state->rflags & RFLAGS_TF)
         vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_STEP);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VT-x backend's own state of a VCPU, and its parts: vmx.c (boot, entry, life), controls,
+ * The VT-x backend's own state of a VCPU, and its parts: vmx.c (boot, life), the run, controls,
  * fields, exits, the virtual APIC.
  *
  * Most of a guest's state is in its VMCS and nowhere else. Memory has what a VMCS lacks, what the
@@ -23,6 +23,8 @@
 #define VECTOR_NMI 2
 #define VECTOR_AC  17
 #define VECTOR_MC  18
+
+#define VMX_SHADOWS ((u64)(VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS))
 
 /* What the next entry has to do first. With none of it, an entry is a usual one. */
 enum vmx_attention {
@@ -81,7 +83,40 @@ static inline struct vmx_state *vmx_state(struct vcpu *vcpu)
     return (struct vmx_state *)vcpu->backend;
 }
 
-extern struct vmx_capabilities vmx_capabilities; /* fixed after vmx_probe */
+/* Of what is lasting. */
+static inline void vmx_set_lasting(struct vmx_state *state, enum vmx_attention bit, bool on)
+{
+    state->attention = (u16)(on ? state->attention | bit : state->attention & ~bit);
+}
+
+/*
+ * What each core has for its guests. Its own core writes it; what is marked [all], others do, too,
+ * with all cores' locks, before the core is interrupted if it may be running a guest.
+ */
+struct vmx_core {
+    struct vcpu *prepared; /* the last that was entered, if nothing has come between [all: NULL] */
+    struct vcpu *current;  /* whose VMCS is the current one */
+    u64 flush_generation;  /* what is cached of a nested root since an older one is stale [all] */
+    u64 vpid_generation;   /* a VPID of an older one is somebody else's */
+    u32 next_vpid;
+    u64 tsc_aux; /* what the MSR holds */
+    struct table_register gdt, idt;
+    u64 tss;
+} __attribute__((aligned(64))); /* cores share no cache line */
+
+static inline struct vmx_core *vmx_core(void)
+{
+    return this_core()->virt;
+}
+
+/* Of the machine, the same on every core: fixed after vmx_probe. */
+struct vmx_host {
+    u64 star, sfmask; /* the kernel's own */
+    bool has_vpid;
+};
+
+extern struct vmx_host vmx_host;
+extern struct vmx_capabilities vmx_capabilities;
 
 /* --- vmx_controls.c ---------------------------------------------------------------------------
  */
@@ -149,8 +184,34 @@ bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
 /* --- vmx.c -------------------------------------------------------------------------------------
  */
 
+void vmx_change_current(struct vmx_core *core, struct vcpu *vcpu);
+void vmx_change_tsc_aux(struct vmx_core *core, u64 value);
+
+static inline void vmx_make_current(struct vcpu *vcpu)
+{
+    if (vmx_core()->current != vcpu)
+        vmx_change_current(vmx_core(), vcpu);
+}
+
+static inline void vmx_load_tsc_aux(u64 value)
+{
+    if (vmx_core()->tsc_aux != value)
+        vmx_change_tsc_aux(vmx_core(), value);
+}
+
+/* Its VMCS is in memory, and active nowhere. */
+void vmx_to_memory(struct vcpu *vcpu);
+hpa_t vmx_msr_bitmap(const struct vcpu *vcpu);
 /* Runs the handler of an NMI that has ended a guest's run. */
 void vmx_host_nmi(void);
+
+/* --- vmx_run.c: as virt.h says of them --------------------------------------------------------
+ */
+
+void vmx_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info);
+enum guest_outcome vmx_run(struct vcpu *vcpu, hpa_t nested_root, const u64 *registers);
+void vmx_answer_state(struct vcpu *vcpu, struct user_context *context, u64 words[3]);
+void vmx_decode_state(struct vcpu *vcpu, u64 words[4]);
 /* The exit is of an entry that the processor began and gave up (27.8). */
 enum guest_outcome vmx_entry_failed(struct vcpu *vcpu, u64 reason);
 
