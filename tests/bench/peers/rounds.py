@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Ours beside KVM and beside no virtualisation at all: run BUILD-DIRECTORY [--json].
+
+Two emulated machines with three processors each are up at the same time: one runs our system with a
+guest of two virtual CPUs, the other Debian with KVM and the very same guest. The measuring program
+(measure.c) runs in both guests and in Debian itself, in turns, ROUNDS times; the other machine is
+idle then. Times of an emulator mean nothing, so that what is printed are medians of the rounds'
+ratios. What a disk request takes is counted before that (disk.py). docs/performance.md says what
+they tell.
+"""
+
+import glob
+import json
+import os
+import re
+import statistics
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+sys.path[:0] = [os.path.join(SOURCE, "tests", "system"), os.path.join(SOURCE, "tests", "bench")]
+
+import disk  # noqa: E402
+from machine import PARALLEL, Failure, Machine  # noqa: E402
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+CRASH = r"^panic|PANIC|assertion failed|its monitor stopped|Kernel panic"
+
+# Of measure.c.
+PROCESSOR_ROWS = {
+    "cpuid.one": "CPUID, one vCPU",
+    "cpuid.two": "CPUID, two vCPUs together",
+    "ipi": "IPI to a busy vCPU and its answer",
+    "wake": "waking a sleeping vCPU, and back",
+    "xz.one": "xz on one vCPU",
+    "xz.two": "xz on two vCPUs",
+}
+# Of measure_disk.c.
+DISK_ROWS = {
+    f"disk.{kind}.{size}.{depth}": f"{kind}, {order} {title}, {depth} at a time"
+    for size, order, title in (("128k", "sequential", "128 KiB"), ("1m", "sequential", "1 MiB"),
+                               ("4k", "random", "4 KiB"))
+    for kind in ("read", "write") for depth in (1, 8, 32)
+}
+SCALING_ROWS = {
+    "exits per second": ("cpuid.one", "cpuid.two"),
+    "xz": ("xz.one", "xz.two"),
+}
+SYSTEMS = ("ours", "KVM", "native")
+PROCESSORS = 3
+
+
+# So that QEMU's threads can be told apart.
+NAMED = ["-name", "peer,debug-threads=on"]
+
+
+def pin(machine):
+    """
+    Emulated processors on real ones, in turns: 1 and 2 on different ones. Where both share one for a
+    while, who waits for the other spins until the real one's scheduler takes it away: milliseconds.
+    """
+    available = sorted(os.sched_getaffinity(0))
+    pinned = 0
+    for task in glob.glob(f"/proc/{machine.process.pid}/task/*"):
+        with open(os.path.join(task, "comm"), encoding="utf-8") as file:
+            if found := re.match(r"CPU (\d+)/TCG", file.read()):
+                real = available[int(found[1]) % len(available)]
+                os.sched_setaffinity(int(os.path.basename(task)), {real})
+                pinned += 1
+    if pinned != PROCESSORS:
+        raise Failure(f"QEMU has {pinned} threads for {PROCESSORS} emulated processors")
+
+
+def boot_ours(build, image):
+    """QEMU's arguments for a system of ours."""
+    folder = os.path.join(build, "bench", "peers")
+    return ["-kernel", os.path.join(build, "kernel", "bulkhead.elf"),
+            "-initrd", os.path.join(folder, image), *drive(os.path.join(folder, "ours.img"))]
+
+
+def boot_debian(build, initrd, command_line):
+    """The same for Debian on the machine itself."""
+    folder = os.path.join(build, "bench", "peers")
+    return ["-kernel", os.path.join(folder, "vmlinuz"), "-initrd", os.path.join(folder, initrd),
+            "-append", f"console=ttyS0 {command_line}", *drive(os.path.join(folder, "debian.img"))]
+
+
+def drive(image):
+    return ["-drive", f"if=none,id=disk,format=raw,file={image}",
+            "-device", "ide-hd,drive=disk,bus=ide.0"]
+
+
+def ours(build, log):
+    return Machine(log, [*NAMED, *boot_ours(build, "image.elf")], accel=PARALLEL, cores=PROCESSORS)
+
+
+def debian(build, log):
+    """
+    Debian as a host. Its timer ticks always: QEMU now and then delivers an interrupt only with the
+    next one (docs/emulators.md, section 3), and waiting for that must have an end.
+    """
+    boot = boot_debian(build, "host.cpio.gz", "nohz=off highres=off bulkhead.test=host")
+    return Machine(log, [*NAMED, *boot], memory=3072, accel=PARALLEL, cores=PROCESSORS)
+
+
+def measure(machine, request, rows):
+    """The figures of one run of a measuring program: name to ticks."""
+    machine.send(request + "\n")
+    begin = machine.position
+    machine.expect(r"^bench: done$", never=CRASH)
+    figures = {name: int(value) for name, value in
+               re.findall(r"^bench: (\S+) (\d+)$", machine.output[begin:machine.position], re.M)}
+    if missing := [name for name in rows if name not in figures]:
+        raise Failure(f"{request}: no figure for {', '.join(missing)}")
+    return figures
+
+
+def both(machine, how, processors, disk_arguments):
+    """The figures of both measuring programs."""
+    return (measure(machine, f"{how}/bin/measure {processors} /tmp/input", PROCESSOR_ROWS)
+            | measure(machine, f"{how}/bin/measure-disk {disk_arguments}", DISK_ROWS))
+
+
+def all_rounds(build, logs):
+    """A list of rounds, each the figures of the three systems."""
+    rounds = []
+    with (ours(build, os.path.join(logs, "peers-ours.log")) as bulkhead,
+          debian(build, os.path.join(logs, "peers-debian.log")) as host):
+        for machine in (bulkhead, host):
+            machine.expect(r"^bench: ready$", never=CRASH)
+            pin(machine)
+        for number in range(ROUNDS):
+            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+            rounds.append({
+                "ours": both(bulkhead, "", "0 1", "0 /dev/vda"),
+                "KVM": both(host, "/tests/in-kvm ", "0 1", "0 /dev/vda"),
+                "native": both(host, "", "1 2", "1 /dev/sda1"),
+            })
+    return rounds
+
+
+def ratio(rounds, above, below):
+    """
+    Median over the rounds of one (system, row) as a multiple of another; and the extremes. A CPUID
+    that does not leave a guest says nothing.
+    """
+    if any(system == "native" and row.startswith("cpuid") for system, row in (above, below)):
+        return "-"
+    ratios = [figures[above[0]][above[1]] / figures[below[0]][below[1]] for figures in rounds]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def table(rounds):
+    cell = "{:40} {:>21} {:>21} {:>21}".format
+    print(f"medians of {len(rounds)} rounds (least-greatest)\n")
+    print(cell("times", "ours : KVM", "ours : native", "KVM : native"))
+    for row, title in PROCESSOR_ROWS.items():
+        pairs = [("ours", "KVM"), ("ours", "native"), ("KVM", "native")]
+        print(cell(title, *(ratio(rounds, (above, row), (below, row)) for above, below in pairs)))
+    print()
+    print(cell("work on two as a multiple of one", *SYSTEMS))
+    for title, (one, two) in SCALING_ROWS.items():
+        print(cell(title, *(ratio(rounds, (system, one), (system, two)) for system in SYSTEMS)))
+    print()
+    print(cell("bytes per second as a part of native", "ours", "KVM", ""))
+    for row, title in DISK_ROWS.items():
+        print(cell(title, *(ratio(rounds, ("native", row), (system, row))
+                            for system in SYSTEMS[:2]), "").rstrip())
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    build = os.path.abspath(sys.argv[1])
+    logs = os.path.join(build, "test-logs", "bench")
+    os.makedirs(logs, exist_ok=True)
+    try:
+        requests = disk.measure(build, boot_ours(build, "disk/image.elf"),
+                                boot_debian(build, "disk.cpio.gz", "bulkhead.test=disk"), logs)
+        rounds = all_rounds(build, logs)
+    except Failure as failure:
+        sys.exit(f"bench: {failure}")
+    if "--json" in sys.argv:
+        print(json.dumps({"rounds": rounds, "disk requests": requests}, indent=2))
+    else:
+        table(rounds)
+        print()
+        disk.table(requests, DISK_ROWS)
+
+
+main()
