@@ -17,19 +17,19 @@
  */
 #define _GNU_SOURCE
 
+#include "tests/bench/peers/figures.h"
+
 #include <err.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -56,7 +56,7 @@ static uint64_t samples[MAX_SAMPLES];
 /* Whose turn it is: 0 the main thread's, 1 the helper's. */
 static atomic_uint turn;
 
-static void use_processors(bool first, bool second)
+static cpu_set_t set_of(bool first, bool second)
 {
     cpu_set_t set;
 
@@ -65,6 +65,13 @@ static void use_processors(bool first, bool second)
         CPU_SET(processors[0], &set);
     if (second)
         CPU_SET(processors[1], &set);
+    return set;
+}
+
+static void use_processors(bool first, bool second)
+{
+    cpu_set_t set = set_of(first, second);
+
     if (sched_setaffinity(0, sizeof(set), &set))
         err(1, "processors %d and %d", processors[0], processors[1]);
 }
@@ -137,13 +144,6 @@ static pthread_t helper_start(step_fn step)
     return thread;
 }
 
-static int compare_samples(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 /*
  * Lower decile of the ticks for one step, from samples of so many steps. With shared the helper
  * does the same and its steps count, too; a sample in which it did none is left out, because then
@@ -166,13 +166,7 @@ static uint64_t ticks_for_step(step_fn step, unsigned steps, bool shared)
     }
     if (!count)
         errx(1, "the second processor does not run");
-    qsort(samples, count, sizeof(samples[0]), compare_samples);
-    return samples[count / 10];
-}
-
-static void print(const char *name, uint64_t ticks)
-{
-    printf("bench: %s %" PRIu64 "\n", name, ticks);
+    return quantile(samples, count, 10);
 }
 
 /* Beside a helper; its steps count, too, if it does the same. */
@@ -180,38 +174,18 @@ static void measure_beside(const char *name, step_fn step, unsigned steps, step_
 {
     pthread_t thread = helper_start(helper_step);
 
-    print(name, ticks_for_step(step, steps, helper_step == step));
+    print_ticks(name, ticks_for_step(step, steps, helper_step == step));
     atomic_store(&helper.stop, true);
     if (helper_step == step_answer)
         give_turn(1);
     pthread_join(thread, NULL);
 }
 
-static void become_xz(const char *threads, const char *input, bool both)
-{
-    int null = open("/dev/null", O_WRONLY);
-
-    use_processors(true, both);
-    if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
-        err(1, "/dev/null");
-    /* The same blocks for one thread and for two, so that both do the same work. */
-    execl("/bin/xz", "xz", "-1", "-c", "--block-size=512KiB", threads, input, NULL);
-    err(1, "xz");
-}
-
 static void measure_xz(const char *name, const char *threads, const char *input, bool both)
 {
-    uint64_t start = __rdtsc();
-    pid_t child = fork();
-    int status;
+    cpu_set_t set = set_of(true, both);
 
-    if (child < 0)
-        err(1, "fork");
-    if (child == 0)
-        become_xz(threads, input, both);
-    if (waitpid(child, &status, 0) != child || status != 0)
-        errx(1, "xz failed");
-    print(name, __rdtsc() - start);
+    print_ticks(name, ticks_for_xz(threads, input, &set));
 }
 
 int main(int argc, char **argv)
@@ -225,7 +199,7 @@ int main(int argc, char **argv)
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
         err(1, "membarrier");
 
-    print("cpuid.one", ticks_for_step(step_cpuid, MANY_STEPS, false));
+    print_ticks("cpuid.one", ticks_for_step(step_cpuid, MANY_STEPS, false));
     measure_beside("cpuid.two", step_cpuid, MANY_STEPS, step_cpuid);
     measure_beside("ipi", step_membarrier, 1, step_nothing);
     measure_beside("wake", step_ask, 1, step_answer);
