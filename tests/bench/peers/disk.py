@@ -10,9 +10,17 @@ import collections
 import os
 import tempfile
 
+import boots
 from ipi import LINE, Qmp, mode_of, symbols, watch
 from machine import COUNTED, Machine
 
+# Of measure_disk.c, whose figures of time rounds.py takes.
+TITLES = {
+    f"disk.{kind}.{size}.{depth}": f"{kind}, {order} {title}, {depth} at a time"
+    for size, order, title in (("128k", "sequential", "128 KiB"), ("1m", "sequential", "1 MiB"),
+                               ("4k", "random", "4 KiB"))
+    for kind in ("read", "write") for depth in (1, 8, 32)
+}
 REQUESTS = 64  # as the guest's script disk asks for
 ROWS = [f"disk.{kind}.4k.{depth}" for kind in ("read", "write") for depth in (1, 8, 32)]
 # Functions of measure-disk: a figure's requests come after the first and before the second.
@@ -63,8 +71,11 @@ def run(build, boot, log, cores):
             return {row: watch_row(machine, qmp, row, places, folder) for row in ROWS}
 
 
-def measure(build, ours, native, logs):
-    """Row to the figures of ours and of the machine itself, each told how it boots."""
+def measure(build, logs):
+    """Row to the figures of ours and of the machine itself."""
+    ours = [*boots.ours(build, "disk/image.elf"), *boots.drive(build, "ours.img")]
+    native = [*boots.debian(build, "disk.cpio.gz", "bulkhead.test=disk"),
+              *boots.drive(build, "debian.img")]
     watched = {"ours": run(build, ours, os.path.join(logs, "disk-ours.log"), 2),
                "native": run(build, native, os.path.join(logs, "disk-native.log"), 1)}
     return {row: {system: figures[row] for system, figures in watched.items()} for row in ROWS}
@@ -74,11 +85,11 @@ def instructions(figures):
     return sum(number for name, number in figures.items() if name != "exits")
 
 
-def table(rows, titles):
+def table(rows):
     parts = ("guest", "monitor", "server", "kernel")
     cell = ("{:40}" + " {:>8}" * 8).format
     print(cell("instructions for a request", *parts, "all", "native", "native:all", "exits"))
     for row, figures in rows.items():
         ours, native = instructions(figures["ours"]), instructions(figures["native"])
-        print(cell(titles[row], *(round(figures["ours"][part]) for part in parts), round(ours),
+        print(cell(TITLES[row], *(round(figures["ours"][part]) for part in parts), round(ours),
                    round(native), f"{native / ours:.2f}", f"{figures['ours']['exits']:.2f}"))

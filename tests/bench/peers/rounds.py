@@ -1,31 +1,24 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Ours beside KVM and beside no virtualisation at all: run BUILD-DIRECTORY [--json].
+"""Ours beside KVM and beside no virtualisation at all, free running.
 
 Two emulated machines with three processors each are up at the same time: one runs our system with a
-guest of two virtual CPUs, the other Debian with KVM and the very same guest. The measuring program
-(measure.c) runs in both guests and in Debian itself, in turns, ROUNDS times; the other machine is
+guest of two virtual CPUs, the other Debian with KVM and the very same guest. The measuring programs
+(measure*.c) run in both guests and in Debian itself, in turns, ROUNDS times; the other machine is
 idle then. Times of an emulator mean nothing, so that what is printed are medians of the rounds'
-ratios. What a disk request takes is counted before that (disk.py). docs/performance.md says what
-they tell.
+ratios. docs/performance.md says what they tell.
 """
 
 import glob
-import json
 import os
 import re
 import statistics
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-sys.path[:0] = [os.path.join(SOURCE, "tests", "system"), os.path.join(SOURCE, "tests", "bench")]
-
-import disk  # noqa: E402
-from machine import PARALLEL, Failure, Machine  # noqa: E402
+import boots
+import disk
+from machine import PARALLEL, Failure, Machine
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-CRASH = r"^panic|PANIC|assertion failed|its monitor stopped|Kernel panic"
 
 # Of measure.c.
 PROCESSOR_ROWS = {
@@ -35,13 +28,6 @@ PROCESSOR_ROWS = {
     "wake": "waking a sleeping vCPU, and back",
     "xz.one": "xz on one vCPU",
     "xz.two": "xz on two vCPUs",
-}
-# Of measure_disk.c.
-DISK_ROWS = {
-    f"disk.{kind}.{size}.{depth}": f"{kind}, {order} {title}, {depth} at a time"
-    for size, order, title in (("128k", "sequential", "128 KiB"), ("1m", "sequential", "1 MiB"),
-                               ("4k", "random", "4 KiB"))
-    for kind in ("read", "write") for depth in (1, 8, 32)
 }
 SCALING_ROWS = {
     "exits per second": ("cpuid.one", "cpuid.two"),
@@ -57,8 +43,9 @@ NAMED = ["-name", "peer,debug-threads=on"]
 
 def pin(machine):
     """
-    Emulated processors on real ones, in turns: 1 and 2 on different ones. Where both share one for a
-    while, who waits for the other spins until the real one's scheduler takes it away: milliseconds.
+    Emulated processors on real ones, in turns: 1 and 2 on different ones. Where both share one for
+    a while, who waits for the other spins until the real one's scheduler takes it away:
+    milliseconds.
     """
     available = sorted(os.sched_getaffinity(0))
     pinned = 0
@@ -72,27 +59,9 @@ def pin(machine):
         raise Failure(f"QEMU has {pinned} threads for {PROCESSORS} emulated processors")
 
 
-def boot_ours(build, image):
-    """QEMU's arguments for a system of ours."""
-    folder = os.path.join(build, "bench", "peers")
-    return ["-kernel", os.path.join(build, "kernel", "bulkhead.elf"),
-            "-initrd", os.path.join(folder, image), *drive(os.path.join(folder, "ours.img"))]
-
-
-def boot_debian(build, initrd, command_line):
-    """The same for Debian on the machine itself."""
-    folder = os.path.join(build, "bench", "peers")
-    return ["-kernel", os.path.join(folder, "vmlinuz"), "-initrd", os.path.join(folder, initrd),
-            "-append", f"console=ttyS0 {command_line}", *drive(os.path.join(folder, "debian.img"))]
-
-
-def drive(image):
-    return ["-drive", f"if=none,id=disk,format=raw,file={image}",
-            "-device", "ide-hd,drive=disk,bus=ide.0"]
-
-
 def ours(build, log):
-    return Machine(log, [*NAMED, *boot_ours(build, "image.elf")], accel=PARALLEL, cores=PROCESSORS)
+    boot = [*NAMED, *boots.ours(build, "image.elf"), *boots.drive(build, "ours.img")]
+    return Machine(log, boot, accel=PARALLEL, cores=PROCESSORS)
 
 
 def debian(build, log):
@@ -100,15 +69,16 @@ def debian(build, log):
     Debian as a host. Its timer ticks always: QEMU now and then delivers an interrupt only with the
     next one (docs/emulators.md, section 3), and waiting for that must have an end.
     """
-    boot = boot_debian(build, "host.cpio.gz", "nohz=off highres=off bulkhead.test=host")
-    return Machine(log, [*NAMED, *boot], memory=3072, accel=PARALLEL, cores=PROCESSORS)
+    boot = [*NAMED, *boots.drive(build, "debian.img"),
+            *boots.debian(build, "host.cpio.gz", "nohz=off highres=off bulkhead.test=host")]
+    return Machine(log, boot, memory=3072, accel=PARALLEL, cores=PROCESSORS)
 
 
-def measure(machine, request, rows):
+def ask(machine, request, rows):
     """The figures of one run of a measuring program: name to ticks."""
     machine.send(request + "\n")
     begin = machine.position
-    machine.expect(r"^bench: done$", never=CRASH)
+    machine.expect(r"^bench: done$", never=boots.CRASH)
     figures = {name: int(value) for name, value in
                re.findall(r"^bench: (\S+) (\d+)$", machine.output[begin:machine.position], re.M)}
     if missing := [name for name in rows if name not in figures]:
@@ -116,26 +86,26 @@ def measure(machine, request, rows):
     return figures
 
 
-def both(machine, how, processors, disk_arguments):
+def all_figures(machine, how, processors, disk_arguments):
     """The figures of both measuring programs."""
-    return (measure(machine, f"{how}/bin/measure {processors} /tmp/input", PROCESSOR_ROWS)
-            | measure(machine, f"{how}/bin/measure-disk {disk_arguments}", DISK_ROWS))
+    return (ask(machine, f"{how}/bin/measure {processors} /tmp/input", PROCESSOR_ROWS)
+            | ask(machine, f"{how}/bin/measure-disk {disk_arguments}", disk.TITLES))
 
 
-def all_rounds(build, logs):
+def measure(build, logs):
     """A list of rounds, each the figures of the three systems."""
     rounds = []
     with (ours(build, os.path.join(logs, "peers-ours.log")) as bulkhead,
           debian(build, os.path.join(logs, "peers-debian.log")) as host):
         for machine in (bulkhead, host):
-            machine.expect(r"^bench: ready$", never=CRASH)
+            machine.expect(r"^bench: ready$", never=boots.CRASH)
             pin(machine)
         for number in range(ROUNDS):
             print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
             rounds.append({
-                "ours": both(bulkhead, "", "0 1", "0 /dev/vda"),
-                "KVM": both(host, "/tests/in-kvm ", "0 1", "0 /dev/vda"),
-                "native": both(host, "", "1 2", "1 /dev/sda1"),
+                "ours": all_figures(bulkhead, "", "0 1", "0 /dev/vda"),
+                "KVM": all_figures(host, "/tests/in-kvm ", "0 1", "0 /dev/vda"),
+                "native": all_figures(host, "", "1 2", "1 /dev/sda1"),
             })
     return rounds
 
@@ -164,29 +134,6 @@ def table(rounds):
         print(cell(title, *(ratio(rounds, (system, one), (system, two)) for system in SYSTEMS)))
     print()
     print(cell("bytes per second as a part of native", "ours", "KVM", ""))
-    for row, title in DISK_ROWS.items():
+    for row, title in disk.TITLES.items():
         print(cell(title, *(ratio(rounds, ("native", row), (system, row))
                             for system in SYSTEMS[:2]), "").rstrip())
-
-
-def main():
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    build = os.path.abspath(sys.argv[1])
-    logs = os.path.join(build, "test-logs", "bench")
-    os.makedirs(logs, exist_ok=True)
-    try:
-        requests = disk.measure(build, boot_ours(build, "disk/image.elf"),
-                                boot_debian(build, "disk.cpio.gz", "bulkhead.test=disk"), logs)
-        rounds = all_rounds(build, logs)
-    except Failure as failure:
-        sys.exit(f"bench: {failure}")
-    if "--json" in sys.argv:
-        print(json.dumps({"rounds": rounds, "disk requests": requests}, indent=2))
-    else:
-        table(rounds)
-        print()
-        disk.table(requests, DISK_ROWS)
-
-
-main()
