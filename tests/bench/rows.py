@@ -105,12 +105,10 @@ PARALLEL = {
     "parallel.exits.ratio_percent": ("their ratio, per cent", 195),
 }
 
-BOOT_PEERS = ["KVM", "Xen"]
 BOOT = {
     "boot.kernel": Row("kernel's entry to the initial task"),
     "boot.guest": Row("kernel's entry to the guest's first instruction"),
-    "boot.guest_init": Row("guest's first instruction to its /init", 1300 * 10**6,
-                           {"KVM": 1580 * 10**6, "Xen": 1560 * 10**6}),
+    "boot.guest_init": Row("guest's first instruction to its /init", 1300 * 10**6),
 }
 
 LINES_TARGET = 12000

@@ -163,9 +163,8 @@ def boot(figures):
     def millions(value):
         return round(value / 10**6) if value else NONE
 
-    return markdown(["from and to", "million instructions", "target", *rows.BOOT_PEERS],
-                    [[row.title, millions(figures[name]), millions(row.target),
-                      *(millions(row.peers.get(peer)) for peer in rows.BOOT_PEERS)]
+    return markdown(["from and to", "million instructions", "target"],
+                    [[row.title, millions(figures[name]), millions(row.target)]
                      for name, row in rows.BOOT.items()])
 
 

@@ -29,6 +29,12 @@ PROCESSOR_ROWS = {
     "xz.one": "xz on one vCPU",
     "xz.two": "xz on two vCPUs",
 }
+# Of measure_work.c.
+WORK_ROWS = {
+    "work.compute": "integers and branches: sorting",
+    "work.touch": "first write to 65 536 pages",
+    "work.chase": "1 048 576 steps from page to page",
+}
 SCALING_ROWS = {
     "exits per second": ("cpuid.one", "cpuid.two"),
     "xz": ("xz.one", "xz.two"),
@@ -87,8 +93,10 @@ def ask(machine, request, rows):
 
 
 def all_figures(machine, how, processors, disk_arguments):
-    """The figures of both measuring programs."""
+    """The figures of all measuring programs; those with one processor take the first."""
+    first = processors.split()[0]
     return (ask(machine, f"{how}/bin/measure {processors} /tmp/input", PROCESSOR_ROWS)
+            | ask(machine, f"{how}/bin/measure-work {first}", WORK_ROWS)
             | ask(machine, f"{how}/bin/measure-disk {disk_arguments}", disk.TITLES))
 
 
@@ -125,7 +133,7 @@ def table(rounds):
     cell = "{:40} {:>21} {:>21} {:>21}".format
     print(f"medians of {len(rounds)} rounds (least-greatest)\n")
     print(cell("times", "ours : KVM", "ours : native", "KVM : native"))
-    for row, title in PROCESSOR_ROWS.items():
+    for row, title in (PROCESSOR_ROWS | WORK_ROWS).items():
         pairs = [("ours", "KVM"), ("ours", "native"), ("KVM", "native")]
         print(cell(title, *(ratio(rounds, (above, row), (below, row)) for above, below in pairs)))
     print()
