@@ -280,6 +280,7 @@ static void refused_entries(void)
 {
     const seL4_Word cr4_pae = 1ul << 5;
     const seL4_Word bad_event = VMX_EVENT_VALID | VMX_EVENT_EXCEPTION | 0x80;
+    const seL4_Word unknown_event = VMX_EVENT_VALID | VMX_EVENT_OTHER;
     struct vm vm;
     struct vmenter_message m;
     seL4_Word cr4;
@@ -288,6 +289,8 @@ static void refused_entries(void)
     vm_bind(&vm, seL4_CapInitThreadTCB);
     vm_set_mode(&vm, VM_LONG);
     vm.memory[VM_CODE] = 0xf4;
+    CHECK_EQ(vm_run_inject(&vm, &m, VM_CODE, unknown_event), VMX_EXIT_ENTRY_REFUSED);
+    CHECK_EQ(vm_run(&vm, &m, VM_CODE), VMX_EXIT_HLT);
     cr4 = vm_read(&vm, VMCS_GUEST_CR4);
     for (unsigned i = 0; i < 2; i++) {
         CHECK_EQ(vm_run_inject(&vm, &m, VM_CODE, bad_event), VMX_EXIT_ENTRY_REFUSED);

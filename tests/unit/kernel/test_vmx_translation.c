@@ -601,14 +601,14 @@ static void test_instructions_tell_of_no_event(void **state)
     vmcs[VMCS_GUEST_PHYSICAL_ADDRESS] = 0x1000;
     vmcs[VMCS_EXIT_INSTRUCTION_LENGTH] = 3;
     for (unsigned i = 0; i < ARRAY_LENGTH(reasons); i++) {
+        /* Of the exit before. */
+        vcpu->exit.vectoring_info = vcpu->exit.interruption_info = VMX_EVENT_VALID;
         assert_int_equal(leave(vcpu, reasons[i]), GUEST_EXIT);
         assert_int_equal(vcpu->exit.reason, reasons[i]);
         assert_int_equal(vcpu->exit.instruction_length, 3);
         assert_int_equal(vcpu->exit.guest_physical, 0);
-        if (vcpu->exit.decode_state) {
-            assert_int_equal(vcpu->exit.vectoring_info, 0);
-            assert_int_equal(vcpu->exit.interruption_info, 0);
-        }
+        assert_int_equal(vcpu->exit.vectoring_info, 0);
+        assert_int_equal(vcpu->exit.interruption_info, 0);
     }
 }
 
@@ -694,6 +694,18 @@ static void test_debug_registers_are_loaded_at_their_first_use(void **state)
     assert_int_equal(debug_loads, 1);
 }
 
+/* Otherwise it would run with the breakpoints that another VCPU has left in DR0 to DR3. */
+static void test_breakpoints_may_be_enabled_for_the_next_entry(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+    u64 written;
+
+    (void)state;
+    vmx_state(vcpu)->attention = 0;
+    assert_true(vmx_write_current(vcpu, VMCS_GUEST_DR7, 0x403, &written));
+    assert_int_not_equal(vmx_state(vcpu)->attention, 0);
+}
+
 static void test_system_call_msrs_are_the_guests_own(void **state)
 {
     struct vcpu *vcpu = fresh_vcpu();
@@ -755,6 +767,7 @@ int main(void)
         cmocka_unit_test(test_iret_blocks_until_it_is_done),
         cmocka_unit_test(test_exceptions_go_to_whom_they_belong),
         cmocka_unit_test(test_debug_registers_are_loaded_at_their_first_use),
+        cmocka_unit_test(test_breakpoints_may_be_enabled_for_the_next_entry),
         cmocka_unit_test(test_system_call_msrs_are_the_guests_own),
     };
 

@@ -213,17 +213,11 @@ static inline enum guest_outcome plain_exit(struct vcpu *vcpu, u64 reason)
     exit->reason = reason;
     exit->qualification = 0;
     exit->guest_physical = 0;
+    exit->interruption_info = 0;
+    exit->vectoring_info = 0;
     exit->decode_state = false;
     vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &exit->instruction_length);
     return GUEST_EXIT;
-}
-
-/* A message with CPU modes has these, too. */
-static __attribute__((noinline, cold)) void tell_state(struct vcpu_exit *exit)
-{
-    exit->interruption_info = 0;
-    exit->vectoring_info = 0;
-    exit->decode_state = true;
 }
 
 /* Done here, or left to the monitor. */
@@ -287,9 +281,9 @@ static inline enum guest_outcome io_exit(struct vcpu *vcpu)
     exit->reason = VMX_EXIT_IO;
     exit->qualification = qualification;
     exit->guest_physical = 0;
-    exit->decode_state = false;
-    if (qualification & VMX_IO_STRING)
-        tell_state(exit);
+    exit->interruption_info = 0;
+    exit->vectoring_info = 0;
+    exit->decode_state = (qualification & VMX_IO_STRING) != 0;
     return GUEST_EXIT;
 }
 

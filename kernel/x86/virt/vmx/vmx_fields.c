@@ -36,6 +36,7 @@ enum conversion {
     EFER,
     COPY,             /* the state has a copy of the VMCS's */
     INTERRUPTIBILITY, /* the same, written at the next entry */
+    DR7,              /* may enable breakpoints, whose addresses the next entry must load */
     ACTIVITY,
 };
 
@@ -83,7 +84,7 @@ static const struct field fields[] = {
     VMCS(VMCS_GUEST_CR0, RW, CR0),
     STATE(VMCS_GUEST_CR3, cr3, RW, CR3),
     VMCS(VMCS_GUEST_CR4, RW, CR4),
-    VMCS(VMCS_GUEST_DR7, RW, PLAIN),
+    VMCS(VMCS_GUEST_DR7, RW, DR7),
     VMCS(VMCS_GUEST_RSP, RW, PLAIN),
     STATE(VMCS_GUEST_RIP, rip, RW, PLAIN),
     STATE(VMCS_GUEST_RFLAGS, rflags, RW, COPY),
@@ -259,6 +260,7 @@ static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value
     case SECONDARY:
     case EXIT_CONTROLS:
     case CONTROL:
+    case DR7:
         state->attention |= VMX_CONTROLS;
         break;
     case COPY:

@@ -371,6 +371,7 @@ static __attribute__((noinline)) enum guest_outcome run_attended(struct vcpu *vc
     if (!is_prepared(vcpu, nested_root, state->attention & ~(unsigned)VMX_LASTING, cpu.fsgsbase))
         prepare_entry(vcpu, vmx_core(), nested_root);
     if (!may_enter(vcpu)) {
+        vmx_core()->prepared = NULL; /* it may never have been launched */
         vcpu_take_registers(vcpu, registers);
         unlock_this_core();
         return GUEST_EXIT;
