@@ -403,7 +403,7 @@ static bool try_wait(struct core *core, bool blocking)
 static __attribute__((noinline, cold)) void learn_and_go_on(struct tcb *tcb, s64 number)
 {
     known_learn(tcb);
-    handle_syscall_general(number);
+    handle_syscall(tcb, this_core(), number);
 }
 
 static inline void call(struct core *core, struct tcb *current)

@@ -24,7 +24,7 @@
 
 #define SLOT_FLAGS 31ULL
 
-u64 known_epoch = 1;
+struct known_epoch known_epoch = { 1 };
 
 /* --- links ----------------------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@ static void learn_cspace(struct known *known, struct cap root)
 __attribute__((cold)) void known_learn(struct tcb *tcb)
 {
     tcb->known = (struct known){
-        .epoch = known_epoch,
+        .epoch = known_epoch.now,
         .root = vspace_root_for(tcb),
         .nested_root = nested_root_for(tcb),
         .buffer = tcb_buffer_for_receive(tcb),

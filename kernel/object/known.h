@@ -4,7 +4,8 @@
  * roots of its address spaces, its IPC buffer.
  *
  * Invariants
- *  I1  What is known of a thread with known.epoch == known_epoch is what looking it up anew gives.
+ *  I1  What is known of a thread with known.epoch == known_epoch.now is what looking it up anew
+ *      gives.
  *  I2  known_epoch advances before all locks are given up whenever one of the slots TCB_CSPACE,
  *      TCB_VSPACE, TCB_IPC_BUFFER and TCB_EPT_ROOT of a thread, its buffer's address, or what an
  *      ASID names, has changed.
@@ -26,11 +27,16 @@ struct known {
     u64 *buffer;             /* the IPC buffer, if it may be read and written; else NULL */
 };
 
-extern u64 known_epoch;
+/* Alone in a cache line, which each advance takes from all cores. */
+struct known_epoch {
+    u64 now;
+} __attribute__((aligned(64)));
+
+extern struct known_epoch known_epoch;
 
 static inline void known_advance(void)
 {
-    known_epoch++;
+    known_epoch.now++;
 }
 
 /* A slot, perhaps a thread's, loses this capability. */

@@ -194,7 +194,7 @@ static inline u64 *tcb_buffer_for_receive(const struct tcb *tcb)
 
 static inline bool tcb_is_known(const struct tcb *tcb)
 {
-    return tcb->known.epoch == known_epoch;
+    return tcb->known.epoch == known_epoch.now;
 }
 
 /* Learns it if need be. */

@@ -397,7 +397,8 @@ static inline __attribute__((always_inline)) bool run(struct core *core, struct 
     outcome = virt->run(vcpu, nested_root, registers);
     if (outcome == GUEST_RESUME)
         outcome = go_on(core, thread, vcpu);
-    vcpu->exited = outcome == GUEST_EXIT;
+    if (outcome == GUEST_EXIT) /* otherwise it may be somebody else's by now */
+        vcpu->exited = true;
     lock_on_entry(core);
     if (core->current != thread) {
         choose_again();
