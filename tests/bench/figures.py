@@ -22,8 +22,8 @@ def group(name):
 def merge(old, fresh):
     """
     Both, sorted; what is in a group that has fresh figures, and is not among these, is no more:
-    steps of a path that has become shorter. What is measured free running is left out.
+    steps of a path that has become shorter.
     """
     groups = {group(name) for name in fresh}
     both = {name: value for name, value in old.items() if group(name) not in groups} | fresh
-    return {name: both[name] for name in sorted(both) if not name.startswith("parallel.")}
+    return {name: both[name] for name in sorted(both)}

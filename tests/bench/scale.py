@@ -3,7 +3,7 @@
 
 The guest tests/guest/scale.c measures CPUID on all its processors at the same time; every vCPU of
 every VM has a core of its own. The cores take turns under -icount, so that this shows paths that
-grow, not cores that wait for memory; parallel.c runs free.
+grow, not cores that wait; that is parallel.c's.
 """
 
 import os

@@ -63,9 +63,6 @@ def system(measured):
     table(measured, ("exits while all vCPUs make them", "each"),
           [(rows.scale_title(*setting), [f"scale.exit.{name}"])
            for setting, name in rows.SCALE.items()])
-    table(measured, ("free running", "measured"),
-          [(title + (f" (goal {goal})" if goal else ""), [name])
-           for name, (title, goal) in rows.PARALLEL.items()])
     table(measured, ("booting systems/linux", "instructions"),
           [(row.title, [name]) for name, row in rows.BOOT.items()])
     table(measured, ("memory beside guests'", "KiB"),
@@ -90,7 +87,18 @@ def qemu(measured):
     system(measured)
 
 
+def parallel(measured):
+    if "parallel.exits.1" in measured:
+        line("VMs that make exits at once, VT-x", "a second", "of one", "target")
+        for vms, target in rows.PARALLEL.items():
+            exits = measured[f"parallel.exits.{vms}"]
+            line(f"{vms} on {vms}", exits, f"{exits / measured['parallel.exits.1']:.2f}",
+                 target or "")
+        print()
+
+
 def bochs(measured):
+    parallel(measured)
     for model, (_, title) in vtx.MODELS.items():
         prefix = f"vtx.{model}."
         against(measured, f"VT-x, {title}",

@@ -159,6 +159,15 @@ def scaling(figures):
                      for setting, name in rows.SCALE.items()])
 
 
+def parallel(figures):
+    one = figures["parallel.exits.1"]
+    return markdown(["VMs, each on a core of its own", "exits per second", "as a multiple of one",
+                     "target"],
+                    [[vms, figures[f"parallel.exits.{vms}"],
+                      f"{figures[f'parallel.exits.{vms}'] / one:.2f}", target or NONE]
+                     for vms, target in rows.PARALLEL.items()])
+
+
 def boot(figures):
     def millions(value):
         return round(value / 10**6) if value else NONE
@@ -202,7 +211,7 @@ def kernel_lines(figures):
 TABLES = {
     "exits": exits, "split": split, "costly": costly, "vtx": vtx_exits, "apic": apic,
     "interrupts": interrupts, "ipc": ipc, "cores": between_cores, "calls": calls,
-    "scaling": scaling, "boot": boot, "memory": memory, "size": kernel_size,
+    "scaling": scaling, "parallel": parallel, "boot": boot, "memory": memory, "size": kernel_size,
     "lines": kernel_lines,
 }
 

@@ -82,10 +82,24 @@ def shortest(build, logs, model):
     listed = listings(os.path.join(folder, "output.txt"))
     if "bench: done" not in output or len(listed) != len(EXITS) * 2 * ROUNDS:
         raise Failure(f"no figures from Bochs: see {folder}")
-    ticks = {name: int(value) for name, value in
-             re.findall(r"bench: (\S+) (\d+)$", output, re.MULTILINE)}
+    ticks = printed(output)
     rounds = (listed[n:n + ROUNDS] for n in range(0, len(listed), 2 * ROUNDS))
     return {name: (ticks[name], min(lists, key=len)) for name, lists in zip(EXITS, rounds)}
+
+
+def printed(output):
+    return {name: int(value) for name, value in
+            re.findall(r"bench: (\S+) (\d+)$", output, re.MULTILINE)}
+
+
+def parallel(build, logs):
+    """Exits per second of one and more VMs, whose processors Bochs lets advance together."""
+    folder = os.path.join(logs, "parallel")
+    output = bochs.run(folder, os.path.join(build, "kernel", "bulkhead.elf"),
+                       os.path.join(build, "bench", "parallel.elf"), MODELS["haswell"][0], 4)
+    if "bench: done" not in output:
+        raise Failure(f"no figures from Bochs: see {folder}")
+    return printed(output)
 
 
 def measure(build, logs):

@@ -30,7 +30,7 @@
 
 #define PAGE_BYTES         4096
 #define TEST_PRIORITY      200
-#define GROUP_UNTYPED_BITS 24
+#define GROUP_UNTYPED_BITS 25
 
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
