@@ -53,6 +53,24 @@ seL4_CPtr bench_new(seL4_Word type, seL4_Word size_bits)
 
 /* --- threads --------------------------------------------------------------------------------- */
 
+void bench_serve(seL4_Word endpoint, seL4_Word reply)
+{
+    seL4_Word badge;
+    seL4_MessageInfo_t tag = seL4_Recv(endpoint, &badge, reply);
+
+    for (;;)
+        tag = seL4_ReplyRecv(endpoint, tag, &badge, reply);
+}
+
+void bench_wait_for_ever(seL4_Word notification, seL4_Word unused)
+{
+    seL4_Word badge;
+
+    (void)unused;
+    for (;;)
+        seL4_Wait(notification, &badge);
+}
+
 void bench_thread_make(struct bench_thread *thread)
 {
     seL4_UserContext registers = { .rip = (seL4_Word)thread->entry,

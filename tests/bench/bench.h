@@ -43,6 +43,10 @@ struct bench_thread {
     unsigned core;
 };
 
+/* Entries: a server that answers each call with what it brought, and a thread that only waits. */
+void bench_serve(seL4_Word endpoint, seL4_Word reply);
+void bench_wait_for_ever(seL4_Word notification, seL4_Word unused);
+
 /* Ready to be resumed, on a context of its own. */
 void bench_thread_make(struct bench_thread *thread);
 void bench_thread_start(struct bench_thread *thread);

@@ -24,24 +24,6 @@ static void settle(void)
         __asm__ volatile("pause");
 }
 
-static void serve(seL4_Word endpoint, seL4_Word reply)
-{
-    seL4_Word badge;
-    seL4_MessageInfo_t tag = seL4_Recv(endpoint, &badge, reply);
-
-    for (;;)
-        tag = seL4_ReplyRecv(endpoint, tag, &badge, reply);
-}
-
-static void wait_for_ever(seL4_Word notification, seL4_Word unused)
-{
-    seL4_Word badge;
-
-    (void)unused;
-    for (;;)
-        seL4_Wait(notification, &badge);
-}
-
 static void start(unsigned n, bench_entry entry, seL4_CPtr object)
 {
     struct bench_thread thread = { .vspace = seL4_CapInitThreadVSpace,
@@ -90,8 +72,8 @@ int main(seL4_Word argument)
     bench_begin(argument);
     endpoint = bench_new(seL4_EndpointObject, 0);
     notification = bench_new(seL4_NotificationObject, 0);
-    start(0, serve, endpoint);
-    start(1, wait_for_ever, notification);
+    start(0, bench_serve, endpoint);
+    start(1, bench_wait_for_ever, notification);
     measure(endpoint, notification);
     bench_end();
 }

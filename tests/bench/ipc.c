@@ -50,24 +50,6 @@ static seL4_CPtr copy_address_space(void)
 
 /* --- threads --------------------------------------------------------------------------------- */
 
-static void serve(seL4_Word endpoint, seL4_Word reply)
-{
-    seL4_Word badge;
-    seL4_MessageInfo_t tag = seL4_Recv(endpoint, &badge, reply);
-
-    for (;;)
-        tag = seL4_ReplyRecv(endpoint, tag, &badge, reply);
-}
-
-static void wait_for_ever(seL4_Word notification, seL4_Word unused)
-{
-    seL4_Word badge;
-
-    (void)unused;
-    for (;;)
-        seL4_Wait(notification, &badge);
-}
-
 static void receive_for_ever(seL4_Word endpoint, seL4_Word reply)
 {
     seL4_Word badge;
@@ -140,9 +122,9 @@ int main(seL4_Word argument)
     notification = bench_new(seL4_NotificationObject, 0);
     waited_for = bench_new(seL4_NotificationObject, 0);
     endpoint = bench_new(seL4_EndpointObject, 0);
-    start(0, serve, near, seL4_CapInitThreadVSpace, 1);
-    start(1, serve, far, copy_address_space(), 1);
-    start(2, wait_for_ever, waited_for, seL4_CapInitThreadVSpace, 0);
+    start(0, bench_serve, near, seL4_CapInitThreadVSpace, 1);
+    start(1, bench_serve, far, copy_address_space(), 1);
+    start(2, bench_wait_for_ever, waited_for, seL4_CapInitThreadVSpace, 0);
     start(3, receive_for_ever, endpoint, seL4_CapInitThreadVSpace, 0);
 
     report("ipc.call_reply.same_space", do_call, near);
