@@ -3,19 +3,22 @@
 
 Two emulated machines with three processors each are up at the same time: one runs our system with a
 guest of two virtual CPUs, the other Debian with KVM and the very same guest. The measuring programs
-(measure*.c) run in both guests and in Debian itself, in turns, ROUNDS times; the other machine is
-idle then. Times of an emulator mean nothing, so that what is printed are medians of the rounds'
-ratios. docs/performance.md says what they tell.
+(measure*.c) run in both guests and in Debian itself, in turns, ROUNDS times; the other machine
+stands still then, clock and all. Times of an emulator mean nothing, so that what is printed are
+medians of the rounds' ratios. docs/performance.md says what they tell.
 """
 
+import contextlib
 import glob
 import os
 import re
 import statistics
 import sys
+import tempfile
 
 import boots
 import disk
+from ipi import Qmp
 from machine import PARALLEL, Failure, Machine
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
@@ -43,8 +46,20 @@ SYSTEMS = ("ours", "KVM", "native")
 PROCESSORS = 3
 
 
-# So that QEMU's threads can be told apart.
-NAMED = ["-name", "peer,debug-threads=on"]
+def controlled(control):
+    """A name, so that QEMU's threads can be told apart, and a control socket."""
+    return ["-name", "peer,debug-threads=on", "-qmp", f"unix:{control},server=on,wait=off"]
+
+
+@contextlib.contextmanager
+def standing_still(control):
+    """
+    The other machine while one is measured: idle ones tick, too, Debian's three processors and the
+    two of its guest 250 times a second each, on real processors that the measured one wants.
+    """
+    control.execute("stop")
+    yield
+    control.execute("cont")
 
 
 def pin(machine):
@@ -65,17 +80,17 @@ def pin(machine):
         raise Failure(f"QEMU has {pinned} threads for {PROCESSORS} emulated processors")
 
 
-def ours(build, log):
-    boot = [*NAMED, *boots.ours(build, "image.elf"), *boots.drive(build, "ours.img")]
+def ours(build, log, control):
+    boot = [*controlled(control), *boots.ours(build, "image.elf"), *boots.drive(build, "ours.img")]
     return Machine(log, boot, accel=PARALLEL, cores=PROCESSORS)
 
 
-def debian(build, log):
+def debian(build, log, control):
     """
     Debian as a host. Its timer ticks always: QEMU now and then delivers an interrupt only with the
     next one (docs/emulators.md, section 3), and waiting for that must have an end.
     """
-    boot = [*NAMED, *boots.drive(build, "debian.img"),
+    boot = [*controlled(control), *boots.drive(build, "debian.img"),
             *boots.debian(build, "host.cpio.gz", "nohz=off highres=off bulkhead.test=host")]
     return Machine(log, boot, memory=3072, accel=PARALLEL, cores=PROCESSORS)
 
@@ -100,21 +115,31 @@ def all_figures(machine, how, processors, disk_arguments):
             | ask(machine, f"{how}/bin/measure-disk {disk_arguments}", disk.TITLES))
 
 
+def one_round(bulkhead, host, bulkhead_control, host_control):
+    """The figures of the three systems."""
+    with standing_still(host_control):
+        figures = {"ours": all_figures(bulkhead, "", "0 1", "0 /dev/vda")}
+    with standing_still(bulkhead_control):
+        return figures | {
+            "KVM": all_figures(host, "/tests/in-kvm ", "0 1", "0 /dev/vda"),
+            "native": all_figures(host, "", "1 2", "1 /dev/sda1"),
+        }
+
+
 def measure(build, logs):
-    """A list of rounds, each the figures of the three systems."""
+    """A list of rounds."""
     rounds = []
-    with (ours(build, os.path.join(logs, "peers-ours.log")) as bulkhead,
-          debian(build, os.path.join(logs, "peers-debian.log")) as host):
-        for machine in (bulkhead, host):
-            machine.expect(r"^bench: ready$", never=boots.CRASH)
-            pin(machine)
-        for number in range(ROUNDS):
-            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
-            rounds.append({
-                "ours": all_figures(bulkhead, "", "0 1", "0 /dev/vda"),
-                "KVM": all_figures(host, "/tests/in-kvm ", "0 1", "0 /dev/vda"),
-                "native": all_figures(host, "", "1 2", "1 /dev/sda1"),
-            })
+    with tempfile.TemporaryDirectory() as folder:
+        controls = [os.path.join(folder, name) for name in ("ours", "debian")]
+        with (ours(build, os.path.join(logs, "peers-ours.log"), controls[0]) as bulkhead,
+              debian(build, os.path.join(logs, "peers-debian.log"), controls[1]) as host):
+            for machine in (bulkhead, host):
+                machine.expect(r"^bench: ready$", never=boots.CRASH)
+                pin(machine)
+            control = [Qmp(path) for path in controls]
+            for number in range(ROUNDS):
+                print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+                rounds.append(one_round(bulkhead, host, *control))
     return rounds
 
 
