@@ -210,12 +210,8 @@ static inline enum guest_outcome plain_exit(struct vcpu *vcpu, u64 reason)
 {
     struct vcpu_exit *exit = &vcpu->exit;
 
+    vcpu_exit_begin(exit);
     exit->reason = reason;
-    exit->qualification = 0;
-    exit->guest_physical = 0;
-    exit->interruption_info = 0;
-    exit->vectoring_info = 0;
-    exit->decode_state = false;
     vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &exit->instruction_length);
     return GUEST_EXIT;
 }
@@ -276,13 +272,9 @@ static inline enum guest_outcome io_exit(struct vcpu *vcpu)
     struct vcpu_exit *exit = &vcpu->exit;
     u64 qualification;
 
+    (void)plain_exit(vcpu, VMX_EXIT_IO);
     vmread_to(VMCS_EXIT_QUALIFICATION, &qualification);
-    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &exit->instruction_length);
-    exit->reason = VMX_EXIT_IO;
     exit->qualification = qualification;
-    exit->guest_physical = 0;
-    exit->interruption_info = 0;
-    exit->vectoring_info = 0;
     exit->decode_state = (qualification & VMX_IO_STRING) != 0;
     return GUEST_EXIT;
 }

@@ -173,10 +173,8 @@ static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vm
 /* As the processor would, if it were entered (SDM 27.3.1.5, 26.7.6); Bochs would not. */
 static bool nmi_window_is_open(const struct vmx_state *state)
 {
-    u64 blocking =
-        VMX_INTERRUPTIBILITY_NMI | VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS;
-
-    return (state->primary & VMX_PRIMARY_NMI_WINDOW) && !(state->interruptibility & blocking);
+    return (state->primary & VMX_PRIMARY_NMI_WINDOW) &&
+           !(state->interruptibility & (VMX_INTERRUPTIBILITY_NMI | VMX_SHADOWS));
 }
 
 static bool injects_blocked_nmi(const struct vmx_state *state)
