@@ -33,11 +33,6 @@ static void set_add(struct lapic_set *set, uint8_t vector)
     set->words[vector / 64] |= 1ull << (vector % 64);
 }
 
-static void set_remove(struct lapic_set *set, uint8_t vector)
-{
-    set->words[vector / 64] &= ~(1ull << (vector % 64));
-}
-
 /* In sets that other threads may change at the same time; the inbox's request orders them. What a
  * sender wrote into TMR is seen by who takes its bit out of IRR. */
 static void shared_add(struct lapic_set *set, uint8_t vector)
@@ -106,7 +101,7 @@ void lapic_accept(struct lapic *lapic, uint8_t vector)
 
 void lapic_put_back(struct lapic *lapic, uint8_t vector)
 {
-    set_remove(&lapic->isr, vector);
+    lapic_set_remove(&lapic->isr, vector);
     shared_add(&lapic->irr, vector);
     lapic->irr_any = true;
 }

@@ -94,6 +94,12 @@ static inline bool lapic_set_has(const struct lapic_set *set, unsigned vector)
     return (lapic_set_word(set, vector / 64) >> (vector % 64) & 1) != 0;
 }
 
+/* Of a set that no other thread changes. */
+static inline void lapic_set_remove(struct lapic_set *set, unsigned vector)
+{
+    set->words[vector / 64] &= ~(1ull << (vector % 64));
+}
+
 /* Or LAPIC_NONE. */
 static inline int lapic_set_highest(const struct lapic_set *set)
 {
@@ -204,7 +210,7 @@ static inline int lapic_end_of_interrupt(struct lapic *lapic)
     if (vector < 0) {
         return LAPIC_NONE;
     }
-    lapic->isr.words[vector / 64] &= ~(1ull << (vector % 64));
+    lapic_set_remove(&lapic->isr, (unsigned)vector);
     return lapic_is_edge(lapic, (unsigned)vector) ? LAPIC_NONE : vector;
 }
 
