@@ -2,8 +2,15 @@
 """Figures by name, as `run --json` prints them and docs/figures/figures.json keeps them."""
 
 import json
+import re
 
 import rows
+
+
+def printed(output):
+    """Those that a benchmark program has said."""
+    return {name: int(value) for name, value in
+            re.findall(r"bench: (\S+) (\d+)$", output, re.MULTILINE)}
 
 
 def load(path):

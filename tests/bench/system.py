@@ -8,6 +8,7 @@ import subprocess
 
 from context import CRASH, SOURCE, Context, boot_to_shell, description
 from machine import COUNTED
+from size import sections
 
 
 def boot(build):
@@ -24,12 +25,6 @@ def boot(build):
             r"initial task begins when the TSC is (\d+); it was (\d+) at", machine.output).groups())
     return {"boot.kernel": initial - entry, "boot.guest": first - entry,
             "boot.guest_init": round(started * 1e9)}
-
-
-def kernel_kib(build):
-    sections = subprocess.run(["size", os.path.join(build, "kernel", "bulkhead.elf")], check=True,
-                              stdout=subprocess.PIPE, text=True).stdout.splitlines()[1].split()
-    return int(sections[3]) >> 10
 
 
 def report(build, description, artifacts="guest"):
@@ -50,5 +45,5 @@ def kib(said, component):
 def memory(build):
     """KiB that each part of systems/two takes."""
     said = report(build, os.path.join(SOURCE, "systems", "two", "system.yaml"))
-    return {"memory.kernel": kernel_kib(build)} | {
+    return {"memory.kernel": sum(sections(build, "debug").values()) >> 10} | {
         f"memory.{row['component']}": kib(said, row["component"]) for row in said["components"]}

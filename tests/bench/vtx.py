@@ -11,6 +11,7 @@ import os
 import re
 
 import bochs
+import figures
 from machine import Failure
 from rows import EXITS
 
@@ -82,14 +83,9 @@ def shortest(build, logs, model):
     listed = listings(os.path.join(folder, "output.txt"))
     if "bench: done" not in output or len(listed) != len(EXITS) * 2 * ROUNDS:
         raise Failure(f"no figures from Bochs: see {folder}")
-    ticks = printed(output)
+    ticks = figures.printed(output)
     rounds = (listed[n:n + ROUNDS] for n in range(0, len(listed), 2 * ROUNDS))
     return {name: (ticks[name], min(lists, key=len)) for name, lists in zip(EXITS, rounds)}
-
-
-def printed(output):
-    return {name: int(value) for name, value in
-            re.findall(r"bench: (\S+) (\d+)$", output, re.MULTILINE)}
 
 
 def parallel(build, logs):
@@ -99,15 +95,15 @@ def parallel(build, logs):
                        os.path.join(build, "bench", "parallel.elf"), MODELS["haswell"][0], 4)
     if "bench: done" not in output:
         raise Failure(f"no figures from Bochs: see {folder}")
-    return printed(output)
+    return figures.printed(output)
 
 
 def measure(build, logs):
     """vtx.MODEL.EXIT to instructions, and vtx.MODEL.EXIT.KIND to how many are of a kind."""
-    figures = {}
+    measured = {}
     for name, (model, _) in MODELS.items():
         for exit_name, (ticks, listed) in shortest(build, logs, model).items():
-            figures[f"vtx.{name}.{exit_name}"] = ticks
-            figures |= {f"vtx.{name}.{exit_name}.{kind}": number
-                        for kind, number in count(listed).items()}
-    return figures
+            measured[f"vtx.{name}.{exit_name}"] = ticks
+            measured |= {f"vtx.{name}.{exit_name}.{kind}": number
+                         for kind, number in count(listed).items()}
+    return measured

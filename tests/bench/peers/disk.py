@@ -24,7 +24,7 @@ TITLES = {
 REQUESTS = 64  # as the guest's script disk asks for
 ROWS = [f"disk.{kind}.4k.{depth}" for kind in ("read", "write") for depth in (1, 8, 32)]
 # Functions of measure-disk: a figure's requests come after the first and before the second.
-BEGIN, END = "ticks_for_request", "print_figure"
+BEGIN, END = "ticks_for_request", "print_ticks"
 SERVER_CORE = 0
 
 

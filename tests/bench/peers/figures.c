@@ -12,6 +12,17 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+cpu_set_t use_processor(const char *number)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(atoi(number), &set);
+    if (sched_setaffinity(0, sizeof(set), &set))
+        err(1, "processor %s", number);
+    return set;
+}
+
 void print_ticks(const char *name, uint64_t ticks)
 {
     printf("bench: %s %" PRIu64 "\n", name, ticks);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the measuring programs share: how a figure is said, which of many samples it is, and what xz
- * takes. Nothing here outlives a call; what cannot be done ends the program.
+ * What the measuring programs share: on which processor they are, how a figure is said, which of
+ * many samples it is, and what xz takes. Nothing here outlives a call but the caller's processor;
+ * what cannot be done ends the program.
  *
  * Unit: ticks of the TSC.
  */
@@ -11,6 +12,9 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* The caller stays on this one from now on; the set of it alone. */
+cpu_set_t use_processor(const char *number);
 
 /* "bench: NAME TICKS", which tests/bench/peers/run reads. */
 void print_ticks(const char *name, uint64_t ticks);

@@ -13,9 +13,10 @@
  */
 #define _GNU_SOURCE
 
+#include "tests/bench/peers/figures.h"
+
 #include <err.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <libaio.h>
 #include <linux/fs.h>
 #include <sched.h>
@@ -109,7 +110,7 @@ static bool go_on(uint64_t start, uint64_t sent)
 }
 
 /*
- * Ticks for one request, with so many outstanding all the time. Its call and print_figure's are
+ * Ticks for one request, with so many outstanding all the time. Its call and print_ticks' are
  * what disk.py looks for.
  */
 static __attribute__((noinline)) uint64_t ticks_for_request(const struct kind *kind, bool write,
@@ -136,11 +137,6 @@ static __attribute__((noinline)) uint64_t ticks_for_request(const struct kind *k
     return (__rdtsc() - start) / done;
 }
 
-static __attribute__((noinline)) void print_figure(const char *name, uint64_t ticks)
-{
-    printf("bench: %s %" PRIu64 "\n", name, ticks);
-}
-
 static void measure(const struct kind *kind, bool write, unsigned depth)
 {
     char name[32];
@@ -151,7 +147,7 @@ static void measure(const struct kind *kind, bool write, unsigned depth)
         if (getchar() == EOF)
             errx(1, "nobody watches");
     }
-    print_figure(name, ticks_for_request(kind, write, depth));
+    print_ticks(name, ticks_for_request(kind, write, depth));
 }
 
 static void measure_kind(const struct kind *kind)
@@ -161,22 +157,12 @@ static void measure_kind(const struct kind *kind)
             measure(kind, write, depths[d]);
 }
 
-static void use_processor(const char *number)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(atoi(number), &set);
-    if (sched_setaffinity(0, sizeof(set), &set))
-        err(1, "processor %s", number);
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 3 && argc != 5)
         errx(1, "usage: measure-disk CPU DEVICE [KIND COUNT]");
     setlinebuf(stdout);
-    use_processor(argv[1]);
+    (void)use_processor(argv[1]);
     disk_open(argv[2]);
     make_requests();
     if (argc == 5) {

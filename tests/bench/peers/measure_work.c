@@ -46,17 +46,6 @@ static uint64_t next_random(void)
     return state;
 }
 
-static cpu_set_t use_processor(const char *number)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(atoi(number), &set);
-    if (sched_setaffinity(0, sizeof(set), &set))
-        err(1, "processor %s", number);
-    return set;
-}
-
 static uint64_t ticks_for_cpuid(void)
 {
     for (unsigned i = 0; i < NR_CPUIDS; i++) {
