@@ -38,7 +38,7 @@ def machines(build):
 def figures(output):
     """Row to instructions, of what a guest has said."""
     found = {name: int(ticks) for name, ticks in
-             re.findall(r"^bench: work\.(\S+) (\d+)$", output, re.M)}
+             re.findall(r"^bench: work\.(\w+) (\d+)$", output, re.M)}
     # The kernel's clock counts nanoseconds, and one of them is a tick.
     if started := re.search(r"^bench: seconds to init ([\d.]+)$", output, re.M):
         found["boot"] = round(float(started[1]) * 1e9)

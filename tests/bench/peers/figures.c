@@ -50,7 +50,7 @@ static void become_xz(const char *threads, const char *input, const cpu_set_t *p
     if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
         err(1, "/dev/null");
     /* The same blocks for one thread and for two, so that both do the same work. */
-    execl("/bin/xz", "xz", "-1", "-c", "--block-size=512KiB", threads, input, NULL);
+    execl("/bin/xz", "xz", "-1", "-c", "--block-size=128KiB", threads, input, NULL);
     err(1, "xz");
 }
 

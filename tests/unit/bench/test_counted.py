@@ -19,6 +19,7 @@ CONSOLE = """\
 bench: seconds to init 1.497012
 bench: work.cpuid 452
 bench: work.compute 1000
+bench: work.compute.part 25
 bench: work.touch 2000
 bench: work.chase 3000
 bench: work.xz 4000
