@@ -102,14 +102,14 @@ def with_others(value, target, peers):
 
 def amd_exits(figures, path):
     grouped(path, "A guest's exit and return, AMD-V",
-            "QEMU counts. KVM's and Xen's were taken once, by hand, in the same emulator.",
+            "QEMU counts. KVM's are of bench --peers, Xen's were taken once, by hand.",
             [(row.title, with_others(figures[name], row.target, row.peers))
              for name, row in rows.AMD.items() if row.peers])
 
 
 def vtx_exits(figures, path):
     grouped(path, "A guest's exit and return, VT-x (Haswell)",
-            "Bochs counts. KVM's and seL4's were taken once, by hand, in the same emulator.",
+            "Bochs counts. KVM's are of bench --peers, seL4's were taken once, by hand.",
             [(rows.AMD[name].title,
               with_others(figures[f"vtx.haswell.{name}"], rows.AMD[name].target, peers))
              for name, peers in rows.VTX.items()])

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The figures that the bench takes: what each is, our target, and what others were seen to need.
 
-The others' figures were taken once, by hand, in the same emulators: KVM is Debian's with QEMU as
-its device model for ports and MMIO, Xen is 4.17, seL4 is 16.0 (release) with a user-mode monitor.
+The others' figures are from the same emulators: KVM is Debian's with QEMU as its device model for
+ports and MMIO (taken by peers/exits.py); Xen is 4.17 and seL4 16.0 (release) with a user-mode
+monitor, once and by hand.
 """
 
 import typing
@@ -22,18 +23,19 @@ EXITS = ["exit.apic_read", "exit.apic_write", "exit.cpuid", "exit.rdmsr", "exit.
 # In QEMU, on AMD-V; peers beside these.
 AMD_PEERS = ["KVM", "Xen"]
 AMD = {
-    "exit.cpuid": Row("CPUID", 450, {"KVM": 3172, "Xen": 6243}),
-    "exit.rdmsr": Row("RDMSR of an emulated MSR", 500, {"KVM": 3252}),
-    "exit.port": Row("OUT to an emulated device", 550, {"KVM": 5475}),
-    "exit.mmio": Row("MMIO read of an emulated device", 900, {"KVM": 8275}),
-    "exit.apic_read": Row("APIC by MMIO: read of TPR", None, {"KVM": 4112}),
-    "exit.apic_write": Row("APIC by MMIO: write of EOI"),
-    "exit.tpr": Row("x2APIC: write of TPR", 500),
-    "exit.eoi": Row("x2APIC: write of EOI", 500),
-    "exit.self_ipi": Row("x2APIC: self-IPI, handler, EOI"),
-    "exit.held_ipi": Row("x2APIC: self-IPI amid closed interrupts, handler, EOI"),
-    "exit.timer": Row("x2APIC timer that is due, handler, EOI"),
-    "exit.wake_up": Row("HLT until its timer is due, handler, EOI"),
+    "exit.cpuid": Row("CPUID", 450, {"KVM": 3142, "Xen": 6243}),
+    "exit.rdmsr": Row("RDMSR of an emulated MSR", 500, {"KVM": 3221}),
+    "exit.port": Row("OUT to an emulated device", 550, {"KVM": 6158}),
+    "exit.mmio": Row("MMIO read of an emulated device", 900, {"KVM": 8757}),
+    "exit.apic_read": Row("APIC by MMIO: read of TPR", None, {"KVM": 4089}),
+    "exit.apic_write": Row("APIC by MMIO: write of EOI", None, {"KVM": 3864}),
+    "exit.tpr": Row("x2APIC: write of TPR", 500, {"KVM": 3287}),
+    "exit.eoi": Row("x2APIC: write of EOI", 500, {"KVM": 3284}),
+    "exit.self_ipi": Row("x2APIC: self-IPI, handler, EOI", None, {"KVM": 8573}),
+    "exit.held_ipi": Row("x2APIC: self-IPI amid closed interrupts, handler, EOI", None,
+                         {"KVM": 10508}),
+    "exit.timer": Row("x2APIC timer that is due, handler, EOI", None, {"KVM": 8839}),
+    "exit.wake_up": Row("HLT until its timer is due, handler, EOI", None, {"KVM": 3978}),
     "exit.kick": Row("virtqueue kick, nothing in the queue"),
     "exit.touch": Row("first write to a page of memory (no exit)"),
 }
@@ -41,11 +43,12 @@ AMD = {
 # In Bochs, on VT-x; titles and targets are the same.
 VTX_PEERS = ["KVM", "seL4", "seL4, one core"]
 VTX = {
-    "exit.cpuid": {"KVM": 1122, "seL4": 1869, "seL4, one core": 1573},
-    "exit.rdmsr": {"KVM": 1245},
-    "exit.port": {"KVM": 9358, "seL4": 1026, "seL4, one core": 844},
-    "exit.mmio": {"KVM": 12016},
-    "exit.apic_read": {"KVM": 15946},
+    "exit.cpuid": {"KVM": 1082, "seL4": 1869, "seL4, one core": 1573},
+    "exit.rdmsr": {"KVM": 1196},
+    "exit.port": {"KVM": 9925, "seL4": 1026, "seL4, one core": 844},
+    "exit.mmio": {"KVM": 12616},
+    "exit.apic_read": {"KVM": 15768},
+    "exit.apic_write": {"KVM": 8051},
 }
 
 IPC_PEERS = ["seL4", "seL4, one core"]

@@ -2,11 +2,12 @@
 /*
  * What makes a small test guest look like a Linux kernel to a boot loader: the setup header of the
  * x86 boot protocol (Linux documentation, "The Linux/x86 Boot Protocol", version 2.15), and the
- * 64-bit entry point 512 bytes into the loaded part.
+ * 64-bit entry point 512 bytes into the loaded part. The header is not of the program that is loaded:
+ * make-bzimage puts it in front of it.
  */
         .set SETUP_SECTORS, 1
 
-        .section .setup, "a"
+        .section .setup, ""
 setup:
         .org 0x1f1
         .byte SETUP_SECTORS             /* setup_sects: 512-byte sectors after the first */

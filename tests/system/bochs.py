@@ -49,26 +49,32 @@ def _wait(process, log, limit):
     return None
 
 
-def _debugger(folder, commands):
-    """The environment in which run-bochs has Bochs' debugger do this."""
-    file_name = os.path.join(folder, "commands")
-    with open(file_name, "w", encoding="utf-8") as file:
-        file.write(commands)
-    return os.environ | {"DEBUGGER": file_name}
+def _environment(folder, commands, linux):
+    """What run-bochs is told so: what Bochs' debugger does, and that Linux reads MSRs it lacks."""
+    environment = dict(os.environ)
+    if commands:
+        environment["DEBUGGER"] = file_name = os.path.join(folder, "commands")
+        with open(file_name, "w", encoding="utf-8") as file:
+            file.write(commands)
+    if linux:
+        environment["IGNORE_BAD_MSRS"] = "1"
+    return environment
 
 
-def run(folder, kernel, image, model, cores, commands=None):
+def run(folder, kernel, module, model, cores, commands=None, linux=None):
     """
     Boots the kernel with its first module; returns what came over the serial line. With commands
-    for Bochs' debugger: what that says is in FOLDER/output.txt.
+    for Bochs' debugger: what that says is in FOLDER/output.txt. linux is the command line of a
+    Linux, whose RAM disk the module is.
     """
     os.makedirs(folder, exist_ok=True)
     iso = os.path.join(folder, "image.iso")
     log = os.path.join(folder, "serial.log")
-    subprocess.run([os.path.join(TOOLS, "make-iso"), iso, kernel, image], check=True)
+    subprocess.run([os.path.join(TOOLS, "make-iso"), iso, kernel, module,
+                    *([linux] if linux else [])], check=True)
     if os.path.exists(log):
         os.remove(log)
-    environment = _debugger(folder, commands) if commands else None
+    environment = _environment(folder, commands, linux)
     with started(folder, iso, model, cores, MEMORY, environment) as process:
         problem = _wait(process, log, HANG_SECONDS * cores)  # which take turns in one thread
     if not os.path.exists(log):
