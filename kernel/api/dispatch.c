@@ -31,6 +31,15 @@ static bool is_refused_in_combined_send(struct cap cap)
     }
 }
 
+/*
+ * Methods for which there is nothing yet, or no more: I/O spaces have no IOMMU driver, and no
+ * legacy interrupt controller has handlers to get.
+ */
+enum status invoke_refused(struct request *request)
+{
+    return error_code(request, seL4_IllegalOperation);
+}
+
 enum status invocation_dispatch(struct request *request)
 {
     u64 type = request->cap.type;

@@ -15,7 +15,6 @@ enum status invoke_asid_control_make_pool(struct request *request)
     struct slot *untyped = request->extra[0];
     unsigned index = asid_free_pool();
     struct slot *dest;
-    enum status status;
 
     if (index == ASID_POOLS)
         return error_code(request, seL4_DeleteFirst);
@@ -23,10 +22,9 @@ enum status invoke_asid_control_make_pool(struct request *request)
         return error_capability(request, 1);
     if (slot_has_children(untyped))
         return error_code(request, seL4_RevokeFirst);
-    status = request_empty_slot(request, request->extra[1]->cap, request_word(request, 0),
-                                request_word(request, 1), &dest);
-    if (status != STATUS_OK)
-        return status;
+    dest = request_empty_slot(request, request->extra[1]->cap, 0);
+    if (!dest)
+        return STATUS_ERROR;
 
     hpa_t pool = cap_hpa(untyped->cap);
 

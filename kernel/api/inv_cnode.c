@@ -4,50 +4,48 @@
  * and 1, below the invoked CNode; the copying ones then check the target empty and look up a source
  * in words 2 and 3, below the first extra capability.
  */
+#include "abi/gen/labels.h"
 #include "abi/types.h"
 #include "kernel/api/request.h"
 #include "kernel/object/derivation.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/object.h"
 
-static enum status target_slot(struct request *request, struct slot **target)
+static struct slot *target_slot(struct request *request)
 {
-    return request_slot(request, request->cap, request_word(request, 0), request_word(request, 1),
-                        false, target);
+    return request_slot(request, request->cap, 0, false);
 }
 
-static enum status error_missing(struct request *request, bool source, u64 depth)
+/* The slot whose depth is this message word is empty. */
+static enum status error_missing(struct request *request, bool source, unsigned depth_word)
 {
-    return error_lookup(
-        request, source,
-        (struct lookup_failure){ .type = seL4_MissingCapability, .bits_left = depth });
+    return error_lookup(request, source,
+                        (struct lookup_failure){ .type = seL4_MissingCapability,
+                                                 .bits_left = request_word(request, depth_word) });
 }
 
 /* --- one slot -------------------------------------------------------------------------------- */
 
 enum status invoke_cnode_revoke(struct request *request)
 {
-    struct slot *target;
-    enum status status = target_slot(request, &target);
+    struct slot *target = target_slot(request);
 
-    return status == STATUS_OK ? slot_revoke(target) : status;
+    return target ? slot_revoke(target) : STATUS_ERROR;
 }
 
 enum status invoke_cnode_delete(struct request *request)
 {
-    struct slot *target;
-    enum status status = target_slot(request, &target);
+    struct slot *target = target_slot(request);
 
-    return status == STATUS_OK ? slot_delete(target) : status;
+    return target ? slot_delete(target) : STATUS_ERROR;
 }
 
 enum status invoke_cnode_cancel_badged_sends(struct request *request)
 {
-    struct slot *target;
-    enum status status = target_slot(request, &target);
+    struct slot *target = target_slot(request);
 
-    if (status != STATUS_OK)
-        return status;
+    if (!target)
+        return STATUS_ERROR;
     if (target->cap.type != CAP_ENDPOINT || cap_rights(target->cap) != RIGHTS_ALL)
         return error_code(request, seL4_IllegalOperation);
     if (cap_badge(target->cap) == 0)
@@ -65,79 +63,53 @@ struct transfer {
 /* The checks that Copy, Mint, Move and Mutate share; length: the words that the method needs. */
 static enum status transfer_slots(struct request *request, u64 length, struct transfer *slots)
 {
-    enum status status = target_slot(request, &slots->target);
-
-    if (status != STATUS_OK)
-        return status;
+    slots->target = target_slot(request);
+    if (!slots->target)
+        return STATUS_ERROR;
     if (request->length < 4 || request->nr_extra < 1)
         return error_code(request, seL4_TruncatedMessage);
     if (!slot_is_empty(slots->target))
         return error_code(request, seL4_DeleteFirst);
-    status = request_slot(request, request->extra[0]->cap, request_word(request, 2),
-                          request_word(request, 3), true, &slots->source);
-    if (status != STATUS_OK)
-        return status;
+    slots->source = request_slot(request, request->extra[0]->cap, 2, true);
+    if (!slots->source)
+        return STATUS_ERROR;
     if (slot_is_empty(slots->source))
-        return error_missing(request, true, request_word(request, 3));
+        return error_missing(request, true, 3);
     return request->length < length ? error_code(request, seL4_TruncatedMessage) : STATUS_OK;
 }
 
-static enum status insert_derived(struct request *request, struct transfer slots, struct cap cap)
-{
-    struct cap derived;
-    u64 error;
-
-    if (cap_derive(slots.source, cap, &derived, &error) != STATUS_OK)
-        return error_code(request, error);
-    if (derived.type == CAP_NULL)
-        return error_code(request, seL4_IllegalOperation);
-    slot_insert(derived, slots.source, slots.target);
-    return STATUS_OK;
-}
-
+/* Copy, and Mint, which has new data, too. */
 enum status invoke_cnode_copy(struct request *request)
 {
-    struct transfer slots;
-    enum status status = transfer_slots(request, 5, &slots);
-
-    if (status != STATUS_OK)
-        return status;
-    return insert_derived(
-        request, slots, cap_mask_rights(slots.source->cap, request_word(request, 4) & RIGHTS_ALL));
-}
-
-enum status invoke_cnode_mint(struct request *request)
-{
+    bool is_mint = request->label == CNodeMint;
     struct transfer slots;
     struct cap cap;
-    enum status status = transfer_slots(request, 6, &slots);
+    u64 error;
 
-    if (status != STATUS_OK)
-        return status;
+    if (transfer_slots(request, is_mint ? 6 : 5, &slots) != STATUS_OK)
+        return STATUS_ERROR;
     cap = cap_mask_rights(slots.source->cap, request_word(request, 4) & RIGHTS_ALL);
-    return insert_derived(request, slots, cap_update_data(cap, request_word(request, 5), false));
-}
-
-enum status invoke_cnode_move(struct request *request)
-{
-    struct transfer slots;
-    enum status status = transfer_slots(request, 4, &slots);
-
-    if (status != STATUS_OK)
-        return status;
-    slot_move(slots.source->cap, slots.source, slots.target);
+    if (is_mint)
+        cap = cap_update_data(cap, request_word(request, 5), false);
+    error = cap_derive(slots.source, &cap);
+    if (error != seL4_NoError)
+        return error_code(request, error);
+    slot_insert(cap, slots.source, slots.target);
     return STATUS_OK;
 }
 
-enum status invoke_cnode_mutate(struct request *request)
+/* Move, and Mutate, which has new data, too. */
+enum status invoke_cnode_move(struct request *request)
 {
+    bool is_mutate = request->label == CNodeMutate;
     struct transfer slots;
     struct cap cap;
-    enum status status = transfer_slots(request, 5, &slots);
 
-    if (status != STATUS_OK)
-        return status;
-    cap = cap_update_data(slots.source->cap, request_word(request, 4), true);
+    if (transfer_slots(request, is_mutate ? 5 : 4, &slots) != STATUS_OK)
+        return STATUS_ERROR;
+    cap = slots.source->cap;
+    if (is_mutate)
+        cap = cap_update_data(cap, request_word(request, 4), true);
     if (cap.type == CAP_NULL)
         return error_code(request, seL4_IllegalOperation);
     slot_move(cap, slots.source, slots.target);
@@ -153,18 +125,16 @@ struct rotation {
 
 static enum status rotation_slots(struct request *request, struct rotation *slots)
 {
-    enum status status = target_slot(request, &slots->target);
-
-    if (status != STATUS_OK)
-        return status;
+    slots->target = target_slot(request);
+    if (!slots->target)
+        return STATUS_ERROR;
     if (request->length < 8 || request->nr_extra < 2)
         return error_code(request, seL4_TruncatedMessage);
-    status = request_slot(request, request->extra[1]->cap, request_word(request, 6),
-                          request_word(request, 7), true, &slots->source);
-    if (status != STATUS_OK)
-        return status;
-    return request_slot(request, request->extra[0]->cap, request_word(request, 3),
-                        request_word(request, 4), true, &slots->pivot);
+    slots->source = request_slot(request, request->extra[1]->cap, 6, true);
+    if (!slots->source)
+        return STATUS_ERROR;
+    slots->pivot = request_slot(request, request->extra[0]->cap, 3, true);
+    return slots->pivot ? STATUS_OK : STATUS_ERROR;
 }
 
 static enum status rotation_check(struct request *request, struct rotation *slots)
@@ -174,9 +144,9 @@ static enum status rotation_check(struct request *request, struct rotation *slot
     if (slots->source != slots->target && !slot_is_empty(slots->target))
         return error_code(request, seL4_DeleteFirst);
     if (slot_is_empty(slots->source))
-        return error_missing(request, true, request_word(request, 7));
+        return error_missing(request, true, 7);
     if (slot_is_empty(slots->pivot))
-        return error_missing(request, false, request_word(request, 4));
+        return error_missing(request, false, 4);
     slots->source_cap = cap_update_data(slots->source->cap, request_word(request, 5), true);
     slots->pivot_cap = cap_update_data(slots->pivot->cap, request_word(request, 2), true);
     if (slots->source_cap.type == CAP_NULL || slots->pivot_cap.type == CAP_NULL)
@@ -187,12 +157,10 @@ static enum status rotation_check(struct request *request, struct rotation *slot
 enum status invoke_cnode_rotate(struct request *request)
 {
     struct rotation slots;
-    enum status status = rotation_slots(request, &slots);
 
-    if (status == STATUS_OK)
-        status = rotation_check(request, &slots);
-    if (status != STATUS_OK)
-        return status;
+    if (rotation_slots(request, &slots) != STATUS_OK ||
+        rotation_check(request, &slots) != STATUS_OK)
+        return STATUS_ERROR;
     if (slots.source == slots.target) {
         slot_swap(slots.source_cap, slots.source, slots.pivot_cap, slots.pivot);
     } else {

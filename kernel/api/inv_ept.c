@@ -69,11 +69,6 @@ enum status invoke_ept_paging_map(struct request *request)
     return status;
 }
 
-enum status invoke_ept_paging_unmap(struct request *request)
-{
-    return request_table_unmap(request);
-}
-
 /* A guest that runs meanwhile on another core leaves the old space before this returns. */
 enum status invoke_tcb_set_ept_root(struct request *request)
 {

@@ -36,26 +36,23 @@ enum status invoke_page_map(struct request *request)
     u64 vaddr = request_word(request, 0);
     unsigned rights = request_word(request, 1) & RIGHTS_ALL;
     u64 attributes = request_word(request, 2);
-    enum status status;
     u64 *root;
 
     if (frame_size(frame) == FRAME_1G && !paging_has_1g())
         return error_capability(request, 0);
     if (!cap_is_space(space, CAP_PML4))
         return error_capability(request, SPACE_CAPABILITY);
-    status = check_place(request, space, vaddr);
-    if (status != STATUS_OK)
-        return status;
-    status = request_space_root(request, space, &root);
-    if (status != STATUS_OK)
-        return status;
+    if (check_place(request, space, vaddr) != STATUS_OK ||
+        request_space_root(request, space, &root) != STATUS_OK)
+        return STATUS_ERROR;
     if (vaddr & MASK(frame_size_bits(frame)))
         return error_code(request, seL4_AlignmentError);
 
-    status = request_map_result(request, vspace_map_frame(root, vaddr, frame, rights, attributes));
-    if (status == STATUS_OK)
-        frame_set_mapped(request->slot, FRAME_IN_VSPACE, mapped_data(space, vaddr));
-    return status;
+    if (request_map_result(request, vspace_map_frame(root, vaddr, frame, rights, attributes)) !=
+        STATUS_OK)
+        return STATUS_ERROR;
+    frame_set_mapped(request->slot, FRAME_IN_VSPACE, mapped_data(space, vaddr));
+    return STATUS_OK;
 }
 
 enum status invoke_page_unmap(struct request *request)

@@ -10,16 +10,14 @@ enum status invoke_io_port_control_issue(struct request *request)
     u16 first = (u16)request_word(request, 0);
     u16 last = (u16)request_word(request, 1);
     struct slot *slot;
-    enum status status;
 
     if (last < first)
         return error_argument(request, 1);
     if (io_port_is_issued(first, last))
         return error_code(request, seL4_RevokeFirst);
-    status = request_empty_slot(request, request->extra[0]->cap, request_word(request, 2),
-                                request_word(request, 3), &slot);
-    if (status != STATUS_OK)
-        return status;
+    slot = request_empty_slot(request, request->extra[0]->cap, 2);
+    if (!slot)
+        return STATUS_ERROR;
 
     io_port_issue(first, last);
     slot_insert_new(request->slot, slot, cap_make(CAP_IO_PORT, hpa(0), 0, first | (u64)last << 16));

@@ -69,7 +69,4 @@ static inline void table_set_mapped(struct slot *slot, bool mapped, u64 data)
     slot->cap.data = data;
 }
 
-/* Takes a paging structure out and empties it; native or nested. */
-enum status request_table_unmap(struct request *request);
-
 #endif

@@ -12,7 +12,6 @@ enum status invoke_paging_map(struct request *request)
 {
     struct cap space = request->extra[0]->cap;
     u64 vaddr = request_word(request, 0) & ~MASK(table_span_bits(request->cap.type));
-    enum status status;
     u64 *root;
 
     if (table_is_mapped(request->cap))
@@ -21,20 +20,18 @@ enum status invoke_paging_map(struct request *request)
         return error_capability(request, SPACE_CAPABILITY);
     if (vaddr > USER_TOP)
         return error_argument(request, 0);
-    status = request_space_root(request, space, &root);
-    if (status != STATUS_OK)
-        return status;
-
-    status = request_map_result(request, vspace_map_table(root, vaddr, request->cap));
-    if (status == STATUS_OK)
-        table_set_mapped(request->slot, true, mapped_data(space, vaddr));
-    return status;
+    if (request_space_root(request, space, &root) != STATUS_OK ||
+        request_map_result(request, vspace_map_table(root, vaddr, request->cap)) != STATUS_OK)
+        return STATUS_ERROR;
+    table_set_mapped(request->slot, true, mapped_data(space, vaddr));
+    return STATUS_OK;
 }
 
 /*
- * What other capabilities to the structure say of its place must stay true, so there may be none.
+ * Native or nested. What other capabilities to the structure say of its place must stay true, so
+ * there may be none.
  */
-enum status request_table_unmap(struct request *request)
+enum status invoke_table_unmap(struct request *request)
 {
     if (!slot_is_final(request->slot))
         return error_code(request, seL4_RevokeFirst);
@@ -44,9 +41,4 @@ enum status request_table_unmap(struct request *request)
     memset(cap_object(request->cap), 0, PAGE_SIZE);
     table_set_mapped(request->slot, false, 0);
     return STATUS_OK;
-}
-
-enum status invoke_paging_unmap(struct request *request)
-{
-    return request_table_unmap(request);
 }

@@ -20,22 +20,29 @@ static struct tcb *invoked(const struct request *request)
 
 /* --- registers ------------------------------------------------------------------------------- */
 
-/* In the order of the API's user context; the instruction pointer, word 0, is not one of them. */
-static u64 *context_word(struct user_context *c, unsigned i)
-{
-    u64 *const words[seL4_UserContextWords] = {
-        NULL,    &c->rsp, &c->rflags, &c->rax, &c->rbx,     &c->rcx,     &c->rdx,
-        &c->rsi, &c->rdi, &c->rbp,    &c->r8,  &c->r9,      &c->r10,     &c->r11,
-        &c->r12, &c->r13, &c->r14,    &c->r15, &c->fs_base, &c->gs_base,
-    };
-
-    return words[i];
-}
-
 #define CONTEXT_RIP     0
+#define CONTEXT_RSP     1
 #define CONTEXT_RFLAGS  2
+#define CONTEXT_RAX     3
 #define CONTEXT_FS_BASE 18
 #define CONTEXT_GS_BASE 19
+
+/* In the order of the API's user context; the instruction pointer is not one of them. */
+static u64 *context_word(struct user_context *c, unsigned i)
+{
+    switch (i) {
+    case CONTEXT_RSP:
+        return &c->rsp;
+    case CONTEXT_RFLAGS:
+        return &c->rflags;
+    case CONTEXT_FS_BASE:
+        return &c->fs_base;
+    case CONTEXT_GS_BASE:
+        return &c->gs_base;
+    default:
+        return &c->general[i - CONTEXT_RAX];
+    }
+}
 
 static u64 read_context_word(struct tcb *tcb, unsigned i)
 {
@@ -163,39 +170,34 @@ enum status invoke_tcb_set_flags(struct request *request)
 
 /* --- capabilities of the thread -------------------------------------------------------------- */
 
-/* A capability to be put into one of the thread's slots: what, and what it is derived from. */
+/* A capability to be put into one of the thread's slots, and what it is derived from. */
 struct installation {
-    bool wanted;
     struct cap cap;
     struct slot *source;
 };
 
+/* cap: what is in the source, perhaps with other data. */
 static enum status derive(struct request *request, struct slot *source, struct cap cap,
-                          struct cap *derived)
+                          struct installation *what)
 {
-    u64 error = seL4_IllegalOperation;
+    u64 error = cap_derive(source, &cap);
 
-    if (cap_derive(source, cap, derived, &error) != STATUS_OK)
-        return error_code(request, error);
-    return STATUS_OK;
+    *what = (struct installation){ cap, source };
+    return error == seL4_NoError ? STATUS_OK : error_code(request, error);
 }
 
 static enum status check_buffer(struct request *request, u64 address, struct slot *source,
                                 struct installation *buffer)
 {
-    enum status status;
-
-    *buffer = (struct installation){ .wanted = true };
+    *buffer = (struct installation){ 0 };
     if (address == 0)
         return STATUS_OK;
-    status = derive(request, source, source->cap, &buffer->cap);
-    if (status != STATUS_OK)
-        return status;
+    if (derive(request, source, source->cap, buffer) != STATUS_OK)
+        return STATUS_ERROR;
     if (buffer->cap.type != CAP_FRAME || frame_is_device(buffer->cap))
         return error_code(request, seL4_IllegalOperation);
     if (address & MASK(seL4_IPCBufferSizeBits))
         return error_code(request, seL4_AlignmentError);
-    buffer->source = source;
     return STATUS_OK;
 }
 
@@ -213,40 +215,33 @@ static bool deletion_is_long(const struct slot *slot)
     }
 }
 
+/* A PML4 that has no ASID cannot be derived from. */
 static enum status check_root(struct request *request, struct slot *source, u64 data,
-                              struct installation *root)
+                              enum cap_type type, struct installation *root)
 {
-    struct cap cap = source->cap;
+    struct cap cap = data ? cap_update_data(source->cap, data, false) : source->cap;
 
-    *root = (struct installation){ .wanted = true, .source = source };
-    if (data != 0)
-        cap = cap_update_data(cap, data, false);
-    return derive(request, source, cap, &root->cap);
+    if (derive(request, source, cap, root) != STATUS_OK)
+        return STATUS_ERROR;
+    return root->cap.type == type ? STATUS_OK : error_code(request, seL4_IllegalOperation);
 }
 
 struct space {
     struct installation cspace, vspace;
 };
 
-static enum status check_space(struct request *request, struct slot *cspace, u64 cspace_data,
-                               struct slot *vspace, u64 vspace_data, struct space *space)
+/* The roots are extra capabilities first and first + 1, their data message words 0 and 1. */
+static enum status check_space(struct request *request, unsigned first, struct space *space)
 {
     struct tcb *tcb = invoked(request);
-    enum status status;
 
     if (deletion_is_long(&tcb->slots[TCB_CSPACE]) || deletion_is_long(&tcb->slots[TCB_VSPACE]))
         return error_code(request, seL4_IllegalOperation);
-    status = check_root(request, cspace, cspace_data, &space->cspace);
-    if (status != STATUS_OK)
-        return status;
-    if (space->cspace.cap.type != CAP_CNODE)
-        return error_code(request, seL4_IllegalOperation);
-    status = check_root(request, vspace, vspace_data, &space->vspace);
-    if (status != STATUS_OK)
-        return status;
-    if (space->vspace.cap.type != CAP_PML4 || !table_is_mapped(space->vspace.cap))
-        return error_code(request, seL4_IllegalOperation);
-    return STATUS_OK;
+    if (check_root(request, request->extra[first], request_word(request, 0), CAP_CNODE,
+                   &space->cspace) != STATUS_OK)
+        return STATUS_ERROR;
+    return check_root(request, request->extra[first + 1], request_word(request, 1), CAP_PML4,
+                      &space->vspace);
 }
 
 static enum status check_handler(struct request *request, unsigned number,
@@ -255,13 +250,13 @@ static enum status check_handler(struct request *request, unsigned number,
     struct slot *source = request->extra[number - 1];
     unsigned rights = cap_rights(source->cap);
 
-    *handler = (struct installation){ .wanted = true, .source = source, .cap = source->cap };
+    *handler = (struct installation){ source->cap, source };
     if (source->cap.type == CAP_NULL)
         return STATUS_OK;
     if (source->cap.type != CAP_ENDPOINT || !(rights & RIGHT_WRITE) ||
         !(rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
         return error_capability(request, number);
-    return derive(request, source, source->cap, &handler->cap);
+    return STATUS_OK;
 }
 
 /*
@@ -271,12 +266,9 @@ static enum status check_handler(struct request *request, unsigned number,
 static enum status install(struct tcb *tcb, enum tcb_slot index, struct installation what)
 {
     struct slot *slot = &tcb->slots[index];
-    enum status status;
+    enum status status = slot_delete(slot);
 
-    if (!what.wanted)
-        return STATUS_OK;
     known_advance();
-    status = slot_delete(slot);
     if (status == STATUS_OK && what.cap.type != CAP_NULL)
         slot_insert(what.cap, what.source, slot);
     return status;
@@ -303,30 +295,26 @@ static enum status install_space(struct tcb *tcb, struct space space)
 enum status invoke_tcb_configure(struct request *request)
 {
     struct tcb *tcb = invoked(request);
-    u64 cspace_data = request_word(request, 0), vspace_data = request_word(request, 1);
     u64 address = request_word(request, 2);
     struct installation buffer;
     struct space space;
-    enum status status = check_buffer(request, address, request->extra[2], &buffer);
+    enum status status;
 
-    if (status == STATUS_OK)
-        status = check_space(request, request->extra[0], cspace_data, request->extra[1],
-                             vspace_data, &space);
-    if (status != STATUS_OK)
-        return status;
+    if (check_buffer(request, address, request->extra[2], &buffer) != STATUS_OK ||
+        check_space(request, 0, &space) != STATUS_OK)
+        return STATUS_ERROR;
     status = install_space(tcb, space);
-    if (status == STATUS_OK)
-        status = install_buffer(tcb, address, buffer);
-    return status;
+    return status == STATUS_OK ? install_buffer(tcb, address, buffer) : status;
 }
 
 enum status invoke_tcb_set_ipc_buffer(struct request *request)
 {
     u64 address = request_word(request, 0);
     struct installation buffer;
-    enum status status = check_buffer(request, address, request->extra[0], &buffer);
 
-    return status == STATUS_OK ? install_buffer(invoked(request), address, buffer) : status;
+    if (check_buffer(request, address, request->extra[0], &buffer) != STATUS_OK)
+        return STATUS_ERROR;
+    return install_buffer(invoked(request), address, buffer);
 }
 
 enum status invoke_tcb_set_space(struct request *request)
@@ -334,13 +322,11 @@ enum status invoke_tcb_set_space(struct request *request)
     struct tcb *tcb = invoked(request);
     struct installation handler;
     struct space space;
-    enum status status = check_space(request, request->extra[1], request_word(request, 0),
-                                     request->extra[2], request_word(request, 1), &space);
+    enum status status;
 
-    if (status == STATUS_OK)
-        status = check_handler(request, 1, &handler);
-    if (status != STATUS_OK)
-        return status;
+    if (check_space(request, 1, &space) != STATUS_OK ||
+        check_handler(request, 1, &handler) != STATUS_OK)
+        return STATUS_ERROR;
     status = install(tcb, TCB_FAULT_HANDLER, handler);
     return status == STATUS_OK ? install_space(tcb, space) : status;
 }
@@ -348,47 +334,40 @@ enum status invoke_tcb_set_space(struct request *request)
 enum status invoke_tcb_set_timeout_endpoint(struct request *request)
 {
     struct installation handler;
-    enum status status = check_handler(request, 1, &handler);
 
-    return status == STATUS_OK ? install(invoked(request), TCB_TIMEOUT_HANDLER, handler) : status;
+    if (check_handler(request, 1, &handler) != STATUS_OK)
+        return STATUS_ERROR;
+    return install(invoked(request), TCB_TIMEOUT_HANDLER, handler);
 }
 
 /* --- scheduling ------------------------------------------------------------------------------ */
 
-static enum status check_authority(struct request *request)
+/* Extra capability 1 is a thread that may give the priority in this message word. */
+static enum status check_priority(struct request *request, unsigned word)
 {
-    return request->extra[0]->cap.type == CAP_TCB ? STATUS_OK : error_capability(request, 1);
-}
+    struct cap authority = request->extra[0]->cap;
 
-static enum status check_priority(struct request *request, u64 priority)
-{
-    u8 max = cap_tcb(request->extra[0]->cap)->max_priority;
-
-    return priority <= max ? STATUS_OK : error_range(request, seL4_MinPrio, max);
+    if (authority.type != CAP_TCB)
+        return error_capability(request, 1);
+    if (request_word(request, word) > cap_tcb(authority)->max_priority)
+        return error_range(request, seL4_MinPrio, cap_tcb(authority)->max_priority);
+    return STATUS_OK;
 }
 
 enum status invoke_tcb_set_priority(struct request *request)
 {
-    u64 priority = request_word(request, 0);
-    enum status status = check_authority(request);
-
-    if (status == STATUS_OK)
-        status = check_priority(request, priority);
-    if (status == STATUS_OK)
-        thread_set_priority(invoked(request), (u8)priority);
-    return status;
+    if (check_priority(request, 0) != STATUS_OK)
+        return STATUS_ERROR;
+    thread_set_priority(invoked(request), (u8)request_word(request, 0));
+    return STATUS_OK;
 }
 
 enum status invoke_tcb_set_mcpriority(struct request *request)
 {
-    u64 priority = request_word(request, 0);
-    enum status status = check_authority(request);
-
-    if (status == STATUS_OK)
-        status = check_priority(request, priority);
-    if (status == STATUS_OK)
-        invoked(request)->max_priority = (u8)priority;
-    return status;
+    if (check_priority(request, 0) != STATUS_OK)
+        return STATUS_ERROR;
+    invoked(request)->max_priority = (u8)request_word(request, 0);
+    return STATUS_OK;
 }
 
 /* The context that extra capability 2 gives the thread; *sc is NULL if it takes it away. */
@@ -425,25 +404,19 @@ static void set_sched_context(struct tcb *tcb, struct sched_context *sc)
 enum status invoke_tcb_set_sched_params(struct request *request)
 {
     struct tcb *tcb = invoked(request);
-    u64 max_priority = request_word(request, 0), priority = request_word(request, 1);
-    struct sched_context *sc = NULL;
+    struct sched_context *sc;
     struct installation handler;
-    enum status status = check_authority(request);
+    enum status status;
 
-    if (status == STATUS_OK)
-        status = check_priority(request, max_priority);
-    if (status == STATUS_OK)
-        status = check_priority(request, priority);
-    if (status == STATUS_OK)
-        status = check_sched_context(request, &sc);
-    if (status == STATUS_OK)
-        status = check_handler(request, 3, &handler);
-    if (status == STATUS_OK)
-        status = install(tcb, TCB_FAULT_HANDLER, handler);
+    if (check_priority(request, 0) != STATUS_OK || check_priority(request, 1) != STATUS_OK ||
+        check_sched_context(request, &sc) != STATUS_OK ||
+        check_handler(request, 3, &handler) != STATUS_OK)
+        return STATUS_ERROR;
+    status = install(tcb, TCB_FAULT_HANDLER, handler);
     if (status != STATUS_OK)
         return status;
-    tcb->max_priority = (u8)max_priority;
-    thread_set_priority(tcb, (u8)priority);
+    tcb->max_priority = (u8)request_word(request, 0);
+    thread_set_priority(tcb, (u8)request_word(request, 1));
     set_sched_context(tcb, sc);
     return STATUS_OK;
 }

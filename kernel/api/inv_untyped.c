@@ -41,12 +41,10 @@ static enum status retype_find_cnode(struct request *request, struct cap *cnode)
 
     *cnode = request->extra[0]->cap;
     if (depth != 0) {
-        struct slot *slot;
-        enum status status =
-            request_slot(request, *cnode, request_word(request, 2), depth, false, &slot);
+        struct slot *slot = request_slot(request, *cnode, 2, false);
 
-        if (status != STATUS_OK)
-            return status;
+        if (!slot)
+            return STATUS_ERROR;
         *cnode = slot->cap;
     }
     if (cnode->type == CAP_CNODE)
@@ -111,17 +109,14 @@ enum status invoke_untyped_retype(struct request *request)
 {
     struct retype retype = { 0 };
     struct cap cnode;
-    enum status status = retype_check_type(request, &retype);
 
-    if (status == STATUS_OK)
-        status = retype_find_cnode(request, &cnode);
-    if (status == STATUS_OK)
-        status = retype_check_slots(request, cnode, &retype);
-    if (status == STATUS_OK)
-        status = retype_check_memory(request, &retype);
-    if (status == STATUS_OK && retype.reset)
-        status = untyped_reset(request->slot);
-    if (status == STATUS_OK)
-        retype_create(request->slot, &retype);
-    return status;
+    if (retype_check_type(request, &retype) != STATUS_OK ||
+        retype_find_cnode(request, &cnode) != STATUS_OK ||
+        retype_check_slots(request, cnode, &retype) != STATUS_OK ||
+        retype_check_memory(request, &retype) != STATUS_OK)
+        return STATUS_ERROR;
+    if (retype.reset && untyped_reset(request->slot) != STATUS_OK)
+        return STATUS_PREEMPTED;
+    retype_create(request->slot, &retype);
+    return STATUS_OK;
 }

@@ -45,12 +45,11 @@ static struct slot *receive_slot(struct tcb *receiver, const u64 *buffer)
 
 static bool copy_capability(struct slot *from, struct slot *to)
 {
-    struct cap derived;
-    u64 error;
+    struct cap cap = from->cap;
 
-    if (cap_derive(from, from->cap, &derived, &error) != STATUS_OK || derived.type == CAP_NULL)
+    if (cap_derive(from, &cap) != seL4_NoError)
         return false;
-    slot_insert(derived, from, to);
+    slot_insert(cap, from, to);
     return true;
 }
 

@@ -4,25 +4,26 @@
 #include "abi/types.h"
 #include "kernel/object/derivation.h"
 
-enum status request_slot(struct request *request, struct cap root, u64 index, u64 depth,
-                         bool source, struct slot **slot)
+struct slot *request_slot(struct request *request, struct cap root, unsigned word, bool source)
 {
-    struct slot_lookup lookup = cnode_lookup_target(root, index, depth);
+    struct slot_lookup lookup =
+        cnode_lookup_target(root, request_word(request, word), request_word(request, word + 1));
 
-    *slot = lookup.slot;
     if (lookup.slot)
-        return STATUS_OK;
+        return lookup.slot;
     if (lookup.failure.type == seL4_NoFailure)
-        return error_range(request, 1, seL4_WordBits);
-    return error_lookup(request, source, lookup.failure);
+        (void)error_range(request, 1, seL4_WordBits);
+    else
+        (void)error_lookup(request, source, lookup.failure);
+    return NULL;
 }
 
-enum status request_empty_slot(struct request *request, struct cap root, u64 index, u64 depth,
-                               struct slot **slot)
+struct slot *request_empty_slot(struct request *request, struct cap root, unsigned word)
 {
-    enum status status = request_slot(request, root, index, depth, false, slot);
+    struct slot *slot = request_slot(request, root, word, false);
 
-    if (status != STATUS_OK)
-        return status;
-    return slot_is_empty(*slot) ? STATUS_OK : error_code(request, seL4_DeleteFirst);
+    if (!slot || slot_is_empty(slot))
+        return slot;
+    (void)error_code(request, seL4_DeleteFirst);
+    return NULL;
 }

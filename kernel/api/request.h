@@ -112,11 +112,11 @@ enum status invocation_dispatch(struct request *request) MUST_CHECK;
 
 /* What several methods check in the same way; each sets the request's error. */
 
-/* The slot at an address of full depth below root; source goes into the error. */
-enum status request_slot(struct request *request, struct cap root, u64 index, u64 depth,
-                         bool source, struct slot **slot) MUST_CHECK;
-/* The same for an empty slot that is to take a new capability (root in extra[n]). */
-enum status request_empty_slot(struct request *request, struct cap root, u64 index, u64 depth,
-                               struct slot **slot) MUST_CHECK;
+/* The slot whose index and depth below root are message words word and word + 1, or NULL. source
+ * goes into the error. */
+struct slot *request_slot(struct request *request, struct cap root, unsigned word,
+                          bool source) MUST_CHECK;
+/* The same for an empty slot that is to take a new capability. */
+struct slot *request_empty_slot(struct request *request, struct cap root, unsigned word) MUST_CHECK;
 
 #endif

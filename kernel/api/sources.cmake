@@ -5,7 +5,6 @@ list(APPEND KERNEL_API_SOURCES
     api/inv_ept.c
     api/inv_frame.c
     api/inv_io_port.c
-    api/inv_io_space.c
     api/inv_irq.c
     api/inv_paging.c)
 # Capabilities.

@@ -423,10 +423,9 @@ static struct sched_context *make_sched_context(void)
 static void give_thread(struct tcb *tcb, enum tcb_slot which, unsigned from)
 {
     struct slot *source = &task.slots[from];
-    struct cap cap;
-    u64 error;
+    struct cap cap = source->cap;
 
-    if (cap_derive(source, source->cap, &cap, &error) != STATUS_OK)
+    if (cap_derive(source, &cap) != seL4_NoError)
         panic("boot: slot %u cannot be copied", from);
     slot_insert(cap, source, &tcb->slots[which]);
 }

@@ -23,33 +23,17 @@ static const u8 fixed_size_bits[CAP_TYPE_COUNT] = {
     [CAP_EPT_PML4] = seL4_X86_EPTPML4Bits,
 };
 
-static unsigned zombie_size_bits(struct cap cap)
-{
-    switch (zombie_kind(cap)) {
-    case ZOMBIE_TCB:
-        return seL4_TCBBits;
-    case ZOMBIE_ENDPOINT:
-        return seL4_EndpointBits;
-    case ZOMBIE_NOTIFICATION:
-        return seL4_NotificationBits;
-    default:
-        return zombie_kind(cap) + seL4_SlotBits;
-    }
-}
-
 unsigned cap_size_bits(struct cap cap)
 {
     switch (cap.type) {
     case CAP_UNTYPED:
-        return untyped_size_bits(cap);
+    case CAP_SCHED_CONTEXT:
+    case CAP_ZOMBIE:
+        return cap_aux_get(cap, 0, 6);
     case CAP_CNODE:
         return cnode_radix(cap) + seL4_SlotBits;
-    case CAP_SCHED_CONTEXT:
-        return sched_context_size_bits(cap);
     case CAP_FRAME:
         return frame_size_bits(cap);
-    case CAP_ZOMBIE:
-        return zombie_size_bits(cap);
     default:
         return fixed_size_bits[cap.type];
     }

@@ -15,13 +15,16 @@
  *      sched context         0-5 size_bits                          -
  *      sched control         -                                      core
  *      irq handler           -                                      irq (vector number of the API)
- *      io port               -                                      0-15 first, 16-31 last, 32-63
- * VCPU handle or 0 asid pool             0-2 pool index                         - frame 0-1 size, 2
- * device, 3 write, 4 read,   0-11 ASID, 12-63 mapped address 5-6 enum frame_map PT PD PDPT, EPT PT
- * PD PDPT   0 mapped                        0-11 ASID, 12-63 mapped address PML4, EPT PML4        0
- * assigned                             0-11 ASID io space              - the API's capability data
- *      io page table         0 mapped, 1-3 level                    see kernel/x86/iommu
- *      zombie                0-5 radix, or enum zombie_kind         slots not yet emptied
+ *      io port               -                                      0-15 first, 16-31 last,
+ *                                                                   32-63 VCPU handle or 0
+ *      asid pool             0-2 pool index                         -
+ *      frame                 0-1 size, 2 device, 3 write, 4 read,   0-11 ASID, 12-63 address
+ *                            5-6 enum frame_map
+ *      PT PD PDPT, EPT's     0 mapped                               0-11 ASID, 12-63 address
+ *      PML4, EPT PML4        0 assigned                             0-11 ASID
+ *      io space              -                                      the API's capability data
+ *      io page table         0 mapped                               -
+ *      zombie                0-5 size_bits, 6-7 enum zombie_kind    slots not yet emptied
  *
  * A capability without object (controls, null) has address 0. The value of the type is the tag
  * that DebugCapIdentify reports (ABI section 2.1).
@@ -77,12 +80,8 @@ enum cap_rights {
 enum frame_size { FRAME_4K, FRAME_2M, FRAME_1G };
 enum frame_map { FRAME_UNMAPPED, FRAME_IN_VSPACE, FRAME_IN_EPT, FRAME_IN_IO_SPACE };
 
-/* What a zombie is the rest of, if not of a CNode (whose radix is below). */
-enum zombie_kind {
-    ZOMBIE_NOTIFICATION = 61,
-    ZOMBIE_ENDPOINT = 62,
-    ZOMBIE_TCB = 63,
-};
+/* What a zombie still has to get rid of: the slots of a CNode or thread, or threads that wait. */
+enum zombie_kind { ZOMBIE_SLOTS, ZOMBIE_ENDPOINT, ZOMBIE_NOTIFICATION };
 
 struct cap {
     u64 aux : 15;
@@ -151,8 +150,12 @@ static inline struct cap cap_aux_set(struct cap cap, unsigned shift, unsigned wi
 /* The fields by type: a table, one to a line. */
 /* clang-format off */
 /* zombie */
-static inline unsigned zombie_kind(struct cap cap) { return cap_aux_get(cap, 0, 6); }
+static inline enum zombie_kind zombie_kind(struct cap cap)
+{
+    return (enum zombie_kind)cap_aux_get(cap, 6, 2);
+}
 /* untyped */
+#define UNTYPED_DEVICE 64u
 static inline unsigned untyped_size_bits(struct cap cap) { return cap_aux_get(cap, 0, 6); }
 static inline bool untyped_is_device(struct cap cap) { return cap_aux_get(cap, 6, 1); }
 /* endpoint, notification, reply */
@@ -172,6 +175,8 @@ static inline u16 io_port_first(struct cap cap) { return (u16)cap.data; }
 static inline u16 io_port_last(struct cap cap) { return (u16)(cap.data >> 16); }
 static inline u32 io_port_vcpu(struct cap cap) { return (u32)(cap.data >> 32); }
 /* frame */
+#define FRAME_DEVICE     4u
+#define FRAME_RIGHTS_ALL ((RIGHT_WRITE | RIGHT_READ) << 3)
 static inline enum frame_size frame_size(struct cap cap)
 {
     return (enum frame_size)cap_aux_get(cap, 0, 2);

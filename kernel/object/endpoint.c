@@ -3,7 +3,6 @@
 #include "abi/faults.h"
 #include "kernel/api/ipc.h"
 #include "kernel/core/core.h"
-#include "kernel/core/panic.h"
 #include "kernel/core/preempt.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/sched_context.h"
@@ -202,9 +201,9 @@ enum status endpoint_drain(struct endpoint *endpoint)
     return STATUS_OK;
 }
 
-void endpoint_finalise(struct endpoint *endpoint)
+bool endpoint_finalise(const struct endpoint *endpoint)
 {
-    kernel_assert(endpoint_state(endpoint) == ENDPOINT_IDLE);
+    return endpoint_state(endpoint) == ENDPOINT_IDLE;
 }
 
 static void set_cancel_cursor(struct tcb *caller, struct tcb *at)

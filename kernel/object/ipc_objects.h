@@ -60,15 +60,12 @@ struct reply {
 };
 _Static_assert(sizeof(struct reply) == 32, "published size");
 
-/* The last capability of the object has gone. */
-void endpoint_finalise(struct endpoint *endpoint);
-void notification_finalise(struct notification *notification);
+/* The last capability of the object has gone. False: threads still wait, and are to be drained. */
+bool endpoint_finalise(const struct endpoint *endpoint);
+bool notification_finalise(struct notification *notification);
 void reply_finalise(struct reply *reply);
 
-/*
- * Preemptible: sends away all who wait. slot_delete calls them before the last capability goes, so
- * that finalising finds an empty queue; they restart the waiting threads' system calls.
- */
+/* Preemptible: sends away all who wait at a zombie; they restart their system calls. */
 enum status endpoint_drain(struct endpoint *endpoint) MUST_CHECK;
 enum status notification_drain(struct notification *notification) MUST_CHECK;
 

@@ -42,10 +42,8 @@ void irq_issue_msi(unsigned irq)
     irqs[irq].state = IRQ_MSI;
 }
 
-void irq_finalise(unsigned irq, bool is_final)
+void irq_finalise(unsigned irq)
 {
-    if (!is_final || irqs[irq].state == IRQ_FREE)
-        return;
     kernel_assert(slot_is_empty(&irqs[irq].notification));
     irq_mask(&irqs[irq], true);
     irqs[irq].state = IRQ_FREE;

@@ -36,8 +36,8 @@ extern struct irq irqs[IRQ_COUNT];
  */
 void irq_issue_io_apic(unsigned irq, unsigned io_apic, unsigned pin, bool level, bool active_low);
 void irq_issue_msi(unsigned irq);
-/* A handler capability goes; final: the irq, which signals nothing any more, becomes free. */
-void irq_finalise(unsigned irq, bool is_final);
+/* The last handler capability goes: the irq, which signals nothing any more, becomes free. */
+void irq_finalise(unsigned irq);
 
 /* Makes an irq that signals nothing signal a copy of the notification capability in the slot. */
 void irq_set_notification(unsigned irq, struct slot *notification);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Notifications: a word of flags that threads can wait for, alone or beside an endpoint. */
 #include "kernel/core/core.h"
-#include "kernel/core/panic.h"
 #include "kernel/core/preempt.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/sched_context.h"
@@ -201,10 +200,10 @@ enum status notification_drain(struct notification *notification)
     return STATUS_OK;
 }
 
-void notification_finalise(struct notification *notification)
+bool notification_finalise(struct notification *notification)
 {
-    kernel_assert(!notification->head);
     notification_unbind(notification);
     if (notification->sched_context)
         sched_context_unbind_notification(notification->sched_context);
+    return !notification->head;
 }

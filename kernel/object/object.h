@@ -31,12 +31,10 @@ struct cap cnode_set_guard(struct cap cap, u64 data);
  */
 struct cap cap_update_data(struct cap cap, u64 data, bool preserve);
 /*
- * What a copy of the capability in the slot would be: null if it may not be copied. STATUS_ERROR
- * with *error set to a seL4_Error when the API names another answer (RevokeFirst,
- * IllegalOperation).
+ * Makes cap, which is the slot's or made from it, what a copy of it is. Returns the seL4_Error that
+ * says why it may not be copied, or seL4_NoError.
  */
-enum status cap_derive(struct slot *slot, struct cap cap, struct cap *derived,
-                       u64 *error) MUST_CHECK;
+u64 cap_derive(const struct slot *slot, struct cap *cap) MUST_CHECK;
 
 /* Preemptible: what must be done before object_finalise for a last capability. */
 enum status object_prepare_end(struct cap cap) MUST_CHECK;

@@ -40,8 +40,6 @@ struct sched_context {
     u16 refill_head;
     u16 refill_count;
     bool sporadic;
-    u8 size_bits;
-    u8 spare[6];
 };
 _Static_assert(sizeof(struct sched_context) <= 96, "refills start at byte 96 (ABI section 10)");
 

@@ -28,7 +28,7 @@ static inline u64 untyped_free_offset(struct cap untyped)
 static inline struct cap untyped_cap(hpa_t base, unsigned size_bits, bool is_device,
                                      u64 free_offset)
 {
-    return cap_make(CAP_UNTYPED, base, size_bits | (unsigned)is_device << 6, free_offset);
+    return cap_make(CAP_UNTYPED, base, size_bits | (is_device ? UNTYPED_DEVICE : 0), free_offset);
 }
 
 /* Bytes from offset to the end hold count objects of 2^size_bits bytes. */

@@ -71,12 +71,12 @@ void asid_release(unsigned asid, enum asid_kind kind, u64 *root)
     root_forget(old);
 }
 
-void asid_pool_finalise(struct cap cap, bool is_final)
+void asid_pool_finalise(struct cap cap)
 {
     unsigned index = cap_aux_get(cap, 0, 3);
     u64 *pool = cap_object(cap);
 
-    if (!is_final || !asid_pool_is_installed(index, pool))
+    if (!asid_pool_is_installed(index, pool))
         return;
     asid_pools[index] = NULL;
     for (unsigned i = 0; i < ASID_POOL_ENTRIES; i++) {

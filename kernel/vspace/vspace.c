@@ -110,11 +110,6 @@ void frame_unmap(struct cap frame)
     }
 }
 
-void frame_finalise(struct cap cap)
-{
-    frame_unmap(cap);
-}
-
 static void unmap_native_table(struct cap table)
 {
     u64 *pml4 = asid_root(map_asid(table), ASID_NATIVE);
@@ -143,15 +138,9 @@ void table_unmap(struct cap table)
         unmap_nested_table(table);
 }
 
-void table_finalise(struct cap cap, bool is_final)
+void vspace_finalise(struct cap cap)
 {
-    if (is_final)
-        table_unmap(cap);
-}
-
-void vspace_finalise(struct cap cap, bool is_final)
-{
-    if (is_final && table_is_mapped(cap))
+    if (table_is_mapped(cap))
         asid_release(map_asid(cap), cap.type == CAP_PML4 ? ASID_NATIVE : ASID_NESTED,
                      cap_object(cap));
 }

@@ -37,11 +37,9 @@ extern bool nested_has_1g;               /* likewise: nested tables may have 1 G
 /* Fills the kernel's part of a new, zeroed PML4. */
 void pml4_create(u64 *pml4);
 
-/* Capability ends: unmap what the capability maps. */
-void frame_finalise(struct cap cap);
-void table_finalise(struct cap cap, bool is_final);  /* PT, PD, PDPT, EPT PT, PD, PDPT */
-void vspace_finalise(struct cap cap, bool is_final); /* PML4, EPT PML4: frees the ASID */
-void asid_pool_finalise(struct cap cap, bool is_final);
+/* The last capability ends. */
+void vspace_finalise(struct cap cap); /* PML4, EPT PML4: frees the ASID */
+void asid_pool_finalise(struct cap cap);
 
 /* The root table that the thread runs on: its VSpace if valid, else the kernel's own. */
 hpa_t vspace_root_for(const struct tcb *tcb);

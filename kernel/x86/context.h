@@ -8,9 +8,16 @@
 
 #include "kernel/core/types.h"
 
+#define CONTEXT_GENERAL 15
+
 struct user_context {
-    u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
-    u64 r8, r9, r10, r11, r12, r13, r14, r15;
+    union {
+        struct {
+            u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
+            u64 r8, r9, r10, r11, r12, r13, r14, r15;
+        };
+        u64 general[CONTEXT_GENERAL]; /* the same in the API's order */
+    };
     u64 rip; /* of the next instruction */
     u64 rsp;
     u64 rflags;

@@ -505,7 +505,7 @@ static void forget_the_lost(void)
             struct cap pool = cap_make(CAP_ASID_POOL, hpa(at), i, 0);
 
             if (asid_pool_is_installed(i, cap_object(pool)))
-                asid_pool_finalise(pool, true);
+                asid_pool_finalise(pool);
         }
     }
     memset(irqs, 0, sizeof irqs);

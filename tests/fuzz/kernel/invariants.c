@@ -114,9 +114,7 @@ static u64 inner_slots(struct cap cap)
     case CAP_TCB:
         return TCB_SLOT_COUNT;
     case CAP_ZOMBIE:
-        if (zombie_kind(cap) == ZOMBIE_TCB)
-            return TCB_SLOT_COUNT;
-        return zombie_kind(cap) < ZOMBIE_NOTIFICATION ? BIT(zombie_kind(cap)) : 0;
+        return cap.data;
     default:
         return 0;
     }
@@ -477,13 +475,13 @@ static void check_reply(struct reply *reply)
         must(is_live(reply->next, CAP_REPLY) && reply->next->prev == reply);
 }
 
-static void check_refills(struct sched_context *sc)
+static void check_refills(struct sched_context *sc, unsigned size_bits)
 {
     const struct refill *refills = sched_context_refills(sc), *prev = NULL;
     ticks_t sum = 0;
 
     must(sc->refill_count >= 1 && sc->refill_count <= sc->refill_max &&
-         sc->refill_head < sc->refill_max && sc->refill_max <= refills_in_size(sc->size_bits));
+         sc->refill_head < sc->refill_max && sc->refill_max <= refills_in_size(size_bits));
     for (unsigned i = 0; i < sc->refill_count; i++) {
         const struct refill *refill = &refills[(sc->refill_head + i) % sc->refill_max];
 
@@ -495,7 +493,7 @@ static void check_refills(struct sched_context *sc)
     must(sum == sc->budget, "refills do not sum to the budget");
 }
 
-static void check_sched_context(struct sched_context *sc)
+static void check_sched_context(struct sched_context *sc, unsigned size_bits)
 {
     if (sc->tcb)
         must(is_live(sc->tcb, CAP_TCB) && sc->tcb->sched_context == sc);
@@ -506,7 +504,7 @@ static void check_sched_context(struct sched_context *sc)
     if (sc->yield_from)
         must(is_live(sc->yield_from, CAP_TCB) && sc->yield_from->yield_to == sc);
     if (sc->refill_max)
-        check_refills(sc);
+        check_refills(sc, size_bits);
 }
 
 static void check_objects(void)
@@ -530,7 +528,7 @@ static void check_objects(void)
             check_reply(cap_object(cap));
             break;
         case CAP_SCHED_CONTEXT:
-            check_sched_context(cap_object(cap));
+            check_sched_context(cap_object(cap), sched_context_size_bits(cap));
             break;
         case CAP_VCPU:
             if (cap_vcpu(cap)->tcb)

@@ -8,7 +8,6 @@ set(memory_sources
     kernel/api/inv_ept.c
     kernel/api/inv_frame.c
     kernel/api/inv_io_port.c
-    kernel/api/inv_io_space.c
     kernel/api/inv_irq.c
     kernel/api/inv_paging.c
     kernel/object/cap.c

@@ -52,14 +52,16 @@ void tcb_finalise(struct tcb *tcb)
     (void)tcb;
 }
 
-void endpoint_finalise(struct endpoint *endpoint)
+bool endpoint_finalise(const struct endpoint *endpoint)
 {
     (void)endpoint;
+    return true;
 }
 
-void notification_finalise(struct notification *notification)
+bool notification_finalise(struct notification *notification)
 {
     (void)notification;
+    return true;
 }
 
 enum status endpoint_drain(struct endpoint *endpoint)
@@ -179,11 +181,9 @@ struct cap world_frame(enum frame_size size, hpa_t at, unsigned rights)
 
 bool world_copy(unsigned from, unsigned to)
 {
-    struct cap derived;
-    u64 error;
+    struct cap derived = world_slots[from].cap;
 
-    if (cap_derive(&world_slots[from], world_slots[from].cap, &derived, &error) != STATUS_OK ||
-        derived.type == CAP_NULL)
+    if (cap_derive(&world_slots[from], &derived) != seL4_NoError)
         return false;
     slot_insert(derived, &world_slots[from], &world_slots[to]);
     return true;
@@ -209,15 +209,18 @@ unsigned world_free_slot(void)
  * The fake of the CNode lookup: index is the slot, depth 64. kernel/object/cnode.c has its own
  * tests.
  */
-enum status request_empty_slot(struct request *request, struct cap root, u64 index, u64 depth,
-                               struct slot **slot)
+struct slot *request_empty_slot(struct request *request, struct cap root, unsigned word)
 {
+    u64 index = request_word(request, word), depth = request_word(request, word + 1);
+    enum status status = STATUS_OK;
+
     if (root.type != CAP_CNODE || index >= WORLD_SLOTS)
-        return error_lookup(request, false, (struct lookup_failure){ .type = seL4_InvalidRoot });
-    if (depth < 1 || depth > 64)
-        return error_range(request, 1, 64);
-    *slot = &world_slots[index];
-    return slot_is_empty(*slot) ? STATUS_OK : error_code(request, seL4_DeleteFirst);
+        status = error_lookup(request, false, (struct lookup_failure){ .type = seL4_InvalidRoot });
+    else if (depth < 1 || depth > 64)
+        status = error_range(request, 1, 64);
+    else if (!slot_is_empty(&world_slots[index]))
+        status = error_code(request, seL4_DeleteFirst);
+    return status == STATUS_OK ? &world_slots[index] : NULL;
 }
 
 u64 world_invoke(u64 label, unsigned slot, const u64 *words, unsigned length, const int *extra)

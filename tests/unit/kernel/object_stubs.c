@@ -9,7 +9,7 @@
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/refill.h"
-#include "kernel/vspace/vspace.h"
+#include "kernel/vspace/map.h"
 #include "kernel/x86/virt/virt.h"
 
 struct object_stubs stubs;
@@ -40,13 +40,17 @@ void tcb_finalise(struct tcb *tcb)
 {
     finalised(tcb);
 }
-void endpoint_finalise(struct endpoint *endpoint)
+bool endpoint_finalise(const struct endpoint *endpoint)
 {
-    finalised(endpoint);
+    if (endpoint_state(endpoint) != ENDPOINT_IDLE)
+        return false;
+    finalised((void *)(uintptr_t)endpoint);
+    return true;
 }
-void notification_finalise(struct notification *notification)
+bool notification_finalise(struct notification *notification)
 {
     finalised(notification);
+    return notification->state != NOTIFICATION_WAITING;
 }
 void reply_finalise(struct reply *reply)
 {
@@ -75,36 +79,34 @@ void pml4_create(u64 *pml4)
     (void)pml4;
     stubs.created++;
 }
-void frame_finalise(struct cap cap)
+void frame_unmap(struct cap cap)
 {
     (void)cap;
     stubs.unmapped++;
 }
 
-static void table_gone(struct cap cap, bool is_final)
+static void table_gone(struct cap cap)
 {
     stubs.unmapped++;
-    if (is_final)
-        finalised(cap_object(cap));
+    finalised(cap_object(cap));
 }
 
-void table_finalise(struct cap cap, bool is_final)
+void table_unmap(struct cap cap)
 {
-    table_gone(cap, is_final);
+    table_gone(cap);
 }
-void vspace_finalise(struct cap cap, bool is_final)
+void vspace_finalise(struct cap cap)
 {
-    table_gone(cap, is_final);
+    table_gone(cap);
 }
-void asid_pool_finalise(struct cap cap, bool is_final)
+void asid_pool_finalise(struct cap cap)
 {
-    table_gone(cap, is_final);
+    table_gone(cap);
 }
 
-void irq_finalise(unsigned irq, bool is_final)
+void irq_finalise(unsigned irq)
 {
-    if (is_final)
-        finalised((void *)(uintptr_t)(irq + 1));
+    finalised((void *)(uintptr_t)(irq + 1));
 }
 
 void io_port_release(u16 first, u16 last)
@@ -136,6 +138,7 @@ enum status endpoint_drain(struct endpoint *endpoint)
         if (preemption_point() == STATUS_PREEMPTED)
             return STATUS_PREEMPTED;
     }
+    finalised(endpoint);
     return STATUS_OK;
 }
 

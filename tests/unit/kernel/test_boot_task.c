@@ -88,7 +88,7 @@ static void forget_asids(void)
 
         if (slots && asid_pool_is_installed(i, cap_object(slots[seL4_CapInitThreadASIDPool].cap))) {
             cap.base = slots[seL4_CapInitThreadASIDPool].cap.base;
-            asid_pool_finalise(cap, true);
+            asid_pool_finalise(cap);
         }
     }
     slots = NULL;

@@ -32,10 +32,9 @@ static void make_cnodes(unsigned count)
 /* Copies a capability to anywhere, as CNode_Copy does. */
 static void put(struct slot *src, struct slot *dest)
 {
-    struct cap cap;
-    u64 error;
+    struct cap cap = src->cap;
 
-    assert_int_equal(cap_derive(src, src->cap, &cap, &error), STATUS_OK);
+    assert_int_equal(cap_derive(src, &cap), seL4_NoError);
     slot_insert(cap, src, dest);
 }
 
@@ -340,8 +339,7 @@ static struct slot *random_slot(const struct cap *nodes)
 static void random_step(const struct cap *nodes)
 {
     struct slot *a = random_slot(nodes), *b = random_slot(nodes);
-    struct cap cap;
-    u64 error;
+    struct cap cap = a->cap;
 
     stubs.points = 0;
     stubs.preempt_at = random_below(6);
@@ -349,8 +347,7 @@ static void random_step(const struct cap *nodes)
     case 0:
     case 1:
     case 2:
-        if (!slot_is_empty(a) && slot_is_empty(b) &&
-            cap_derive(a, a->cap, &cap, &error) == STATUS_OK && cap.type != CAP_NULL)
+        if (!slot_is_empty(a) && slot_is_empty(b) && cap_derive(a, &cap) == seL4_NoError)
             slot_insert(cap, a, b);
         break;
     case 3:

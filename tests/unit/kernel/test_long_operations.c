@@ -105,7 +105,7 @@ static int set_up(void **state)
 
     (void)state;
     if (slots)
-        asid_pool_finalise(slots[seL4_CapInitThreadASIDPool].cap, true);
+        asid_pool_finalise(slots[seL4_CapInitThreadASIDPool].cap);
     fakes_reset(BIG_AT + BIT(BIG_BITS));
     fakes.quiet = true;
     fakes.on_interrupt_look = look;
