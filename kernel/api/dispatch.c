@@ -48,7 +48,7 @@ enum status invocation_dispatch(struct request *request)
 
     if (type == CAP_NULL || type == CAP_ZOMBIE)
         return error_capability(request, 0);
-    if (request->is_combined_send && is_refused_in_combined_send(request->cap))
+    if (request->kind.is_combined_send && is_refused_in_combined_send(request->cap))
         return error_capability(request, 0);
     if (!method->handler || method->cap_type != type)
         return error_code(request, seL4_IllegalOperation);

@@ -26,23 +26,16 @@ static void print_unhandled(const struct tcb *thread)
 
 static void call_handler(struct tcb *thread, struct cap handler, bool can_donate)
 {
-    unsigned rights = cap_rights(handler);
-
-    endpoint_send(cap_object(handler), thread,
-                  (struct send_options){
-                      .badge = cap_badge(handler),
-                      .blocking = true,
-                      .is_call = true,
-                      .can_grant = rights & RIGHT_GRANT,
-                      .can_grant_reply = rights & RIGHT_GRANT_REPLY,
-                      .can_donate = can_donate,
-                  });
+    endpoint_send(
+        handler, thread,
+        (struct send_kind){ .is_call = true, .is_blocking = true, .can_donate = can_donate });
 }
 
-void fault_send(struct tcb *thread)
+void fault_send(struct tcb *thread, struct fault fault)
 {
     struct cap handler = thread->slots[TCB_FAULT_HANDLER].cap;
 
+    thread->fault = fault;
     if (handler.type == CAP_ENDPOINT) {
         call_handler(thread, handler, true);
         return;
@@ -50,6 +43,14 @@ void fault_send(struct tcb *thread)
     print_unhandled(thread);
     thread->fault.type = seL4_Fault_NullFault;
     thread_set_state(thread, THREAD_INACTIVE);
+}
+
+void fault_send_capability(struct tcb *thread, u64 cptr, bool in_receive,
+                           struct lookup_failure failure)
+{
+    fault_send(thread, (struct fault){ .type = seL4_Fault_CapFault,
+                                       .word = { cptr, in_receive },
+                                       .lookup = failure });
 }
 
 bool timeout_fault_send(struct tcb *thread)
@@ -64,101 +65,47 @@ bool timeout_fault_send(struct tcb *thread)
 
 /* --- the message ----------------------------------------------------------------------------- */
 
-struct message {
-    struct tcb *receiver;
-    u64 *buffer;
-    unsigned length;
-};
-
-static void put(struct message *message, u64 value)
+static void put_words(struct message *message, const u64 *words, unsigned count)
 {
-    unsigned length = ipc_set_word(message->receiver, message->buffer, message->length, value);
-
-    message->length = length;
+    for (unsigned i = 0; i < count; i++)
+        message_put(message, words[i]);
 }
 
-static void put_capability_fault(struct message *message, const struct tcb *thread)
+static void put_frame(struct message *message, const struct tcb *thread)
 {
-    const struct lookup_failure *lookup = &thread->fault.lookup;
-
-    put(message, tcb_fault_ip(thread));
-    put(message, thread->fault.word[0]);
-    put(message, thread->fault.word[1]);
-    put(message, lookup->type);
-    if (lookup->type == seL4_InvalidRoot)
-        return;
-    put(message, lookup->bits_left);
-    if (lookup->type == seL4_GuardMismatch)
-        put(message, lookup->guard_found);
-    if (lookup->type != seL4_MissingCapability)
-        put(message, lookup->bits_found);
-}
-
-/* The registers of an unknown system call, and of the answer to it, in the API's order. */
-#define UNKNOWN_SYSCALL_REGISTERS 15
-static u64 *unknown_syscall_register(struct user_context *c, unsigned i)
-{
-    u64 *const registers[UNKNOWN_SYSCALL_REGISTERS] = {
-        &c->rax, &c->rbx, &c->rcx, &c->rdx, &c->rsi, &c->rdi, &c->rbp, &c->r8,
-        &c->r9,  &c->r10, &c->r11, &c->r12, &c->r13, &c->r14, &c->r15,
-    };
-
-    return registers[i];
-}
-
-static void put_unknown_syscall(struct message *message, struct tcb *thread)
-{
-    for (unsigned i = 0; i < UNKNOWN_SYSCALL_REGISTERS; i++)
-        put(message, *unknown_syscall_register(&thread->context, i));
-    put(message, tcb_fault_ip(thread));
-    put(message, thread->context.rsp);
-    put(message, thread->context.rflags);
-    put(message, thread->fault.word[0]);
-}
-
-static void put_user_exception(struct message *message, const struct tcb *thread)
-{
-    put(message, tcb_fault_ip(thread));
-    put(message, thread->context.rsp);
-    put(message, thread->context.rflags);
-    put(message, thread->fault.word[0]);
-    put(message, thread->fault.word[1]);
-}
-
-static void put_timeout(struct message *message, const struct tcb *thread)
-{
-    put(message, thread->fault.word[0]);
-    if (thread->sched_context)
-        put(message, sched_context_take_consumed(thread->sched_context));
-}
-
-static void put_vm_fault(struct message *message, const struct tcb *thread)
-{
-    put(message, tcb_fault_ip(thread));
-    put(message, thread->fault.word[0]);
-    put(message, thread->fault.word[1]);
-    put(message, thread->fault.word[2]);
+    message_put(message, tcb_fault_ip(thread));
+    message_put(message, thread->context.rsp);
+    message_put(message, thread->context.rflags);
 }
 
 unsigned fault_message(struct tcb *thread, struct tcb *receiver, u64 *receive_buffer)
 {
-    struct message message = { .receiver = receiver, .buffer = receive_buffer };
+    struct message message = { receiver, receive_buffer, 0 };
+    const struct fault *fault = &thread->fault;
 
-    switch (thread->fault.type) {
+    switch (fault->type) {
     case seL4_Fault_CapFault:
-        put_capability_fault(&message, thread);
+        message_put(&message, tcb_fault_ip(thread));
+        put_words(&message, fault->word, 2);
+        message_put_lookup_failure(&message, &fault->lookup);
         break;
     case seL4_Fault_UnknownSyscall:
-        put_unknown_syscall(&message, thread);
+        put_words(&message, thread->context.general, CONTEXT_GENERAL);
+        put_frame(&message, thread);
+        put_words(&message, fault->word, 1);
         break;
     case seL4_Fault_UserException:
-        put_user_exception(&message, thread);
+        put_frame(&message, thread);
+        put_words(&message, fault->word, 2);
         break;
     case seL4_Fault_Timeout:
-        put_timeout(&message, thread);
+        put_words(&message, fault->word, 1);
+        if (thread->sched_context)
+            message_put(&message, sched_context_take_consumed(thread->sched_context));
         break;
     case seL4_Fault_VMFault:
-        put_vm_fault(&message, thread);
+        message_put(&message, tcb_fault_ip(thread));
+        put_words(&message, fault->word, 3);
         break;
     default:
         break;
@@ -204,40 +151,30 @@ static void take_frame(const struct answer *answer, unsigned first, struct tcb *
         thread->context.rflags = context_sanitise_rflags(value);
 }
 
-static void take_unknown_syscall(const struct answer *answer, struct tcb *thread)
+static void take_general(const struct answer *answer, unsigned first, struct tcb *thread)
 {
-    for (unsigned i = 0; i < UNKNOWN_SYSCALL_REGISTERS; i++)
-        take(answer, i, unknown_syscall_register(&thread->context, i));
-    take_frame(answer, seL4_UnknownSyscall_FaultIP, thread);
-}
-
-static void take_timeout(const struct answer *answer, struct tcb *thread)
-{
-    struct user_context *c = &thread->context;
-    u64 value, *const registers[] = { &c->rax, &c->rbx, &c->rcx, &c->rdx, &c->rsi,
-                                      &c->rdi, &c->rbp, &c->r8,  &c->r9,  &c->r10,
-                                      &c->r11, &c->r12, &c->r13, &c->r14, &c->r15 };
-
-    take_frame(answer, seL4_TimeoutReply_FaultIP, thread);
-    for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++)
-        take(answer, seL4_TimeoutReply_RAX + i, registers[i]);
-    if (take(answer, seL4_TimeoutReply_TLS_BASE, &value))
-        c->fs_base = context_sanitise_address(value);
+    for (unsigned i = 0; i < CONTEXT_GENERAL; i++)
+        take(answer, first + i, &thread->context.general[i]);
 }
 
 bool fault_reply(struct tcb *thread, struct tcb *replier, u64 label, u64 length)
 {
     struct answer answer = answer_of(replier, length);
+    u64 tls_base;
 
     switch (thread->fault.type) {
     case seL4_Fault_UnknownSyscall:
-        take_unknown_syscall(&answer, thread);
+        take_general(&answer, 0, thread);
+        take_frame(&answer, seL4_UnknownSyscall_FaultIP, thread);
         return label == 0;
     case seL4_Fault_UserException:
         take_frame(&answer, 0, thread);
         return label == 0;
     case seL4_Fault_Timeout:
-        take_timeout(&answer, thread);
+        take_frame(&answer, seL4_TimeoutReply_FaultIP, thread);
+        take_general(&answer, seL4_TimeoutReply_RAX, thread);
+        if (take(&answer, seL4_TimeoutReply_TLS_BASE, &tls_base))
+            thread->context.fs_base = context_sanitise_address(tls_base);
         return label == 0;
     default:
         return true;

@@ -5,8 +5,11 @@
 
 #include "kernel/object/tcb.h"
 
-/* Sends thread->fault to its handler, or makes the thread inactive if it has none. */
-void fault_send(struct tcb *thread);
+/* Sends the fault to the thread's handler, or makes it inactive if it has none. */
+void fault_send(struct tcb *thread, struct fault fault);
+/* The same for a capability that was not found. */
+void fault_send_capability(struct tcb *thread, u64 cptr, bool in_receive,
+                           struct lookup_failure failure);
 /* The same for a timeout; returns false if the thread has no timeout handler. */
 bool timeout_fault_send(struct tcb *thread);
 /* Writes thread->fault as a message: registers or buffer of the receiver. Returns the length. */

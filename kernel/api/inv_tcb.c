@@ -73,7 +73,7 @@ enum status invoke_tcb_read_registers(struct request *request)
 {
     struct tcb *tcb = invoked(request);
     u64 flags = request_word(request, 0), count = request_word(request, 1);
-    u64 *buffer;
+    struct message message = { .receiver = request->caller };
 
     if (count < 1 || count > seL4_UserContextWords)
         return error_range(request, 1, seL4_UserContextWords);
@@ -82,17 +82,12 @@ enum status invoke_tcb_read_registers(struct request *request)
 
     if (flags & seL4_ReadRegisters_Suspend)
         tcb_suspend(tcb);
-    if (!request->is_call)
+    if (!request->kind.is_call)
         return STATUS_OK;
-    buffer = tcb_buffer_for_receive(request->caller);
-    for (unsigned i = 0; i < count; i++) {
-        u64 value = read_context_word(tcb, i);
-
-        if (i < seL4_FastMessageRegisters)
-            reply_word(request, value);
-        else
-            request->reply_length = ipc_set_word(request->caller, buffer, i, value);
-    }
+    message.buffer = tcb_buffer_for_receive(request->caller);
+    for (unsigned i = 0; i < count; i++)
+        message_put(&message, read_context_word(tcb, i));
+    request->reply_length = message.length;
     return STATUS_OK;
 }
 
@@ -429,7 +424,7 @@ enum status invoke_tcb_suspend(struct request *request)
 
     /* The caller itself: the call has done its work, and must not be repeated on Resume. */
     if (tcb == request->caller) {
-        if (request->is_call) {
+        if (request->kind.is_call) {
             tcb->context.rsi = ipc_info(seL4_NoError, 0, 0, 0);
             tcb->context.rdi = 0;
         }

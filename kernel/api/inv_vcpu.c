@@ -39,7 +39,7 @@ enum status invoke_vcpu_write_msr(struct request *request)
     if (!is_usable(request, 2) ||
         !virt->write_msr(invoked(request), request_word(request, 0), request_word(request, 1)))
         return error_code(request, seL4_IllegalOperation);
-    if (request->is_call)
+    if (request->kind.is_call)
         request->caller->context.r10 = request_word(request, 1);
     return STATUS_OK;
 }

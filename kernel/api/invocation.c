@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/api/invocation.h"
 
-#include "abi/faults.h"
 #include "kernel/api/fault_send.h"
 #include "kernel/api/ipc.h"
 #include "kernel/api/request.h"
@@ -11,76 +10,49 @@
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static void put(struct request *request, u64 value)
+static void answer(struct request *request, u64 error, unsigned length)
 {
-    u64 *buffer = tcb_buffer_for_receive(request->caller);
-
-    request->reply_length = ipc_set_word(request->caller, buffer, request->reply_length, value);
-}
-
-static void put_lookup_failure(struct request *request, const struct lookup_failure *lookup)
-{
-    put(request, lookup->type);
-    if (lookup->type == seL4_InvalidRoot)
-        return;
-    put(request, lookup->bits_left);
-    if (lookup->type == seL4_GuardMismatch)
-        put(request, lookup->guard_found);
-    if (lookup->type != seL4_MissingCapability)
-        put(request, lookup->bits_found);
+    request->caller->context.rsi = ipc_info(error, 0, 0, length);
+    request->caller->context.rdi = 0;
 }
 
 static void answer_error(struct request *request)
 {
     const struct api_error *error = &request->error;
+    struct message message = { request->caller, tcb_buffer_for_receive(request->caller), 0 };
 
-    request->reply_length = 0;
     switch (error->code) {
     case seL4_InvalidArgument:
     case seL4_InvalidCapability:
     case seL4_NotEnoughMemory:
-        put(request, error->word[0]);
+        message_put(&message, error->word[0]);
         break;
     case seL4_RangeError:
-        put(request, error->word[0]);
-        put(request, error->word[1]);
+        message_put(&message, error->word[0]);
+        message_put(&message, error->word[1]);
         break;
     case seL4_FailedLookup:
-        put(request, error->word[0]);
-        put_lookup_failure(request, &error->lookup);
+        message_put(&message, error->word[0]);
+        message_put_lookup_failure(&message, &error->lookup);
         break;
     default:
         break;
     }
-    request->caller->context.rsi = ipc_info(error->code, 0, 0, request->reply_length);
-    request->caller->context.rdi = 0;
+    answer(request, error->code, message.length);
 }
 
 static void answer_success(struct request *request)
 {
-    for (unsigned i = 0; i < request->reply_length && i < seL4_FastMessageRegisters; i++)
-        *ipc_register(request->caller, i) = request->reply[i];
-    request->caller->context.rsi = ipc_info(0, 0, 0, request->reply_length);
-    request->caller->context.rdi = 0;
+    answer(request, seL4_NoError, request->reply_length);
 }
 
 /* --- objects that pass messages on ----------------------------------------------------------- */
 
-static enum status invoke_endpoint(struct request *request, struct invocation_kind kind)
+static enum status invoke_endpoint(struct request *request)
 {
-    unsigned rights = cap_rights(request->cap);
-
-    if (!(rights & RIGHT_WRITE))
+    if (!(cap_rights(request->cap) & RIGHT_WRITE))
         return error_capability(request, 0);
-    endpoint_send(cap_object(request->cap), request->caller,
-                  (struct send_options){
-                      .badge = cap_badge(request->cap),
-                      .blocking = kind.is_blocking,
-                      .is_call = kind.is_call,
-                      .can_grant = rights & RIGHT_GRANT,
-                      .can_grant_reply = rights & RIGHT_GRANT_REPLY,
-                      .can_donate = kind.can_donate,
-                  });
+    endpoint_send(request->cap, request->caller, request->kind);
     return STATUS_OK;
 }
 
@@ -117,7 +89,7 @@ static enum status invoke_object(struct request *request)
     if (status == STATUS_PREEMPTED || caller->state != THREAD_RESTART)
         return status;
     caller->state = THREAD_RUNNING;
-    if (request->is_call && status == STATUS_OK)
+    if (request->kind.is_call && status == STATUS_OK)
         answer_success(request);
     return status;
 }
@@ -125,16 +97,16 @@ static enum status invoke_object(struct request *request)
 /* Nobody answers a Call of a notification or reply object: the kernel does, with nothing. */
 static enum status answered(struct request *request, enum status status)
 {
-    if (status == STATUS_OK && request->is_call && request->caller->state == THREAD_RUNNING)
+    if (status == STATUS_OK && request->kind.is_call && request->caller->state == THREAD_RUNNING)
         answer_success(request);
     return status;
 }
 
-static enum status invoke(struct request *request, struct invocation_kind kind)
+static enum status invoke(struct request *request)
 {
     switch (request->cap.type) {
     case CAP_ENDPOINT:
-        return invoke_endpoint(request, kind);
+        return invoke_endpoint(request);
     case CAP_NOTIFICATION:
         return answered(request, invoke_notification(request));
     case CAP_REPLY:
@@ -146,13 +118,6 @@ static enum status invoke(struct request *request, struct invocation_kind kind)
 
 /* --- the system call ------------------------------------------------------------------------- */
 
-static void capability_fault(struct tcb *thread, u64 cptr, struct lookup_failure failure)
-{
-    thread->fault =
-        (struct fault){ .type = seL4_Fault_CapFault, .word = { cptr, false }, .lookup = failure };
-    fault_send(thread);
-}
-
 /* Looks up what the request is about. A capability that is not found is a fault, if the call may
  * block. */
 static bool find_capabilities(struct request *request, u64 cptr, u64 info)
@@ -160,18 +125,17 @@ static bool find_capabilities(struct request *request, u64 cptr, u64 info)
     struct tcb *caller = request->caller;
     struct slot_lookup lookup = cspace_lookup(caller, cptr);
     struct ipc_caps caps;
-    struct lookup_failure failure;
 
     if (!lookup.slot) {
-        if (request->is_blocking)
-            capability_fault(caller, cptr, lookup.failure);
+        if (request->kind.is_blocking)
+            fault_send_capability(caller, cptr, false, lookup.failure);
         return false;
     }
     request->slot = lookup.slot;
     request->cap = lookup.slot->cap;
-    if (!ipc_lookup_caps(caller, request->buffer, info, &caps, &failure)) {
-        if (request->is_blocking)
-            capability_fault(caller, caps.failed_address, failure);
+    if (!ipc_lookup_caps(caller, request->buffer, info, &caps)) {
+        if (request->kind.is_blocking)
+            fault_send_capability(caller, caps.failed_address, false, caps.failure);
         return false;
     }
     request->nr_extra = caps.count;
@@ -180,7 +144,7 @@ static bool find_capabilities(struct request *request, u64 cptr, u64 info)
     return true;
 }
 
-enum status handle_invocation(u64 cptr, struct invocation_kind kind)
+enum status handle_invocation(u64 cptr, struct send_kind kind)
 {
     struct tcb *caller = this_core()->current;
     u64 info = caller->context.rsi;
@@ -189,9 +153,7 @@ enum status handle_invocation(u64 cptr, struct invocation_kind kind)
         .label = ipc_info_label(info),
         .length = ipc_info_length(info),
         .buffer = tcb_buffer_for_send(caller),
-        .is_call = kind.is_call,
-        .is_blocking = kind.is_blocking,
-        .is_combined_send = kind.is_combined_send,
+        .kind = kind,
     };
     enum status status;
 
@@ -199,7 +161,7 @@ enum status handle_invocation(u64 cptr, struct invocation_kind kind)
         request.length = seL4_FastMessageRegisters;
     if (!find_capabilities(&request, cptr, info))
         return STATUS_OK;
-    status = invoke(&request, kind);
+    status = invoke(&request);
     if (status == STATUS_PREEMPTED)
         return status;
     if (status == STATUS_ERROR && kind.is_call)

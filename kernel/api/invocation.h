@@ -4,21 +4,13 @@
 #ifndef KERNEL_API_INVOCATION_H
 #define KERNEL_API_INVOCATION_H
 
-#include "kernel/core/types.h"
-
-/* What distinguishes Call, Send, NBSend and the first half of the combined calls. */
-struct invocation_kind {
-    bool is_call;
-    bool is_blocking;
-    bool can_donate;
-    bool is_combined_send;
-};
+#include "kernel/object/ipc_objects.h"
 
 /*
  * Invokes what cptr names with the current thread's message, and answers a Call of a kernel object.
  * Returns STATUS_PREEMPTED when the whole system call must be repeated; else STATUS_OK, whatever
  * the invocation's own answer is. A thread that could not find a capability has faulted then.
  */
-enum status handle_invocation(u64 cptr, struct invocation_kind kind) MUST_CHECK;
+enum status handle_invocation(u64 cptr, struct send_kind kind) MUST_CHECK;
 
 #endif

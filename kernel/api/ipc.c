@@ -8,8 +8,19 @@
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/object.h"
 
-bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc_caps *caps,
-                     struct lookup_failure *failure)
+void message_put_lookup_failure(struct message *message, const struct lookup_failure *failure)
+{
+    message_put(message, failure->type);
+    if (failure->type == seL4_InvalidRoot)
+        return;
+    message_put(message, failure->bits_left);
+    if (failure->type == seL4_GuardMismatch)
+        message_put(message, failure->guard_found);
+    if (failure->type != seL4_MissingCapability)
+        message_put(message, failure->bits_found);
+}
+
+bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc_caps *caps)
 {
     unsigned count = buffer ? ipc_info_extra_caps(info) : 0;
 
@@ -20,7 +31,7 @@ bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc
 
         if (!lookup.slot) {
             caps->failed_address = address;
-            *failure = lookup.failure;
+            caps->failure = lookup.failure;
             return false;
         }
         caps->slot[caps->count++] = lookup.slot;
@@ -100,11 +111,10 @@ static u64 transfer_message(struct tcb *sender, struct endpoint *endpoint, bool 
                             struct tcb *receiver, u64 *buffer)
 {
     u64 info = sender->context.rsi, *from = tcb_buffer_for_send(sender), caps_info;
-    struct ipc_caps caps = { 0 };
-    struct lookup_failure ignored;
+    struct ipc_caps caps;
     unsigned length;
 
-    if (can_grant && !ipc_lookup_caps(sender, from, info, &caps, &ignored))
+    if (!can_grant || !ipc_lookup_caps(sender, from, info, &caps))
         caps.count = 0;
     length = transfer_words(sender, from, receiver, buffer, ipc_info_length(info));
     caps_info = transfer_caps(&caps, endpoint, receiver, buffer);

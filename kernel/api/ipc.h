@@ -69,18 +69,23 @@ static inline u64 ipc_word(struct tcb *tcb, const u64 *buffer, unsigned i)
     return i < seL4_FastMessageRegisters ? *ipc_register(tcb, i) : ipc_buffer_read(buffer, i + 1);
 }
 
-/* Sets word i of the thread's incoming message; returns the length so far, which ends at four
- * without buffer. */
-static inline unsigned ipc_set_word(struct tcb *tcb, u64 *buffer, unsigned i, u64 value)
+/* A message to receiver that grows word by word; without a buffer it ends at four. */
+struct message {
+    struct tcb *receiver;
+    u64 *buffer;
+    unsigned length;
+};
+
+static inline void message_put(struct message *message, u64 value)
 {
-    if (i < seL4_FastMessageRegisters)
-        *ipc_register(tcb, i) = value;
-    else if (buffer)
-        buffer[i + 1] = value;
-    else
-        return seL4_FastMessageRegisters;
-    return i + 1;
+    if (message->length < seL4_FastMessageRegisters)
+        *ipc_register(message->receiver, message->length++) = value;
+    else if (message->buffer)
+        message->buffer[++message->length] = value;
 }
+
+/* The words of the API's lookup failure. */
+void message_put_lookup_failure(struct message *message, const struct lookup_failure *failure);
 
 /* --- transfer -------------------------------------------------------------------------------- */
 
@@ -88,13 +93,12 @@ static inline unsigned ipc_set_word(struct tcb *tcb, u64 *buffer, unsigned i, u6
 struct ipc_caps {
     unsigned count;
     struct slot *slot[seL4_MsgMaxExtraCaps];
-    u64 failed_address; /* of the one that was not found */
+    u64 failed_address; /* of the one that was not found, and why */
+    struct lookup_failure failure;
 };
 
-/* Looks up the sender's extra capabilities. Returns false when one is not found: *failure says why.
- */
-bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc_caps *caps,
-                     struct lookup_failure *failure);
+/* Looks up the sender's extra capabilities. Returns false when one is not found. */
+bool ipc_lookup_caps(struct tcb *sender, const u64 *buffer, u64 info, struct ipc_caps *caps);
 
 /* Sender's message, or its fault if it has one, becomes receiver's. endpoint: the one it goes
  * through, or NULL. */

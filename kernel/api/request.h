@@ -8,9 +8,8 @@
 #define KERNEL_API_REQUEST_H
 
 #include "abi/errors.h"
-#include "kernel/object/cap.h"
-#include "kernel/object/cnode.h"
-#include "kernel/object/tcb.h"
+#include "kernel/api/ipc.h"
+#include "kernel/object/ipc_objects.h"
 
 /* What a failed invocation reports (ABI section 6). */
 struct api_error {
@@ -28,32 +27,16 @@ struct request {
     u64 length;            /* message words; at most 4 if there is no buffer */
     struct slot *extra[3]; /* looked up; NULL beyond nr_extra */
     unsigned nr_extra;
-    const u64 *buffer;     /* sender's IPC buffer in the physical window, or NULL */
-    bool is_call;          /* the caller waits for an answer */
-    bool is_blocking;      /* Call and Send; not the non-blocking variants */
-    bool is_combined_send; /* the send phase of ReplyRecv, NBSendRecv, NBSendWait */
+    const u64 *buffer; /* sender's IPC buffer in the physical window, or NULL */
+    struct send_kind kind;
     struct api_error error;
-    unsigned reply_length; /* words of an answer */
-    u64 reply[4]; /* the first four; longer answers are written to the buffer by the handler */
+    unsigned reply_length; /* words of an answer, which are in the caller's registers and buffer */
 };
 
 /* Message word i; the caller has checked i < length. */
 static inline u64 request_word(const struct request *request, unsigned i)
 {
-    const struct user_context *c = &request->caller->context;
-
-    switch (i) {
-    case 0:
-        return c->r10;
-    case 1:
-        return c->r8;
-    case 2:
-        return c->r9;
-    case 3:
-        return c->r15;
-    default: /* the buffer is shared with user code: read once */
-        return __atomic_load_n(&request->buffer[i + 1], __ATOMIC_RELAXED);
-    }
+    return ipc_word(request->caller, request->buffer, i);
 }
 
 /* Each records the error and returns STATUS_ERROR, so that a check reads `return error_range(...)`.
@@ -91,9 +74,11 @@ static inline enum status error_lookup(struct request *request, bool source,
     return error_code(request, seL4_FailedLookup);
 }
 
+/* One of at most four words of an answer. It takes the place of a word of the request. */
 static inline void reply_word(struct request *request, u64 value)
 {
-    request->reply[request->reply_length++] = value;
+    if (request->kind.is_call)
+        *ipc_register(request->caller, request->reply_length++) = value;
 }
 
 /*

@@ -36,21 +36,15 @@ static bool enter_kernel(void)
     return core->current != core->idle;
 }
 
-static void send_fault(struct fault fault)
+/* A thread enters the kernel by doing what it cannot. */
+static void enter_by_fault(struct fault fault)
 {
-    struct tcb *current = this_core()->current;
-
-    current->fault = fault;
-    fault_send(current);
+    if (enter_kernel() && budget_check_restart())
+        fault_send(this_core()->current, fault);
+    sched_choose();
 }
 
 /* --- the receive phase ----------------------------------------------------------------------- */
-
-static void receive_fault(u64 cptr, struct lookup_failure failure)
-{
-    send_fault(
-        (struct fault){ .type = seL4_Fault_CapFault, .word = { cptr, true }, .lookup = failure });
-}
 
 static const struct lookup_failure missing = { .type = seL4_MissingCapability };
 
@@ -61,7 +55,7 @@ static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool 
     struct reply *reply = NULL;
 
     if (!(cap_rights(cap) & RIGHT_READ)) {
-        receive_fault(cptr, missing);
+        fault_send_capability(thread, cptr, true, missing);
         return;
     }
     if (takes_reply) {
@@ -69,7 +63,7 @@ static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool 
         struct slot_lookup lookup = cspace_lookup(thread, reply_cptr);
 
         if (!lookup.slot || lookup.slot->cap.type != CAP_REPLY) {
-            receive_fault(reply_cptr, lookup.slot ? missing : lookup.failure);
+            fault_send_capability(thread, reply_cptr, true, lookup.slot ? missing : lookup.failure);
             return;
         }
         reply = cap_object(lookup.slot->cap);
@@ -82,7 +76,7 @@ static void receive_notification(struct tcb *thread, u64 cptr, struct cap cap, b
     struct notification *notification = cap_object(cap);
 
     if (!(cap_rights(cap) & RIGHT_READ) || (notification->bound && notification->bound != thread)) {
-        receive_fault(cptr, missing);
+        fault_send_capability(thread, cptr, true, missing);
         return;
     }
     notification_receive(notification, thread, blocking);
@@ -95,7 +89,7 @@ static void handle_receive(bool takes_reply, bool blocking)
     struct slot_lookup lookup = cspace_lookup(thread, cptr);
 
     if (!lookup.slot) {
-        receive_fault(cptr, lookup.failure);
+        fault_send_capability(thread, cptr, true, lookup.failure);
         return;
     }
     switch (lookup.slot->cap.type) {
@@ -106,7 +100,7 @@ static void handle_receive(bool takes_reply, bool blocking)
         receive_notification(thread, cptr, lookup.slot->cap, blocking);
         break;
     default:
-        receive_fault(cptr, missing);
+        fault_send_capability(thread, cptr, true, missing);
     }
 }
 
@@ -116,16 +110,16 @@ static void handle_receive(bool takes_reply, bool blocking)
 static enum status send_and_receive(u64 send_cptr, bool takes_reply)
 {
     enum status status = handle_invocation(
-        send_cptr, (struct invocation_kind){ .can_donate = true, .is_combined_send = true });
+        send_cptr, (struct send_kind){ .can_donate = true, .is_combined_send = true });
 
     if (status == STATUS_OK)
         handle_receive(takes_reply, true);
     return status;
 }
 
-static void unknown_syscall(s64 number)
+static struct fault unknown_syscall(s64 number)
 {
-    send_fault((struct fault){ .type = seL4_Fault_UnknownSyscall, .word = { (u64)number } });
+    return (struct fault){ .type = seL4_Fault_UnknownSyscall, .word = { (u64)number } };
 }
 
 static enum status dispatch(s64 number, struct user_context *context)
@@ -134,7 +128,7 @@ static enum status dispatch(s64 number, struct user_context *context)
     case seL4_SysCall:
         return handle_invocation(
             context->rdi,
-            (struct invocation_kind){ .is_call = true, .is_blocking = true, .can_donate = true });
+            (struct send_kind){ .is_call = true, .is_blocking = true, .can_donate = true });
     case seL4_SysReplyRecv:
         return send_and_receive(context->r12, true);
     case seL4_SysNBSendRecv:
@@ -142,9 +136,9 @@ static enum status dispatch(s64 number, struct user_context *context)
     case seL4_SysNBSendWait:
         return send_and_receive(context->r12, false);
     case seL4_SysSend:
-        return handle_invocation(context->rdi, (struct invocation_kind){ .is_blocking = true });
+        return handle_invocation(context->rdi, (struct send_kind){ .is_blocking = true });
     case seL4_SysNBSend:
-        return handle_invocation(context->rdi, (struct invocation_kind){ 0 });
+        return handle_invocation(context->rdi, (struct send_kind){ 0 });
     case seL4_SysRecv:
         handle_receive(true, true);
         return STATUS_OK;
@@ -161,7 +155,7 @@ static enum status dispatch(s64 number, struct user_context *context)
         budget_yield();
         return STATUS_OK;
     default:
-        unknown_syscall(number);
+        fault_send(this_core()->current, unknown_syscall(number));
         return STATUS_OK;
     }
 }
@@ -188,32 +182,27 @@ void handle_syscall_general(s64 number)
     sched_choose();
 }
 
+/* --- exceptions ------------------------------------------------------------------------------ */
+
 void handle_unknown_syscall(s64 number)
 {
-    if (enter_kernel() && budget_check_restart())
-        unknown_syscall(number);
-    sched_choose();
+    enter_by_fault(unknown_syscall(number));
 }
-
-/* --- exceptions ------------------------------------------------------------------------------ */
 
 void handle_user_exception(unsigned vector, u64 error_code)
 {
-    if (enter_kernel() && budget_check_restart())
-        send_fault(
-            (struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
-    sched_choose();
+    enter_by_fault(
+        (struct fault){ .type = seL4_Fault_UserException, .word = { vector, error_code } });
 }
 
 #define PAGE_FAULT_FETCH 16
 
 void handle_page_fault(u64 address, u64 error_code)
 {
-    if (enter_kernel() && budget_check_restart())
-        send_fault((struct fault){
-            .type = seL4_Fault_VMFault,
-            .word = { address, (error_code & PAGE_FAULT_FETCH) != 0, error_code } });
-    sched_choose();
+    bool is_fetch = error_code & PAGE_FAULT_FETCH;
+
+    enter_by_fault(
+        (struct fault){ .type = seL4_Fault_VMFault, .word = { address, is_fetch, error_code } });
 }
 
 /* --- interrupts ------------------------------------------------------------------------------ */

@@ -75,52 +75,49 @@ static struct tcb *take_first(struct endpoint *endpoint)
     return first;
 }
 
-static void wait_to_send(struct endpoint *endpoint, struct tcb *sender, struct send_options options)
+static void wait_to_send(struct cap cap, struct tcb *sender, bool is_call)
 {
     thread_set_state(sender, THREAD_BLOCKED_ON_SEND);
-    sender->send_badge = options.badge;
-    sender->send_can_grant = options.can_grant;
-    sender->send_can_grant_reply = options.can_grant_reply;
-    sender->send_is_call = options.is_call;
-    enqueue(endpoint, sender, ENDPOINT_SENDING);
+    sender->send_badge = cap_badge(cap);
+    sender->send_rights = (u8)cap_rights(cap);
+    sender->send_is_call = is_call;
+    enqueue(cap_object(cap), sender, ENDPOINT_SENDING);
 }
 
 /* The sender waits for an answer, if there is a way to give one; else it has stopped for good. */
 static void await_answer(struct tcb *sender, struct tcb *receiver, struct reply *reply,
-                         bool may_answer, bool may_donate)
+                         unsigned rights, bool may_donate)
 {
-    if (reply && may_answer)
+    if (reply && (rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
         reply_push(reply, sender, receiver, may_donate);
     else
         thread_set_state(sender, THREAD_INACTIVE);
 }
 
-void endpoint_send(struct endpoint *endpoint, struct tcb *sender, struct send_options options)
+void endpoint_send(struct cap cap, struct tcb *sender, struct send_kind kind)
 {
+    struct endpoint *endpoint = cap_object(cap);
     struct tcb *receiver;
     struct reply *reply;
 
     if (endpoint_state(endpoint) != ENDPOINT_RECEIVING) {
-        if (options.blocking)
-            wait_to_send(endpoint, sender, options);
+        if (kind.is_blocking)
+            wait_to_send(cap, sender, kind.is_call);
         return;
     }
     receiver = take_first(endpoint);
     reply = receiver->reply;
-    ipc_transfer(sender, endpoint, options.badge, options.can_grant, receiver);
+    ipc_transfer(sender, endpoint, cap_badge(cap), cap_rights(cap) & RIGHT_GRANT, receiver);
     if (reply)
         reply_unlink(reply);
 
-    if (options.is_call || sender->fault.type != seL4_Fault_NullFault)
-        await_answer(sender, receiver, reply, options.can_grant || options.can_grant_reply,
-                     options.can_donate);
-    else if (options.can_donate && sender->sched_context && !receiver->sched_context)
+    if (kind.is_call || sender->fault.type != seL4_Fault_NullFault)
+        await_answer(sender, receiver, reply, cap_rights(cap), kind.can_donate);
+    else if (kind.can_donate && sender->sched_context && !receiver->sched_context)
         sched_context_donate(sender->sched_context, receiver);
 
     thread_set_state(receiver, THREAD_RUNNING);
-    if (receiver->sched_context)
-        sched_context_wake(receiver->sched_context);
-    possible_switch_to(receiver);
+    thread_wake(receiver);
 }
 
 static void wait_to_receive(struct endpoint *endpoint, struct tcb *receiver, struct reply *reply)
@@ -136,12 +133,11 @@ static void receive_from(struct endpoint *endpoint, struct tcb *receiver, struct
     struct tcb *sender = take_first(endpoint);
     bool is_timeout = sender->fault.type == seL4_Fault_Timeout;
 
-    ipc_transfer(sender, endpoint, sender->send_badge, sender->send_can_grant, receiver);
+    ipc_transfer(sender, endpoint, sender->send_badge, sender->send_rights & RIGHT_GRANT, receiver);
     if (sender->sched_context)
         sched_context_wake(sender->sched_context);
     if (sender->send_is_call || sender->fault.type != seL4_Fault_NullFault) {
-        await_answer(sender, receiver, reply,
-                     sender->send_can_grant || sender->send_can_grant_reply, !is_timeout);
+        await_answer(sender, receiver, reply, sender->send_rights, !is_timeout);
     } else {
         thread_set_state(sender, THREAD_RUNNING);
         possible_switch_to(sender);
@@ -183,9 +179,7 @@ static void restart_waiter(struct tcb *tcb)
         return;
     }
     thread_set_state(tcb, THREAD_RESTART);
-    if (tcb->sched_context)
-        sched_context_wake(tcb->sched_context);
-    possible_switch_to(tcb);
+    thread_wake(tcb);
 }
 
 enum status endpoint_drain(struct endpoint *endpoint)

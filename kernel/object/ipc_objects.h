@@ -76,21 +76,20 @@ enum status notification_drain(struct notification *notification) MUST_CHECK;
 enum status endpoint_cancel_badged_sends(struct endpoint *endpoint, u64 badge,
                                          struct tcb *caller) MUST_CHECK;
 
-/* How a message is sent. */
-struct send_options {
-    u64 badge;
-    bool blocking;
-    bool is_call;
-    bool can_grant;
-    bool can_grant_reply;
+/* What distinguishes Call, Send, NBSend and the first half of the combined system calls. */
+struct send_kind {
+    bool is_call;     /* the sender waits for an answer */
+    bool is_blocking; /* Call and Send; not the non-blocking variants */
     bool can_donate;
+    bool is_combined_send; /* the send phase of ReplyRecv, NBSendRecv, NBSendWait */
 };
 
 /*
- * Sends sender's message or fault; receives for the current thread with a reply object or NULL. A
- * thread that must wait is queued, or, not blocking, goes on without.
+ * Sends sender's message or fault, with the capability's badge and rights; receives for the current
+ * thread with a reply object or NULL. A thread that must wait is queued, or, not blocking, goes on
+ * without.
  */
-void endpoint_send(struct endpoint *endpoint, struct tcb *sender, struct send_options options);
+void endpoint_send(struct cap cap, struct tcb *sender, struct send_kind kind);
 void endpoint_receive(struct endpoint *endpoint, struct tcb *receiver, struct reply *reply,
                       bool blocking);
 /* Takes the thread, which waits here, out of the queue. Its state is the caller's business. */

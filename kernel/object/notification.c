@@ -75,9 +75,7 @@ void notification_return_context(struct notification *notification, struct tcb *
 static void wake(struct notification *notification, struct tcb *tcb)
 {
     notification_lend_context(notification, tcb);
-    if (tcb->sched_context)
-        sched_context_wake(tcb->sched_context);
-    possible_switch_to(tcb);
+    thread_wake(tcb);
 }
 
 static void deliver(struct notification *notification, struct tcb *tcb, u64 badge)
@@ -190,9 +188,7 @@ enum status notification_drain(struct notification *notification)
 
         notification_dequeue(notification, tcb);
         thread_set_state(tcb, THREAD_RESTART);
-        if (tcb->sched_context)
-            sched_context_wake(tcb->sched_context);
-        possible_switch_to(tcb);
+        thread_wake(tcb);
         status = preemption_point();
         if (status != STATUS_OK)
             return status;

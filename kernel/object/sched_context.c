@@ -36,8 +36,7 @@ static void detach(struct sched_context *sc)
 void sched_context_bind_tcb(struct sched_context *sc, struct tcb *tcb)
 {
     attach(sc, tcb);
-    sched_context_wake(sc);
-    possible_switch_to(tcb);
+    thread_wake(tcb);
 }
 
 void sched_context_unbind_tcb(struct sched_context *sc)

@@ -89,9 +89,7 @@ void tcb_restart(struct tcb *tcb)
     tcb_cancel_ipc(tcb);
     thread_set_state(tcb, tcb->in_guest ? THREAD_RUNNING_VM : THREAD_RESTART);
     tcb->in_guest = false;
-    if (tcb->sched_context)
-        sched_context_wake(tcb->sched_context);
-    possible_switch_to(tcb);
+    thread_wake(tcb);
 }
 
 /* --- end ------------------------------------------------------------------------------------- */

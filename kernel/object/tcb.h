@@ -87,10 +87,8 @@ struct tcb {
     /* While BLOCKED_ON_SEND or BLOCKED_ON_RECEIVE. */
     struct endpoint *blocked_on; /* also the notification, while BLOCKED_ON_NOTIFICATION */
     u64 send_badge;
-    bool send_can_grant;
-    bool send_can_grant_reply;
+    u8 send_rights; /* of the capability that it sends by */
     bool send_is_call;
-    bool receive_can_grant;
 
     struct tcb *queue_next, *queue_prev; /* endpoint or notification queue */
     struct tcb *run_next,

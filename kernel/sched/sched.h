@@ -12,6 +12,7 @@
 #ifndef KERNEL_SCHED_SCHED_H
 #define KERNEL_SCHED_SCHED_H
 
+#include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
 
 /* The thread could run: it is not blocked or inactive (it may lack a budget). */
@@ -41,6 +42,13 @@ void release_queue_remove(struct tcb *tcb);
 /* tcb has become runnable: run it now if it is schedulable and of higher priority, else queue it.
  */
 void possible_switch_to(struct tcb *tcb);
+/* The same for one that has waited, perhaps for long. */
+static inline void thread_wake(struct tcb *tcb)
+{
+    if (tcb->sched_context)
+        sched_context_wake(tcb->sched_context);
+    possible_switch_to(tcb);
+}
 /* The choice of the running thread must be made again before the kernel is left. */
 void reschedule_required(void);
 

@@ -38,8 +38,7 @@ u64 world_invoke_words(unsigned slot, u64 label, const int *extra, unsigned leng
                                  .label = label,
                                  .length = length,
                                  .buffer = buffer,
-                                 .is_call = true,
-                                 .is_blocking = true };
+                                 .kind = { .is_call = true, .is_blocking = true } };
     memset(buffer, 0xee, sizeof buffer); /* words beyond the message must not be looked at */
     for (unsigned i = 0; i < length; i++)
         buffer[1 + i] = words[i];

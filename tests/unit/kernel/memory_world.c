@@ -233,8 +233,7 @@ u64 world_invoke(u64 label, unsigned slot, const u64 *words, unsigned length, co
         .label = label,
         .length = length,
         .buffer = buffer,
-        .is_call = true,
-        .is_blocking = true,
+        .kind = { .is_call = true, .is_blocking = true },
     };
 
     memcpy(buffer + 1, words, length * sizeof(u64));

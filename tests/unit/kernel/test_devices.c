@@ -235,7 +235,7 @@ static void test_port_access(void **state)
     fakes.port_value = 0x12345678;
     assert_answer(INVOKE(X86IOPortIn32, FREE, NULL, 0xcf8), seL4_NoError);
     assert_int_equal(world_reply.reply_length, 1);
-    assert_int_equal(world_reply.reply[0], 0x12345678);
+    assert_int_equal(*ipc_register(world_reply.caller, 0), 0x12345678);
     assert_int_equal(fakes.port_width, 4);
     assert_answer(INVOKE(X86IOPortIn16, FREE, NULL, 0xcfe), seL4_NoError);
     assert_int_equal(fakes.port_width, 2);

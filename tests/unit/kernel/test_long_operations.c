@@ -278,10 +278,11 @@ static void make_waiting_threads(u64 endpoint)
     make(ram_slot, seL4_TCBObject, 0, free_slot + 10, NR_THREADS);
     for (u64 i = 0; i < NR_THREADS; i++) {
         struct tcb *tcb = cap_tcb(slots[free_slot + 10 + i].cap);
+        struct cap cap = slots[endpoint].cap;
 
         tcb->priority = (u8)(i * 7);
-        endpoint_send(cap_object(slots[endpoint].cap), tcb,
-                      (struct send_options){ .badge = 1 + i % 2, .blocking = true });
+        cap.data = 1 + i % 2;
+        endpoint_send(cap, tcb, (struct send_kind){ .is_blocking = true });
     }
 }
 

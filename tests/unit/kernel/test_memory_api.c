@@ -318,7 +318,7 @@ static void test_page_other_methods(void **state)
     (void)state;
     assert_answer(INVOKE(X86PageGetAddress, LARGE, NULL, 0), seL4_NoError);
     assert_int_equal(world_reply.reply_length, 1);
-    assert_int_equal(world_reply.reply[0], LARGE_AT);
+    assert_int_equal(*ipc_register(world_reply.caller, 0), LARGE_AT);
     assert_answer(INVOKE(X86PageMapIO, FRAME, EXTRA(SPACE), 0, 0), seL4_IllegalOperation);
     assert_answer(INVOKE(X86PageMapIO, FRAME, NULL, 0, 0), seL4_TruncatedMessage);
 }

@@ -471,8 +471,8 @@ static void queue_many(struct endpoint *endpoint)
         tcb_create(many[i]);
         many[i]->priority = (u8)(i * 7);
         many[i]->state = THREAD_RUNNING;
-        endpoint_send(endpoint, many[i],
-                      (struct send_options){ .badge = 1 + i % 3, .blocking = true });
+        endpoint_send(cap_make(CAP_ENDPOINT, ptr_to_hpa(endpoint), 0, 1 + i % 3), many[i],
+                      (struct send_kind){ .is_blocking = true });
     }
 }
 
