@@ -19,7 +19,7 @@ enum status invoke_io_port_control_issue(struct request *request)
     if (!slot)
         return STATUS_ERROR;
 
-    io_port_issue(first, last);
+    io_port_set_issued(first, last, true);
     slot_insert_new(request->slot, slot, cap_make(CAP_IO_PORT, hpa(0), 0, first | (u64)last << 16));
     return STATUS_OK;
 }

@@ -12,35 +12,26 @@ static struct sched_context *invoked(const struct request *request)
     return cap_object(request->cap);
 }
 
-static enum status bind_thread(struct request *request, struct tcb *tcb)
-{
-    struct sched_context *sc = invoked(request);
-
-    if (tcb->sched_context || (thread_is_blocked(tcb) && !sched_context_is_released(sc)))
-        return error_code(request, seL4_IllegalOperation);
-    sched_context_bind_tcb(sc, tcb);
-    return STATUS_OK;
-}
-
-static enum status bind_notification(struct request *request, struct notification *notification)
-{
-    if (notification->sched_context)
-        return error_code(request, seL4_IllegalOperation);
-    sched_context_bind_notification(invoked(request), notification);
-    return STATUS_OK;
-}
-
 enum status invoke_sched_context_bind(struct request *request)
 {
+    struct sched_context *sc = invoked(request);
     struct cap cap = request->extra[0]->cap;
+    struct notification *notification;
 
-    if (invoked(request)->tcb || invoked(request)->notification)
+    if (sc->tcb || sc->notification)
         return error_code(request, seL4_IllegalOperation);
     switch (cap.type) {
     case CAP_TCB:
-        return bind_thread(request, cap_tcb(cap));
+        if (!sched_context_may_bind(sc, cap_tcb(cap)))
+            return error_code(request, seL4_IllegalOperation);
+        sched_context_bind_tcb(sc, cap_tcb(cap));
+        return STATUS_OK;
     case CAP_NOTIFICATION:
-        return bind_notification(request, cap_object(cap));
+        notification = cap_object(cap);
+        if (notification->sched_context)
+            return error_code(request, seL4_IllegalOperation);
+        sched_context_bind_notification(sc, notification);
+        return STATUS_OK;
     default:
         return error_capability(request, 1);
     }
@@ -54,31 +45,22 @@ enum status invoke_sched_context_unbind(struct request *request)
     return STATUS_OK;
 }
 
-static enum status unbind_thread(struct request *request, struct tcb *tcb)
-{
-    if (invoked(request)->tcb != tcb || tcb == request->caller)
-        return error_code(request, seL4_IllegalOperation);
-    sched_context_unbind_tcb(invoked(request));
-    return STATUS_OK;
-}
-
-static enum status unbind_notification(struct request *request, struct notification *notification)
-{
-    if (invoked(request)->notification != notification)
-        return error_code(request, seL4_IllegalOperation);
-    sched_context_unbind_notification(invoked(request));
-    return STATUS_OK;
-}
-
 enum status invoke_sched_context_unbind_object(struct request *request)
 {
+    struct sched_context *sc = invoked(request);
     struct cap cap = request->extra[0]->cap;
 
     switch (cap.type) {
     case CAP_TCB:
-        return unbind_thread(request, cap_tcb(cap));
+        if (sc->tcb != cap_object(cap) || sc->tcb == request->caller)
+            return error_code(request, seL4_IllegalOperation);
+        sched_context_unbind_tcb(sc);
+        return STATUS_OK;
     case CAP_NOTIFICATION:
-        return unbind_notification(request, cap_object(cap));
+        if (sc->notification != cap_object(cap))
+            return error_code(request, seL4_IllegalOperation);
+        sched_context_unbind_notification(sc);
+        return STATUS_OK;
     default:
         return error_capability(request, 1);
     }

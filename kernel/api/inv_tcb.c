@@ -379,8 +379,7 @@ static enum status check_sched_context(struct request *request, struct sched_con
         *sc = cap_object(cap);
         if (tcb->sched_context == *sc)
             return STATUS_OK;
-        if (tcb->sched_context || (*sc)->tcb ||
-            (thread_is_blocked(tcb) && !sched_context_is_released(*sc)))
+        if ((*sc)->tcb || !sched_context_may_bind(*sc, tcb))
             return error_code(request, seL4_IllegalOperation);
         return STATUS_OK;
     default:

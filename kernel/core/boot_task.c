@@ -27,6 +27,7 @@
 #include "kernel/sched/refill.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vspace/tlb.h"
+#include "kernel/vspace/asid.h"
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/virt/virt.h"
 #include "lib/bits.h"
@@ -205,8 +206,8 @@ static void make_vspace(void)
 
     task.pml4 = hpa_to_ptr(root);
     (void)object_create(seL4_X64_PML4Object, root, 0, false);
-    asid_boot_pool(hpa_to_ptr(pool), 0);
-    asid_boot_assign(INITIAL_ASID, task.pml4);
+    asid_pool_install(0, hpa_to_ptr(pool));
+    asid_assign(INITIAL_ASID, ASID_NATIVE, task.pml4);
     provide_at(seL4_CapInitThreadVSpace, cap_make(CAP_PML4, root, 1, INITIAL_ASID));
     provide_at(seL4_CapInitThreadASIDPool, cap_make(CAP_ASID_POOL, pool, 0, 0));
 }

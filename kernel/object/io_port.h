@@ -11,9 +11,8 @@
 
 /* Whether some port of first..last (inclusive) has been issued. */
 bool io_port_is_issued(u16 first, u16 last);
-void io_port_issue(u16 first, u16 last);
-/* The last capability of the range has gone. */
-void io_port_release(u16 first, u16 last);
+/* They have been issued, or the last capability of the range has gone. */
+void io_port_set_issued(u16 first, u16 last, bool is_issued);
 
 /* kernel/x86/io.h implements them; width in bytes 1, 2, 4. Host tests fake them. */
 u32 port_read(u16 port, unsigned width);

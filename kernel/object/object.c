@@ -177,7 +177,7 @@ static struct cap end_object(struct cap cap)
         irq_finalise(irq_handler_irq(cap));
         break;
     case CAP_IO_PORT:
-        io_port_release(io_port_first(cap), io_port_last(cap));
+        io_port_set_issued(io_port_first(cap), io_port_last(cap), false);
         break;
     default:
         break;

@@ -19,7 +19,7 @@ static void attach(struct sched_context *sc, struct tcb *tcb)
 }
 
 /* A running thread whose context goes will not be chosen again before it gets one. */
-static void detach(struct sched_context *sc)
+void sched_context_unbind_tcb(struct sched_context *sc)
 {
     struct tcb *tcb = sc->tcb;
 
@@ -33,20 +33,20 @@ static void detach(struct sched_context *sc)
         cores[tcb->core].choose_new = true;
 }
 
+bool sched_context_may_bind(struct sched_context *sc, const struct tcb *tcb)
+{
+    return !tcb->sched_context && (!thread_is_blocked(tcb) || sched_context_is_released(sc));
+}
+
 void sched_context_bind_tcb(struct sched_context *sc, struct tcb *tcb)
 {
     attach(sc, tcb);
     thread_wake(tcb);
 }
 
-void sched_context_unbind_tcb(struct sched_context *sc)
-{
-    detach(sc);
-}
-
 void sched_context_donate(struct sched_context *sc, struct tcb *to)
 {
-    detach(sc);
+    sched_context_unbind_tcb(sc);
     attach(sc, to);
 }
 
@@ -93,7 +93,7 @@ static void unbind_reply(struct sched_context *sc)
 
 void sched_context_unbind_all(struct sched_context *sc)
 {
-    detach(sc);
+    sched_context_unbind_tcb(sc);
     sched_context_unbind_notification(sc);
     unbind_reply(sc);
 }

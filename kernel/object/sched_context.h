@@ -57,6 +57,8 @@ static inline unsigned refills_in_size(unsigned size_bits)
 }
 
 void sched_context_finalise(struct sched_context *sc);
+/* The thread has no other context, and would not be left waiting for time. */
+bool sched_context_may_bind(struct sched_context *sc, const struct tcb *tcb);
 void sched_context_bind_tcb(struct sched_context *sc, struct tcb *tcb);
 void sched_context_unbind_tcb(struct sched_context *sc);
 void sched_context_bind_notification(struct sched_context *sc, struct notification *notification);

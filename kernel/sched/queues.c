@@ -30,49 +30,38 @@ static void mark_empty(struct core *core, unsigned priority)
         core->ready_floor = core->ready_top ? (u8)ready_highest_priority(core) : 0;
 }
 
-static bool may_enter(const struct tcb *tcb)
+/* Between two neighbours; one that there is none of is NULL. */
+static inline void insert(struct tcb *tcb, struct tcb *prev, struct tcb *next)
 {
+    struct core *core = core_of(tcb);
+    struct ready_queue *queue = &core->ready[tcb->priority];
+
     if (tcb->in_ready_queue)
-        return false;
+        return;
     kernel_assert(!tcb->in_release_queue && thread_is_runnable(tcb));
     kernel_assert(tcb->sched_context && sched_context_is_active(tcb->sched_context));
-    return true;
+    tcb->in_ready_queue = true;
+    tcb->sched_prev = prev;
+    tcb->sched_next = next;
+    if (prev)
+        prev->sched_next = tcb;
+    else
+        queue->head = tcb;
+    if (next)
+        next->sched_prev = tcb;
+    else
+        queue->tail = tcb;
+    mark_nonempty(core, tcb->priority);
 }
 
 void ready_queue_append(struct tcb *tcb)
 {
-    struct core *core = core_of(tcb);
-    struct ready_queue *queue = &core->ready[tcb->priority];
-
-    if (!may_enter(tcb))
-        return;
-    tcb->in_ready_queue = true;
-    tcb->sched_next = NULL;
-    tcb->sched_prev = queue->tail;
-    if (queue->tail)
-        queue->tail->sched_next = tcb;
-    else
-        queue->head = tcb;
-    queue->tail = tcb;
-    mark_nonempty(core, tcb->priority);
+    insert(tcb, core_of(tcb)->ready[tcb->priority].tail, NULL);
 }
 
 void ready_queue_prepend(struct tcb *tcb)
 {
-    struct core *core = core_of(tcb);
-    struct ready_queue *queue = &core->ready[tcb->priority];
-
-    if (!may_enter(tcb))
-        return;
-    tcb->in_ready_queue = true;
-    tcb->sched_prev = NULL;
-    tcb->sched_next = queue->head;
-    if (queue->head)
-        queue->head->sched_prev = tcb;
-    else
-        queue->tail = tcb;
-    queue->head = tcb;
-    mark_nonempty(core, tcb->priority);
+    insert(tcb, NULL, core_of(tcb)->ready[tcb->priority].head);
 }
 
 void ready_queue_remove(struct tcb *tcb)

@@ -58,15 +58,13 @@ static void root_forget(u64 entry)
         tlb_flush_nested(root);
 }
 
-void asid_release(unsigned asid, enum asid_kind kind, u64 *root)
+void vspace_finalise(struct cap cap)
 {
-    u64 *entry = asid_entry(asid);
+    u64 *entry = asid_entry(map_asid(cap)), old;
 
-    if (asid_root(asid, kind) != root || !entry)
+    if (!entry || !asid_names(cap))
         return;
-
-    u64 old = *entry;
-
+    old = *entry;
     *entry = ASID_FREE;
     root_forget(old);
 }
@@ -83,14 +81,4 @@ void asid_pool_finalise(struct cap cap)
         if (pool[i] != ASID_FREE)
             root_forget(pool[i]);
     }
-}
-
-void asid_boot_pool(void *pool, unsigned index)
-{
-    asid_pool_install(index, pool);
-}
-
-void asid_boot_assign(unsigned asid, u64 *pml4)
-{
-    asid_assign(asid, ASID_NATIVE, pml4);
 }

@@ -46,14 +46,20 @@ static inline u64 *asid_root(unsigned asid, enum asid_kind kind)
     return hpa_to_ptr(hpa(*entry & ~(u64)ASID_ENTRY_KIND_MASK));
 }
 
+/* The ASID of the PML4 or EPT PML4 names it; it may have gone with its pool, even to another. */
+static inline bool asid_names(struct cap space)
+{
+    enum asid_kind kind = space.type == CAP_PML4 ? ASID_NATIVE : ASID_NESTED;
+
+    return asid_root(map_asid(space), kind) == cap_object(space);
+}
+
 /* The nested root of the thread's EPT slot, if it is still one; else that of an empty space. */
 static inline hpa_t nested_root_for(const struct tcb *tcb)
 {
     struct cap cap = tcb->slots[TCB_EPT_ROOT].cap;
 
-    if (cap.type == CAP_EPT_PML4 && asid_root(map_asid(cap), ASID_NESTED) == cap_object(cap))
-        return cap_hpa(cap);
-    return nested_empty_root();
+    return cap.type == CAP_EPT_PML4 && asid_names(cap) ? cap_hpa(cap) : nested_empty_root();
 }
 
 /* A free place for a pool, or ASID_POOLS. */
@@ -66,7 +72,5 @@ bool asid_pool_is_installed(unsigned index, const void *pool);
 /* A free ASID of the pool in this place, or ASID_NONE. */
 unsigned asid_find_free(unsigned pool_index);
 void asid_assign(unsigned asid, enum asid_kind kind, u64 *root);
-/* The root goes. No-op if the ASID names something else. */
-void asid_release(unsigned asid, enum asid_kind kind, u64 *root);
 
 #endif

@@ -20,7 +20,7 @@ static u64 empty_space[PT_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 PT_INLINE struct pt_result map_frame(const struct pt_format *format, u64 *pml4, u64 address,
                                      unsigned level, hpa_t frame, struct pt_access access)
 {
-    return pt_map_leaf(format, pml4, address, level, format->leaf(level, frame, access), false);
+    return pt_map(format, pml4, address, level, format->leaf(level, frame, access), false);
 }
 
 /*
@@ -66,22 +66,15 @@ struct pt_result nested_map_table(u64 *pml4, u64 gpa, struct cap table)
     unsigned level = table_level(table.type);
 
     if (nested_format == NESTED_EPT)
-        return pt_map_table(&pt_ept, pml4, gpa, level, cap_hpa(table));
-    return pt_map_table(&pt_npt, pml4, gpa, level, cap_hpa(table));
+        return pt_map(&pt_ept, pml4, gpa, level, pt_ept.table(cap_hpa(table)), false);
+    return pt_map(&pt_npt, pml4, gpa, level, pt_npt.table(cap_hpa(table)), false);
 }
 
-bool nested_unmap_frame(u64 *pml4, u64 gpa, unsigned level, hpa_t frame)
+bool nested_unmap(u64 *pml4, u64 gpa, unsigned level, bool is_leaf, hpa_t object)
 {
     if (nested_format == NESTED_EPT)
-        return pt_unmap_leaf(&pt_ept, pml4, gpa, level, frame);
-    return pt_unmap_leaf(&pt_npt, pml4, gpa, level, frame);
-}
-
-bool nested_unmap_table(u64 *pml4, u64 gpa, unsigned level, hpa_t table)
-{
-    if (nested_format == NESTED_EPT)
-        return pt_unmap_table(&pt_ept, pml4, gpa, level, table);
-    return pt_unmap_table(&pt_npt, pml4, gpa, level, table);
+        return pt_unmap(&pt_ept, pml4, gpa, level, is_leaf, object);
+    return pt_unmap(&pt_npt, pml4, gpa, level, is_leaf, object);
 }
 
 hpa_t nested_empty_root(void)

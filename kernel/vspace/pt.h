@@ -39,7 +39,6 @@ struct pt_format {
     bool (*is_present)(u64 entry);
     /* Of a present entry: whether it maps memory rather than naming a table. */
     bool (*is_leaf)(u64 entry, unsigned level);
-    struct pt_access (*access)(u64 entry, unsigned level);
 };
 
 static inline unsigned pt_span_bits(unsigned level)
@@ -111,66 +110,37 @@ struct pt_result {
     unsigned missing_bits; /* with PT_MISSING: log2 of what the missing table would span */
 };
 
-static inline struct pt_result pt_missing(struct pt_place place)
-{
-    return (struct pt_result){ PT_MISSING, pt_span_bits(place.level) };
-}
-
-/* May replace another leaf, but never a table. */
-PT_INLINE struct pt_result pt_map_leaf(const struct pt_format *format, u64 *root, u64 address,
-                                       unsigned level, u64 leaf, bool may_replace)
+/* Fills the entry of this level with a leaf or a table; may replace another leaf, never a table. */
+PT_INLINE struct pt_result pt_map(const struct pt_format *format, u64 *root, u64 address,
+                                  unsigned level, u64 entry, bool may_replace)
 {
     struct pt_place place = pt_walk(format, root, address, level);
 
     if (place.level != level)
-        return pt_missing(place);
+        return (struct pt_result){ PT_MISSING, pt_span_bits(place.level) };
 
     u64 old = pt_load(place.entry);
     bool was_present = format->is_present(old);
 
     if (was_present && (!may_replace || !format->is_leaf(old, level)))
         return (struct pt_result){ PT_BUSY, 0 };
-    pt_store(place.entry, leaf);
+    pt_store(place.entry, entry);
     return (struct pt_result){ was_present ? PT_REPLACED : PT_MAPPED, 0 };
 }
 
-/* Hooks a table into the entry of this level. */
-PT_INLINE struct pt_result pt_map_table(const struct pt_format *format, u64 *root, u64 address,
-                                        unsigned level, hpa_t table)
-{
-    struct pt_place place = pt_walk(format, root, address, level);
-
-    if (place.level != level)
-        return pt_missing(place);
-    if (format->is_present(pt_load(place.entry)))
-        return (struct pt_result){ PT_BUSY, 0 };
-    pt_store(place.entry, format->table(table));
-    return (struct pt_result){ PT_MAPPED, 0 };
-}
-
-/* Clears the entry of this level if it is a leaf for just this frame. Returns whether it was. */
-PT_INLINE bool pt_unmap_leaf(const struct pt_format *format, u64 *root, u64 address, unsigned level,
-                             hpa_t frame)
+/*
+ * Clears the entry of this level if it is a leaf for just this frame, or names just this table.
+ * Returns whether it was so.
+ */
+PT_INLINE bool pt_unmap(const struct pt_format *format, u64 *root, u64 address, unsigned level,
+                        bool is_leaf, hpa_t object)
 {
     struct pt_place place = pt_walk(format, root, address, level);
     u64 entry = pt_load(place.entry);
+    hpa_t found = is_leaf ? pt_leaf_address(entry, level) : pt_table_address(entry);
 
-    if (place.level != level || !format->is_present(entry) || !format->is_leaf(entry, level) ||
-        pt_leaf_address(entry, level).raw != frame.raw)
-        return false;
-    pt_store(place.entry, 0);
-    return true;
-}
-
-/* Clears the entry of this level if it names just this table. Returns whether it did. */
-PT_INLINE bool pt_unmap_table(const struct pt_format *format, u64 *root, u64 address,
-                              unsigned level, hpa_t table)
-{
-    struct pt_place place = pt_walk(format, root, address, level);
-    u64 entry = pt_load(place.entry);
-
-    if (place.level != level || !format->is_present(entry) || format->is_leaf(entry, level) ||
-        pt_table_address(entry).raw != table.raw)
+    if (place.level != level || !format->is_present(entry) ||
+        format->is_leaf(entry, level) != is_leaf || found.raw != object.raw)
         return false;
     pt_store(place.entry, 0);
     return true;

@@ -41,23 +41,11 @@ static inline bool pt_ept_is_leaf(u64 entry, unsigned level)
     return level == 0 || (level < PT_TOP_LEVEL && (entry & PT_EPT_PS));
 }
 
-static inline struct pt_access pt_ept_access(u64 entry, unsigned level)
-{
-    (void)level;
-    return (struct pt_access){
-        .user = entry & PT_EPT_R,
-        .write = entry & PT_EPT_W,
-        .execute = entry & PT_EPT_X,
-        .memory = (u8)(entry >> PT_EPT_MEMORY_SHIFT & PT_EPT_MEMORY_MASK),
-    };
-}
-
 static const struct pt_format pt_ept = {
     .leaf = pt_ept_leaf,
     .table = pt_ept_table,
     .is_present = pt_ept_is_present,
     .is_leaf = pt_ept_is_leaf,
-    .access = pt_ept_access,
 };
 
 #endif

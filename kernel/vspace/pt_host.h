@@ -37,12 +37,6 @@ static inline u64 pt_host_memory_bits(unsigned level, unsigned pat_index)
            (pat_index & PAT_INDEX_PAT ? (level ? PT_HOST_PAT_LARGE : PT_HOST_PAT_4K) : 0);
 }
 
-static inline unsigned pt_host_pat_index(u64 entry, unsigned level)
-{
-    return (entry & PT_HOST_PWT ? PAT_INDEX_PWT : 0) | (entry & PT_HOST_PCD ? PAT_INDEX_PCD : 0) |
-           (entry & (level ? PT_HOST_PAT_LARGE : PT_HOST_PAT_4K) ? PAT_INDEX_PAT : 0);
-}
-
 static inline u64 pt_host_leaf(unsigned level, hpa_t frame, struct pt_access access)
 {
     return frame.raw | PT_HOST_P | PT_HOST_A | (access.write ? PT_HOST_RW | PT_HOST_D : 0) |
@@ -65,22 +59,11 @@ static inline bool pt_host_is_leaf(u64 entry, unsigned level)
     return level == 0 || (level < PT_TOP_LEVEL && (entry & PT_HOST_PS));
 }
 
-static inline struct pt_access pt_host_access(u64 entry, unsigned level)
-{
-    return (struct pt_access){
-        .user = entry & PT_HOST_US,
-        .write = entry & PT_HOST_RW,
-        .execute = !(entry & PT_HOST_NX),
-        .memory = (u8)pt_host_pat_index(entry, level),
-    };
-}
-
 static const struct pt_format pt_host = {
     .leaf = pt_host_leaf,
     .table = pt_host_table,
     .is_present = pt_host_is_present,
     .is_leaf = pt_host_is_leaf,
-    .access = pt_host_access,
 };
 
 #endif

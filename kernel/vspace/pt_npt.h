@@ -32,20 +32,6 @@ static inline unsigned pt_npt_pat_index(unsigned ept_memory)
     }
 }
 
-static inline unsigned pt_npt_ept_memory(unsigned pat_index)
-{
-    switch (pat_index) {
-    case PAT_INDEX_UC:
-        return seL4_X86_EPT_Uncacheable;
-    case PAT_INDEX_WC:
-        return seL4_X86_EPT_WriteCombining;
-    case PAT_INDEX_WT:
-        return seL4_X86_EPT_WriteThrough;
-    default:
-        return seL4_X86_EPT_WriteBack;
-    }
-}
-
 static inline u64 pt_npt_leaf(unsigned level, hpa_t frame, struct pt_access access)
 {
     if (!access.user)
@@ -54,20 +40,11 @@ static inline u64 pt_npt_leaf(unsigned level, hpa_t frame, struct pt_access acce
     return pt_host_leaf(level, frame, access);
 }
 
-static inline struct pt_access pt_npt_access(u64 entry, unsigned level)
-{
-    struct pt_access access = pt_host_access(entry, level);
-
-    access.memory = (u8)pt_npt_ept_memory(access.memory);
-    return access;
-}
-
 static const struct pt_format pt_npt = {
     .leaf = pt_npt_leaf,
     .table = pt_host_table,
     .is_present = pt_host_is_present,
     .is_leaf = pt_host_is_leaf,
-    .access = pt_npt_access,
 };
 
 #endif

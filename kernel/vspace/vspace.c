@@ -64,7 +64,7 @@ struct pt_result vspace_map_frame(u64 *pml4, u64 vaddr, struct cap frame, unsign
     unsigned level = frame_size(frame);
     struct pt_access access = native_access(frame_rights(frame) & rights, attributes);
     u64 leaf = pt_host_leaf(level, cap_hpa(frame), access);
-    struct pt_result result = pt_map_leaf(&pt_host, pml4, vaddr, level, leaf, true);
+    struct pt_result result = pt_map(&pt_host, pml4, vaddr, level, leaf, true);
 
     if (result.status == PT_REPLACED)
         tlb_flush_page(ptr_to_hpa(pml4), vaddr);
@@ -73,76 +73,44 @@ struct pt_result vspace_map_frame(u64 *pml4, u64 vaddr, struct cap frame, unsign
 
 struct pt_result vspace_map_table(u64 *pml4, u64 vaddr, struct cap table)
 {
-    return pt_map_table(&pt_host, pml4, vaddr, table_level(table.type), cap_hpa(table));
+    u64 entry = pt_host_table(cap_hpa(table));
+
+    return pt_map(&pt_host, pml4, vaddr, table_level(table.type), entry, false);
 }
 
 /* --- unmapping ------------------------------------------------------------------------------- */
 
-static void unmap_native_frame(struct cap frame)
+static void unmap(struct cap cap, enum asid_kind kind, unsigned level, bool is_leaf)
 {
-    u64 *pml4 = asid_root(map_asid(frame), ASID_NATIVE);
-    u64 vaddr = map_address(frame);
+    u64 *pml4 = asid_root(map_asid(cap), kind);
+    u64 address = map_address(cap);
 
-    if (pml4 && pt_unmap_leaf(&pt_host, pml4, vaddr, frame_size(frame), cap_hpa(frame)))
-        tlb_flush_page(ptr_to_hpa(pml4), vaddr);
-}
-
-static void unmap_nested_frame(struct cap frame)
-{
-    u64 *pml4 = asid_root(map_asid(frame), ASID_NESTED);
-
-    if (pml4 && nested_unmap_frame(pml4, map_address(frame), frame_size(frame), cap_hpa(frame)))
-        tlb_flush_nested(ptr_to_hpa(pml4));
+    if (!pml4)
+        return;
+    if (kind == ASID_NESTED) {
+        if (nested_unmap(pml4, address, level, is_leaf, cap_hpa(cap)))
+            tlb_flush_nested(ptr_to_hpa(pml4));
+    } else if (pt_unmap(&pt_host, pml4, address, level, is_leaf, cap_hpa(cap))) {
+        if (is_leaf)
+            tlb_flush_page(ptr_to_hpa(pml4), address);
+        else
+            tlb_flush_space(ptr_to_hpa(pml4));
+    }
 }
 
 void frame_unmap(struct cap frame)
 {
-    switch (frame_map(frame)) {
-    case FRAME_IN_VSPACE:
-        unmap_native_frame(frame);
-        break;
-    case FRAME_IN_EPT:
-        unmap_nested_frame(frame);
-        break;
-    case FRAME_UNMAPPED:
-    case FRAME_IN_IO_SPACE:
-        break;
-    }
-}
-
-static void unmap_native_table(struct cap table)
-{
-    u64 *pml4 = asid_root(map_asid(table), ASID_NATIVE);
-    unsigned level = table_level(table.type);
-
-    if (pml4 && pt_unmap_table(&pt_host, pml4, map_address(table), level, cap_hpa(table)))
-        tlb_flush_space(ptr_to_hpa(pml4));
-}
-
-static void unmap_nested_table(struct cap table)
-{
-    u64 *pml4 = asid_root(map_asid(table), ASID_NESTED);
-    unsigned level = table_level(table.type);
-
-    if (pml4 && nested_unmap_table(pml4, map_address(table), level, cap_hpa(table)))
-        tlb_flush_nested(ptr_to_hpa(pml4));
+    if (frame_map(frame) == FRAME_IN_VSPACE)
+        unmap(frame, ASID_NATIVE, frame_size(frame), true);
+    else if (frame_map(frame) == FRAME_IN_EPT)
+        unmap(frame, ASID_NESTED, frame_size(frame), true);
 }
 
 void table_unmap(struct cap table)
 {
-    if (!table_is_mapped(table))
-        return;
-    if (table_is_native(table))
-        unmap_native_table(table);
-    else
-        unmap_nested_table(table);
-}
-
-void vspace_finalise(struct cap cap)
-{
-    if (table_is_mapped(cap))
-        asid_release(map_asid(cap), cap.type == CAP_PML4 ? ASID_NATIVE : ASID_NESTED,
-                     cap_object(cap));
+    if (table_is_mapped(table))
+        unmap(table, table_is_native(table) ? ASID_NATIVE : ASID_NESTED, table_level(table.type),
+              false);
 }
 
 /* --- roots ----------------------------------------------------------------------------------- */
@@ -151,9 +119,8 @@ hpa_t vspace_root_for(const struct tcb *tcb)
 {
     struct cap cap = tcb->slots[TCB_VSPACE].cap;
 
-    if (cap.type == CAP_PML4 && asid_root(map_asid(cap), ASID_NATIVE) == cap_object(cap))
-        return cap_hpa(cap);
-    return kernel_object_hpa(paging_kernel_root());
+    return cap.type == CAP_PML4 && asid_names(cap) ? cap_hpa(cap)
+                                                   : kernel_object_hpa(paging_kernel_root());
 }
 
 /* --- boot ------------------------------------------------------------------------------------ */

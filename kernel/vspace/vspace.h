@@ -46,9 +46,6 @@ hpa_t vspace_root_for(const struct tcb *tcb);
 /* An empty nested space: what a guest without a valid EPT root runs on. */
 hpa_t nested_empty_root(void);
 
-/* Boot: the initial task's pool and space. */
-void asid_boot_pool(void *pool, unsigned index);
-void asid_boot_assign(unsigned asid, u64 *pml4);
 /*
  * Boot: hooks an empty table (CAP_PAGE_TABLE, CAP_PAGE_DIRECTORY, CAP_PDPT) into the space at the
  * address.

@@ -27,10 +27,9 @@ static inline hpa_t kernel_object_hpa(const void *object)
 }
 
 /*
- * Each returns whether it found the frame or table there, and took it out. Flushing is the
- * caller's.
+ * Takes the frame (is_leaf) or table out if it is just there, and returns whether it was. Flushing
+ * is the caller's.
  */
-bool nested_unmap_frame(u64 *pml4, u64 gpa, unsigned level, hpa_t frame);
-bool nested_unmap_table(u64 *pml4, u64 gpa, unsigned level, hpa_t table);
+bool nested_unmap(u64 *pml4, u64 gpa, unsigned level, bool is_leaf, hpa_t object);
 
 #endif

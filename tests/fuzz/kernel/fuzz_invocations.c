@@ -509,7 +509,7 @@ static void forget_the_lost(void)
         }
     }
     memset(irqs, 0, sizeof irqs);
-    io_port_release(0, 0xffff);
+    io_port_set_issued(0, 0xffff, false);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

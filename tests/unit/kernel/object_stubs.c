@@ -109,9 +109,10 @@ void irq_finalise(unsigned irq)
     finalised((void *)(uintptr_t)(irq + 1));
 }
 
-void io_port_release(u16 first, u16 last)
+void io_port_set_issued(u16 first, u16 last, bool is_issued)
 {
     (void)last;
+    (void)is_issued;
     finalised((void *)(uintptr_t)first);
 }
 

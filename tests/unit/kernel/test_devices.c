@@ -280,15 +280,15 @@ static void test_port_set(void **state)
             any |= naive[port];
         assert_int_equal(io_port_is_issued(first, last), any);
         if (world_below(2))
-            io_port_issue(first, last);
+            io_port_set_issued(first, last, true);
         else
-            io_port_release(first, last);
+            io_port_set_issued(first, last, false);
         for (unsigned port = first; port <= last; port++)
             naive[port] = io_port_is_issued((u16)port, (u16)port);
         for (unsigned port = first; port < last; port++)
             assert_int_equal(naive[port], naive[port + 1]);
     }
-    io_port_release(0, 0xffff);
+    io_port_set_issued(0, 0xffff, false);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -64,7 +64,7 @@ static int setup(void **state)
 {
     world_reset(state);
     put(POOL, CAP_ASID_POOL, PAGE_POOL);
-    asid_boot_pool(world_table(world_page(PAGE_POOL)), 0);
+    asid_pool_install(0, world_table(world_page(PAGE_POOL)));
     put(SPACE, CAP_PML4, PAGE_SPACE);
     pml4_create(world_table(world_page(PAGE_SPACE)));
     put(PDPT, CAP_PDPT, PAGE_PDPT);

@@ -198,7 +198,6 @@ struct format_under_test {
     struct pt_result (*map_table)(u64 address, unsigned level, hpa_t table);
     bool (*unmap_leaf)(u64 address, unsigned level, hpa_t frame);
     bool (*unmap_table)(u64 address, unsigned level, hpa_t table);
-    struct pt_access (*access)(u64 entry, unsigned level);
     struct meaning (*walk)(u64 address);
     bool is_nested;
 };
@@ -208,28 +207,23 @@ struct format_under_test {
                                             struct pt_access access, bool may_replace)             \
     {                                                                                              \
         u64 leaf = pt_##name.leaf(level, frame, access);                                           \
-        return pt_map_leaf(&pt_##name, root, address, level, leaf, may_replace);                   \
+        return pt_map(&pt_##name, root, address, level, leaf, may_replace);                        \
     }                                                                                              \
     static struct pt_result name##_map_table(u64 address, unsigned level, hpa_t table)             \
     {                                                                                              \
-        return pt_map_table(&pt_##name, root, address, level, table);                              \
+        return pt_map(&pt_##name, root, address, level, pt_##name.table(table), false);            \
     }                                                                                              \
     static bool name##_unmap_leaf(u64 address, unsigned level, hpa_t frame)                        \
     {                                                                                              \
-        return pt_unmap_leaf(&pt_##name, root, address, level, frame);                             \
+        return pt_unmap(&pt_##name, root, address, level, true, frame);                            \
     }                                                                                              \
     static bool name##_unmap_table(u64 address, unsigned level, hpa_t table)                       \
     {                                                                                              \
-        return pt_unmap_table(&pt_##name, root, address, level, table);                            \
+        return pt_unmap(&pt_##name, root, address, level, false, table);                           \
     }                                                                                              \
     static const struct format_under_test name##_format = {                                        \
-        name##_map_leaf,                                                                           \
-        name##_map_table,                                                                          \
-        name##_unmap_leaf,                                                                         \
-        name##_unmap_table,                                                                        \
-        pt_##name##_access,                                                                        \
-        walk_##name,                                                                               \
-        nested,                                                                                    \
+        name##_map_leaf,    name##_map_table, name##_unmap_leaf,                                   \
+        name##_unmap_table, walk_##name,      nested,                                              \
     }
 
 FORMAT(host, false);
@@ -429,31 +423,6 @@ static void test_npt(void **state)
     run(&npt_format);
 }
 
-/* What is written is read back as the same access, at each level. */
-static void test_access_round_trip(void **state)
-{
-    static const struct format_under_test *const formats[] = { &host_format, &ept_format,
-                                                               &npt_format };
-    static const struct pt_format *const raw[] = { &pt_host, &pt_ept, &pt_npt };
-
-    (void)state;
-    for (unsigned f = 0; f < 3; f++) {
-        for (unsigned i = 0; i < 1000; i++) {
-            unsigned level = world_below(3);
-            struct pt_access in = random_access(formats[f]->is_nested);
-            u64 frame = random_frame(level);
-            u64 entry = raw[f]->leaf(level, hpa(frame), in);
-            struct pt_access out = formats[f]->access(entry, level);
-
-            assert_int_equal(pt_leaf_address(entry, level).raw, frame);
-            assert_int_equal(in.user, out.user);
-            assert_int_equal(in.write, out.write);
-            assert_int_equal(in.execute, out.execute);
-            assert_int_equal(in.memory, out.memory);
-        }
-    }
-}
-
 /* A dirty read-only leaf would be a shadow stack. */
 static void test_no_shadow_stack(void **state)
 {
@@ -470,7 +439,6 @@ int main(void)
         cmocka_unit_test_setup(test_host, world_reset),
         cmocka_unit_test_setup(test_ept, world_reset),
         cmocka_unit_test_setup(test_npt, world_reset),
-        cmocka_unit_test_setup(test_access_round_trip, world_reset),
         cmocka_unit_test(test_no_shadow_stack),
     };
 
