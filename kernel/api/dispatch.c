@@ -19,16 +19,8 @@ static const struct method methods[] = {
 /* Objects that answer only a Call, Send or NBSend, not the send phase of a combined system call. */
 static bool is_refused_in_combined_send(struct cap cap)
 {
-    switch (cap.type) {
-    case CAP_TCB:
-    case CAP_DOMAIN:
-    case CAP_CNODE:
-    case CAP_SCHED_CONTROL:
-    case CAP_SCHED_CONTEXT:
-        return true;
-    default:
-        return false;
-    }
+    return cap_is_one_of(cap, BIT(CAP_TCB) | BIT(CAP_DOMAIN) | BIT(CAP_CNODE) |
+                                  BIT(CAP_SCHED_CONTROL) | BIT(CAP_SCHED_CONTEXT));
 }
 
 /*
@@ -46,9 +38,8 @@ enum status invocation_dispatch(struct request *request)
     const struct method *method =
         &methods[request->label < ARRAY_LENGTH(methods) ? request->label : 0];
 
-    if (type == CAP_NULL || type == CAP_ZOMBIE)
-        return error_capability(request, 0);
-    if (request->kind.is_combined_send && is_refused_in_combined_send(request->cap))
+    if (type == CAP_NULL || type == CAP_ZOMBIE ||
+        (request->kind.is_combined_send && is_refused_in_combined_send(request->cap)))
         return error_capability(request, 0);
     if (!method->handler || method->cap_type != type)
         return error_code(request, seL4_IllegalOperation);

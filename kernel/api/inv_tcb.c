@@ -200,14 +200,8 @@ static enum status check_buffer(struct request *request, u64 address, struct slo
  * first. */
 static bool deletion_is_long(const struct slot *slot)
 {
-    switch (slot->cap.type) {
-    case CAP_CNODE:
-    case CAP_TCB:
-    case CAP_ZOMBIE:
-        return slot_is_final(slot);
-    default:
-        return false;
-    }
+    return cap_is_one_of(slot->cap, BIT(CAP_CNODE) | BIT(CAP_TCB) | BIT(CAP_ZOMBIE)) &&
+           slot_is_final(slot);
 }
 
 /* A PML4 that has no ASID cannot be derived from. */

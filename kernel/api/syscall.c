@@ -117,9 +117,11 @@ static enum status send_and_receive(u64 send_cptr, bool takes_reply)
     return status;
 }
 
-static struct fault unknown_syscall(s64 number)
+/* Out of the way of those that are known. */
+static __attribute__((noinline, cold)) void unknown_syscall(s64 number)
 {
-    return (struct fault){ .type = seL4_Fault_UnknownSyscall, .word = { (u64)number } };
+    fault_send(this_core()->current,
+               (struct fault){ .type = seL4_Fault_UnknownSyscall, .word = { (u64)number } });
 }
 
 static enum status dispatch(s64 number, struct user_context *context)
@@ -155,7 +157,7 @@ static enum status dispatch(s64 number, struct user_context *context)
         budget_yield();
         return STATUS_OK;
     default:
-        fault_send(this_core()->current, unknown_syscall(number));
+        unknown_syscall(number);
         return STATUS_OK;
     }
 }
@@ -186,7 +188,9 @@ void handle_syscall_general(s64 number)
 
 void handle_unknown_syscall(s64 number)
 {
-    enter_by_fault(unknown_syscall(number));
+    if (enter_kernel() && budget_check_restart())
+        unknown_syscall(number);
+    sched_choose();
 }
 
 void handle_user_exception(unsigned vector, u64 error_code)

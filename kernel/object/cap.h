@@ -78,7 +78,7 @@ enum cap_rights {
 };
 
 enum frame_size { FRAME_4K, FRAME_2M, FRAME_1G };
-enum frame_map { FRAME_UNMAPPED, FRAME_IN_VSPACE, FRAME_IN_EPT, FRAME_IN_IO_SPACE };
+enum frame_map { FRAME_UNMAPPED, FRAME_IN_VSPACE, FRAME_IN_EPT };
 
 /* What a zombie still has to get rid of: the slots of a CNode or thread, or threads that wait. */
 enum zombie_kind { ZOMBIE_SLOTS, ZOMBIE_ENDPOINT, ZOMBIE_NOTIFICATION };
@@ -131,6 +131,12 @@ static inline u64 cap_word(const struct cap *cap, unsigned word)
 static inline void *cap_word_object(u64 word)
 {
     return hpa_to_ptr(hpa(word >> 20 << 4));
+}
+
+/* types: BIT(CAP_...) | ... */
+static inline bool cap_is_one_of(struct cap cap, u64 types)
+{
+    return types >> cap.type & 1;
 }
 
 /* Bits [shift, shift + width) of aux. */

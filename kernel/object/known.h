@@ -42,9 +42,7 @@ static inline void known_advance(void)
 /* A slot, perhaps a thread's, loses this capability. */
 static inline void known_lose(struct cap cap)
 {
-    const u64 kept_in_threads = BIT(CAP_CNODE) | BIT(CAP_PML4) | BIT(CAP_EPT_PML4) | BIT(CAP_FRAME);
-
-    if (kept_in_threads >> cap.type & 1)
+    if (cap_is_one_of(cap, BIT(CAP_CNODE) | BIT(CAP_PML4) | BIT(CAP_EPT_PML4) | BIT(CAP_FRAME)))
         known_advance();
 }
 

@@ -81,21 +81,13 @@ void sched_context_unbind_notification(struct sched_context *sc)
     sc->notification = NULL;
 }
 
-/* --- call chain ------------------------------------------------------------------------------ */
-
-static void unbind_reply(struct sched_context *sc)
-{
-    if (!sc->reply)
-        return;
-    sc->reply->sched_context = NULL;
-    sc->reply = NULL;
-}
-
 void sched_context_unbind_all(struct sched_context *sc)
 {
     sched_context_unbind_tcb(sc);
     sched_context_unbind_notification(sc);
-    unbind_reply(sc);
+    if (sc->reply)
+        sc->reply->sched_context = NULL;
+    sc->reply = NULL;
 }
 
 /* --- consumed time and YieldTo --------------------------------------------------------------- */

@@ -44,7 +44,6 @@ struct sched_context {
 _Static_assert(sizeof(struct sched_context) <= 96, "refills start at byte 96 (ABI section 10)");
 
 #define SCHED_CONTEXT_REFILL_OFFSET 96
-#define SCHED_CONTEXT_MIN_BITS      7
 
 static inline struct refill *sched_context_refills(struct sched_context *sc)
 {

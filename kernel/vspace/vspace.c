@@ -31,8 +31,7 @@ unsigned table_span_bits(enum cap_type type)
 
 static bool table_is_native(struct cap table)
 {
-    return table.type == CAP_PAGE_TABLE || table.type == CAP_PAGE_DIRECTORY ||
-           table.type == CAP_PDPT;
+    return cap_is_one_of(table, BIT(CAP_PAGE_TABLE) | BIT(CAP_PAGE_DIRECTORY) | BIT(CAP_PDPT));
 }
 
 /* --- mapping --------------------------------------------------------------------------------- */

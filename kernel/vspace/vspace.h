@@ -26,7 +26,6 @@
 
 struct tcb;
 
-#define ASID_BITS      12
 #define ASID_POOL_BITS 9
 #define ASID_POOLS     8
 

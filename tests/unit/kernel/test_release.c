@@ -8,7 +8,7 @@
 
 static struct {
     struct tcb tcb;
-    _Alignas(64) u8 context[BIT(SCHED_CONTEXT_MIN_BITS)];
+    _Alignas(64) u8 context[BIT(seL4_MinSchedContextBits)];
 } nodes[THREADS];
 
 static struct sched_context *context_of(unsigned i)
