@@ -117,7 +117,6 @@ enum vmcb_intercept_word {
 #define INTERCEPT3_RDTSC       BIT(14)
 #define INTERCEPT3_RDPMC       BIT(15)
 #define INTERCEPT3_CPUID       BIT(18)
-#define INTERCEPT3_RSM         BIT(19)
 #define INTERCEPT3_IRET        BIT(20)
 #define INTERCEPT3_INVD        BIT(22)
 #define INTERCEPT3_PAUSE       BIT(23)
@@ -127,7 +126,6 @@ enum vmcb_intercept_word {
 #define INTERCEPT3_IO          BIT(27)
 #define INTERCEPT3_MSR         BIT(28)
 #define INTERCEPT3_TASK_SWITCH BIT(29)
-#define INTERCEPT3_FERR_FREEZE BIT(30)
 #define INTERCEPT3_SHUTDOWN    BIT(31)
 /* INTERCEPT_4: exit codes 80h-9fh, bit = code - 80h. */
 #define INTERCEPT4_VMRUN   BIT(0)

@@ -191,42 +191,31 @@ bool vmx_read_current(struct vcpu *vcpu, u64 encoding, u64 *value)
 
 #define ACCESS_RIGHTS 0x1f0ffull /* what there is (25.4.1) */
 
-/* What the processor and the kernel make of the value; false if the API refuses it outright. */
-static bool filter_value(const struct field *field, u64 *value)
+/* What the processor and the kernel make of the value. */
+static u64 filter_value(const struct field *field, u64 value)
 {
     switch (field->conversion) {
     case PIN:
-        *value = vmx_filter_pin(*value);
-        return true;
+        return vmx_filter_pin(value);
     case PRIMARY:
-        *value = vmx_filter_primary(*value);
-        return true;
+        return vmx_filter_primary(value);
     case SECONDARY:
-        *value = vmx_filter_secondary(*value);
-        return true;
+        return vmx_filter_secondary(value);
     case EXIT_CONTROLS:
-        *value = vmx_filter_exit(*value);
-        return true;
+        return vmx_filter_exit(value);
     case ENTRY_CONTROLS:
-        *value = vmx_filter_entry(*value);
-        return true;
+        return vmx_filter_entry(value);
     case CR0:
-        *value = vmx_filter_cr0(*value);
-        return true;
+        return vmx_filter_cr0(value);
     case CR4:
-        *value = vmx_filter_cr4(*value);
-        return true;
+        return vmx_filter_cr4(value);
     case RIGHTS:
-        *value &= ACCESS_RIGHTS;
-        return true;
+        return value & ACCESS_RIGHTS;
     case ACTIVITY:
-        *value &= 1;
-        return true;
+        return value & 1;
     default:
         /* Encodings with bit 31 are the API's own, all of 64 bits. */
-        if (!(field->encoding & BIT(31)))
-            *value &= width_mask(field->encoding);
-        return true;
+        return field->encoding & BIT(31) ? value : value & width_mask(field->encoding);
     }
 }
 
@@ -285,8 +274,7 @@ bool vmx_write_current(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
     if (!field)
         return vmx_apic_write_field(vcpu, encoding, value, written) ||
                virt_write_field(vcpu, encoding, value, written);
-    if (!filter_value(field, &value))
-        return false;
+    value = filter_value(field, value);
     *written = value;
     store(vcpu, field, value);
     finish_write(vcpu, field, value);
