@@ -7,10 +7,22 @@
 /* One bit for each port; set: issued. */
 static u64 issued[PORT_COUNT / WORD_BITS];
 
+/* The bits of ports first..last that lie in this word. */
+static u64 word_mask(unsigned word, u16 first, u16 last)
+{
+    u64 mask = ~0ULL;
+
+    if (first / WORD_BITS == word)
+        mask &= ~0ULL << first % WORD_BITS;
+    if (last / WORD_BITS == word)
+        mask &= ~0ULL >> (WORD_BITS - 1 - last % WORD_BITS);
+    return mask;
+}
+
 bool io_port_is_issued(u16 first, u16 last)
 {
-    for (unsigned port = first; port <= last; port++) {
-        if (issued[port / WORD_BITS] & BIT(port % WORD_BITS))
+    for (unsigned word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
+        if (issued[word] & word_mask(word, first, last))
             return true;
     }
     return false;
@@ -18,10 +30,9 @@ bool io_port_is_issued(u16 first, u16 last)
 
 void io_port_set_issued(u16 first, u16 last, bool is_issued)
 {
-    for (unsigned port = first; port <= last; port++) {
-        if (is_issued)
-            issued[port / WORD_BITS] |= BIT(port % WORD_BITS);
-        else
-            issued[port / WORD_BITS] &= ~BIT(port % WORD_BITS);
+    for (unsigned word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
+        u64 mask = word_mask(word, first, last);
+
+        issued[word] = is_issued ? issued[word] | mask : issued[word] & ~mask;
     }
 }

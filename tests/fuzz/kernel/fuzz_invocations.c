@@ -236,6 +236,7 @@ static void begin(void)
     nested_has_1g = true;
     machine.module = memcpy(hpa_to_ptr(hpa(RAM_START + 64 * PAGE_SIZE)), &image, sizeof image);
     initial = boot_initial_task(&machine);
+    initial_context = initial->sched_context;
     playground.slots = cnode_slots(initial->slots[TCB_CSPACE].cap);
     bootinfo = cap_object(playground.slots[seL4_CapBootInfoFrame].cap);
     playground.untyped_start = bootinfo->untyped.start;

@@ -40,6 +40,7 @@ static _Noreturn void violated(const char *condition, int line, const char *what
 /* --- finding the capabilities ---------------------------------------------------------------- */
 
 struct live_slots live;
+const struct sched_context *initial_context;
 
 #define SEEN_SIZE (2 * MAX_LIVE_SLOTS)
 
@@ -114,6 +115,9 @@ static u64 inner_slots(struct cap cap)
     case CAP_TCB:
         return TCB_SLOT_COUNT;
     case CAP_ZOMBIE:
+        must(zombie_kind(cap) != ZOMBIE_SLOTS ||
+                 cap.data * sizeof(struct slot) <= BIT(cap_aux_get(cap, 0, 6)),
+             "a zombie has more slots than its object");
         return cap.data;
     default:
         return 0;
@@ -260,20 +264,7 @@ static void check_memory(bool thorough)
     }
 }
 
-/*
- * No capability that can be found reaches this memory: it was an object of the initial task's, and
- * its own capabilities are in a CNode that nobody holds but itself (derivation.c).
- */
-static bool is_lost(u64 base)
-{
-    for (unsigned i = 0; i < nr_extents; i++) {
-        if (extents[i].start <= base && base < extents[i].end)
-            return false;
-    }
-    return true;
-}
-
-/* Is there a live object of the type here, or one that is lost? */
+/* Is there a live object of the type here? */
 static bool is_live(const void *object, enum cap_type type)
 {
     u64 base = ptr_to_hpa(object).raw;
@@ -281,7 +272,7 @@ static bool is_live(const void *object, enum cap_type type)
 
     if (at < nr_objects && objects[at].start == base)
         return objects[at].cap.type == type;
-    return is_lost(base);
+    return type == CAP_SCHED_CONTEXT && object == initial_context;
 }
 
 static bool is_live_vcpu(const struct vcpu *vcpu)

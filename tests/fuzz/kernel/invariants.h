@@ -29,6 +29,12 @@ struct live_slots {
 
 extern struct live_slots live;
 
+/*
+ * The initial thread's scheduling context. Its capabilities may end in a CNode that nobody holds
+ * but itself, where no look finds them; it is used all the same.
+ */
+extern const struct sched_context *initial_context;
+
 /* root: the root CNode's slots, of which nr_slots are in use. Fills `live`. */
 void invariants_collect(struct slot *root, u64 nr_slots);
 /* All of the above. thorough: also reads unused memory. */

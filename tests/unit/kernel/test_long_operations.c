@@ -309,6 +309,18 @@ static void cancel_badged_sends(void **state)
     report("cancelling the sends of 2 500 of 5 000 threads");
 }
 
+static void issue_and_delete_all_ports(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(
+        invoke(seL4_CapIOPortControl, X86IOPortControlIssue, ROOT, 0, 0xffff, free_slot, 64), 0);
+    report("issuing all I/O ports");
+    begin();
+    assert_int_equal(invoke(ROOT, CNodeDelete, 0, free_slot, 64), 0);
+    report("deleting all I/O ports");
+}
+
 static void delete_asid_pool_with_spaces(void **state)
 {
     (void)state;
@@ -339,6 +351,7 @@ int main(void)
         TEST(make_many_of_each),
         TEST(delete_endpoint_with_waiting_threads),
         TEST(cancel_badged_sends),
+        TEST(issue_and_delete_all_ports),
         TEST(delete_asid_pool_with_spaces),
     };
 
