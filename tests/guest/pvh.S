@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The way into a small guest for monitors that start an ELF file as PVH does: in 32-bit mode, paging
- * off. From here it goes to where Linux's boot protocol begins, in 64-bit mode on an
- * identity mapping of the first GiB.
- * Sources: Xen's documentation, misc/pvh (the note, and the state at the entry); Intel SDM volume 3,
- * 10.8.5 (initializing IA-32e mode).
+ * off. From here it goes to where Linux's boot protocol begins, in 64-bit mode on an identity mapping
+ * of the first GiB.
+ * Source: Xen's documentation, misc/pvh (the note, and the state at the entry).
  */
+#include "tests/guest/long_mode.h"
+
 #define NOTE_PHYS32_ENTRY 18
 
-#define CR0_64_BIT    0x80000033
-#define CR4_PAE       0x20
-#define MSR_EFER      0xc0000080
-#define EFER_LME      0x100
-#define CODE_SELECTOR 0x10
 #define DATA_SELECTOR 0x18
 
 #define PIC_MASK   0x21
@@ -48,16 +44,7 @@ pvh_entry:
         inc %ecx
         cmp $ENTRIES, %ecx
         jne 1b
-        mov $CR4_PAE, %eax
-        mov %eax, %cr4
-        mov $pml4, %eax
-        mov %eax, %cr3
-        mov $MSR_EFER, %ecx
-        xor %edx, %edx
-        mov $EFER_LME, %eax
-        wrmsr
-        mov $CR0_64_BIT, %eax
-        mov %eax, %cr0
+        ENTER_LONG_MODE $pml4
         ljmp $CODE_SELECTOR, $guest_entry
 
         .section .rodata

@@ -3,16 +3,11 @@
  * Further processors for a small guest, and interprocessor interrupts (tests/guest/smp.h). The page
  * at smp_trampoline is copied to SMP_TRAMPOLINE, where a start-up message sends the processor in
  * real mode; it goes straight to 64-bit mode on the first one's page tables, and calls smp_main.
- * Sources: Intel SDM volume 3, 10.8.5 (initializing IA-32e mode), 11.12 (x2APIC).
+ * Source: Intel SDM volume 3, 11.12 (x2APIC).
  */
 #include "tests/guest/handler.h"
+#include "tests/guest/long_mode.h"
 #include "tests/guest/smp.h"
-
-#define CR0_64_BIT    0x80000033
-#define CR4_PAE       0x20
-#define MSR_EFER      0xc0000080
-#define EFER_LME      0x100
-#define CODE_SELECTOR 0x10
 
 #define IN_TRAMPOLINE(label) (SMP_TRAMPOLINE + (label) - smp_trampoline)
 
@@ -24,16 +19,7 @@ smp_trampoline:
         xor %ax, %ax
         mov %ax, %ds
         lgdtl IN_TRAMPOLINE(gdt_pointer)
-        mov $CR4_PAE, %eax
-        mov %eax, %cr4
-        mov IN_TRAMPOLINE(smp_trampoline_cr3), %eax
-        mov %eax, %cr3
-        mov $MSR_EFER, %ecx
-        xor %edx, %edx
-        mov $EFER_LME, %eax
-        wrmsr
-        mov $CR0_64_BIT, %eax
-        mov %eax, %cr0
+        ENTER_LONG_MODE IN_TRAMPOLINE(smp_trampoline_cr3)
         ljmpl $CODE_SELECTOR, $other_start
 
         .balign 8
