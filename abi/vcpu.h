@@ -14,7 +14,10 @@
  * The message is then the last answer, sent back with the monitor's changes: MR10..MR24 are loaded
  * into the guest's registers, MR25 is its activity state, MR26 the VCPU timer's deadline. The
  * answer to it carries MR27..MR34, too, if the exit reason is one that has a qualification; after
- * IN and OUT only if they are string instructions. After a notification the words of MR3..MR26 are
+ * IN and OUT only if they are string instructions. After an EPT violation (48) MR27..MR30 are
+ * written only if rip is below VMENTER_64_BIT_CODE: above it the guest is in 64-bit mode, and a
+ * monitor that wants to know more reads the fields; MR5 is a software event's, if the exit
+ * interrupted the delivery of one. After a notification the words of MR3..MR26 are
  * written as well (MR3 without meaning), so that they can be sent back as they are. An extended
  * VMEnter whose rip is not the last exit's ends blocking by STI and MOV SS: the monitor has done
  * the instruction that it covered. On AMD-V so does a plain one.
@@ -94,6 +97,9 @@ enum vmenter_word {
 
 _Static_assert((int)VMENTER_MR_END <= (int)seL4_MsgMaxLength, "an exit fits a message");
 _Static_assert((int)VMENTER_MR_POSTED + VMENTER_POSTED_WORDS == (int)VMENTER_MR_END, "a set fits");
+
+/* Only 64-bit code can lie there: elsewhere rip has 32 bits at most (SDM 27.3.1.4). */
+#define VMENTER_64_BIT_CODE 0x100000000ULL
 
 #define VCPU_ACTIVITY_ACTIVE 0
 #define VCPU_ACTIVITY_HLT    1

@@ -170,18 +170,24 @@ static void write_registers(struct vcpu *vcpu, u64 *words)
         words[VMENTER_MR_RAX + i] = vcpu->gpr[i];
 }
 
-/* What only an extended VMEnter gets: what it needs to send the message back, and CPU modes. */
-static void write_extended_words(struct vcpu *vcpu, u64 *words, bool decode_state)
+/* What an extended VMEnter gets to send the message back. */
+static void write_extended_words(struct vcpu *vcpu, u64 *words)
 {
     words[VMENTER_MR_ACTIVITY] = vcpu->activity;
     words[VMENTER_MR_DEADLINE] = vcpu->deadline;
-    if (!decode_state)
-        return;
-    virt->decode_state(vcpu, words + VMENTER_MR_CR0);
-    words[VMENTER_MR_VECTORING_INFO] = vcpu->exit.vectoring_info;
-    words[VMENTER_MR_VECTORING_ERROR] = vcpu->exit.vectoring_error;
-    words[VMENTER_MR_INTERRUPTION_INFO] = vcpu->exit.interruption_info;
-    words[VMENTER_MR_INTERRUPTION_ERROR] = vcpu->exit.interruption_error;
+}
+
+/* And after an exit that has a qualification: events, and modes but where rip tells them. */
+static void write_details(struct vcpu *vcpu, u64 *words, u64 rip)
+{
+    const struct vcpu_exit *exit = &vcpu->exit;
+
+    words[VMENTER_MR_VECTORING_INFO] = exit->vectoring_info;
+    words[VMENTER_MR_VECTORING_ERROR] = exit->vectoring_error;
+    words[VMENTER_MR_INTERRUPTION_INFO] = exit->interruption_info;
+    words[VMENTER_MR_INTERRUPTION_ERROR] = exit->interruption_error;
+    if (exit->reason != VMX_EXIT_EPT_VIOLATION || rip < VMENTER_64_BIT_CODE)
+        virt->decode_state(vcpu, words + VMENTER_MR_CR0);
 }
 
 /* Words 0 to 2, and 7 to 9 if there is where to put them. */
@@ -210,8 +216,11 @@ static inline __attribute__((always_inline)) void write_exit(struct tcb *tcb, st
     words[VMENTER_MR_INSTRUCTION_LENGTH] = vcpu->exit.instruction_length;
     words[VMENTER_MR_GUEST_PHYSICAL] = vcpu->exit.guest_physical;
     write_registers(vcpu, words);
-    if (vcpu->extended)
-        write_extended_words(vcpu, words, vcpu->exit.decode_state);
+    if (!vcpu->extended)
+        return;
+    write_extended_words(vcpu, words);
+    if (vcpu->exit.detailed)
+        write_details(vcpu, words, context->r10);
 }
 
 static void write_notification(struct tcb *tcb, struct vcpu *vcpu, u64 badge)
@@ -228,7 +237,7 @@ static void write_notification(struct tcb *tcb, struct vcpu *vcpu, u64 badge)
     u64 *words = message_words(buffer);
 
     write_registers(vcpu, words);
-    write_extended_words(vcpu, words, false);
+    write_extended_words(vcpu, words);
 }
 
 void vcpu_notify(struct tcb *thread, u64 badge)

@@ -72,7 +72,7 @@ struct vcpu_exit {
     u64 interruption_error;
     u64 vectoring_info;
     u64 vectoring_error;
-    bool decode_state; /* an extended message carries CPU modes, too (abi/vcpu.h) */
+    bool detailed; /* an extended message carries events and modes, too (abi/vcpu.h) */
 };
 
 /* An exit of which nothing is known yet. An error code counts only with its information word. */
@@ -83,7 +83,7 @@ static inline void vcpu_exit_begin(struct vcpu_exit *exit)
     exit->guest_physical = 0;
     exit->interruption_info = 0;
     exit->vectoring_info = 0;
-    exit->decode_state = false;
+    exit->detailed = false;
 }
 
 struct vcpu {

@@ -69,6 +69,37 @@ static void processor_modes(void)
     CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x4444);
 }
 
+#define HIGH         0xffffffff80000000
+#define PDPT_PRESENT 0x2003 /* vm.h: where the tables lie */
+#define PD_PRESENT   0x3003
+
+/* Of an access to nothing, by code below 4 GiB and by the same code above. */
+static void modes_of_an_access(void)
+{
+    struct vm vm;
+    struct vmenter_message m;
+
+    begin(&vm, BULKHEAD_EXT_VMENTER);
+    vm_load(&vm, guest_spin, guest_spin_end);
+    vm_write(&vm, VMCS_GUEST_BASE(VMCS_SEGMENT_GS), VM_HOLE);
+    *vm_word(&vm, 0x1000 + 511 * 8) = PDPT_PRESENT;
+    *vm_word(&vm, 0x2000 + 510 * 8) = PD_PRESENT;
+    seL4_SetMR(VMENTER_MR_CR0, 0x4444);
+    CHECK_EQ(vm_run_extended(&vm, &m, VM_CODE, VCPU_ACTIVITY_ACTIVE, 0), VMX_EXIT_EPT_VIOLATION);
+    CHECK_EQ(exit_word(VMENTER_MR_GUEST_PHYSICAL), VM_HOLE);
+    CHECK_EQ(exit_word(VMENTER_MR_INSTRUCTION_LENGTH), 0);
+    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x80010031);
+    CHECK_EQ(exit_word(VMENTER_MR_CS_ACCESS_RIGHTS), 0xa09b);
+    seL4_SetMR(VMENTER_MR_CR0, 0x4444);
+    seL4_SetMR(VMENTER_MR_VECTORING_INFO, 0x4444);
+    CHECK_EQ(vm_run_extended(&vm, &m, HIGH + VM_CODE, VCPU_ACTIVITY_ACTIVE, 0),
+             VMX_EXIT_EPT_VIOLATION);
+    CHECK_EQ(exit_word(VMENTER_MR_GUEST_PHYSICAL), VM_HOLE);
+    CHECK_EQ(exit_word(VMENTER_MR_INSTRUCTION_LENGTH), 0);
+    CHECK_EQ(exit_word(VMENTER_MR_CR0), 0x4444);
+    CHECK_EQ(exit_word(VMENTER_MR_VECTORING_INFO) & VMX_EVENT_VALID, 0);
+}
+
 /* Any other length is a plain entry. */
 static void other_lengths(void)
 {
@@ -355,7 +386,8 @@ static void tsc_offset(void)
 }
 
 TEST_SUITE(extension, { "registers both ways", registers_both_ways },
-           { "processor modes", processor_modes }, { "other lengths", other_lengths },
-           { "timer while running", timer_while_running }, { "sleeping", sleeping },
-           { "interrupt shadow", interrupt_shadow }, { "sleeper goes", sleeper_goes },
-           { "more state", more_state }, { "TSC offset", tsc_offset });
+           { "processor modes", processor_modes }, { "modes of an access", modes_of_an_access },
+           { "other lengths", other_lengths }, { "timer while running", timer_while_running },
+           { "sleeping", sleeping }, { "interrupt shadow", interrupt_shadow },
+           { "sleeper goes", sleeper_goes }, { "more state", more_state },
+           { "TSC offset", tsc_offset });

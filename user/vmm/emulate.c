@@ -9,9 +9,18 @@
 
 /* --- fetch and decode --- */
 
+/*
+ * Nothing but rip and cr3 need be known then to find and decode an instruction that the processor
+ * has fetched itself; after an access to a device they are all that the message has (abi/vcpu.h).
+ */
+static bool is_64_bit_code(const struct vcpu_message *message)
+{
+    return message->rip >= VMENTER_64_BIT_CODE;
+}
+
 static enum insn_mode mode_of(const struct vcpu_message *message)
 {
-    if (x86_is_64_bit(message->efer, message->cs_rights)) {
+    if (is_64_bit_code(message) || x86_is_64_bit(message->efer, message->cs_rights)) {
         return INSN_MODE_64;
     }
     return (message->cs_rights & SEGMENT_BIG) != 0 && (message->rflags & RFLAGS_VM) == 0
@@ -28,6 +37,18 @@ static void paging_of(const struct vcpu_message *message, struct guest_paging *p
     paging->rflags = message->rflags;
     paging->user = (message->cr0 & CR0_PE) != 0 &&
                    (SEGMENT_DPL(message->cs_rights) == 3 || (message->rflags & RFLAGS_VM) != 0);
+}
+
+/* For the instruction at rip only: whether it may be executed has been found out. */
+static void code_paging_of(const struct vcpu_message *message, struct guest_paging *paging)
+{
+    if (is_64_bit_code(message)) {
+        *paging = (struct guest_paging){ .cr0 = CR0_PG | CR0_PE,
+                                         .cr3 = message->cr3,
+                                         .efer = EFER_LMA | EFER_NXE };
+    } else {
+        paging_of(message, paging);
+    }
 }
 
 /* Copies what can be read of the instruction at linear address `at`; returns how many bytes. */
@@ -64,11 +85,17 @@ static struct decode_cache *cache_of(struct vcpu *vcpu)
     return &vcpu->decodes[vcpu->message->rip / 2 % VCPU_NR_DECODES];
 }
 
+/* Of instructions that are not 64-bit code for certain. */
+static bool same_modes(const struct decode_cache *cache, const struct vcpu_message *message)
+{
+    return cache->cs_rights == message->cs_rights && cache->cr0 == message->cr0 &&
+           cache->cr4 == message->cr4 && cache->efer == message->efer;
+}
+
 static bool cache_holds(const struct decode_cache *cache, const struct vcpu_message *message)
 {
     return cache->code != NULL && cache->rip == message->rip && cache->cr3 == message->cr3 &&
-           cache->cs_rights == message->cs_rights && cache->cr0 == message->cr0 &&
-           cache->cr4 == message->cr4 && cache->efer == message->efer &&
+           (is_64_bit_code(message) || same_modes(cache, message)) &&
            cache->code[0].value == cache->words[0] && cache->code[1].value == cache->words[1] &&
            walk_trace_holds(&cache->trace);
 }
@@ -113,7 +140,7 @@ static const struct insn *decode_anew(struct vcpu *vcpu)
     struct insn insn;
     unsigned nr;
 
-    paging_of(message, &paging);
+    code_paging_of(message, &paging);
     nr = fetch(vcpu, &paging, base + message->rip, bytes);
     if (insn_decode(bytes, nr, mode, &insn) != INSN_DECODED) {
         return NULL;
@@ -136,6 +163,16 @@ static inline const struct insn *decode(struct vcpu *vcpu)
     }
     vcpu->message->length = cache->insn.length;
     return &cache->insn;
+}
+
+void emulate_read_modes(struct vcpu *vcpu)
+{
+    struct vcpu_message *message = vcpu->message;
+
+    message->cr0 = vcpu_read_field(vcpu, VMCS_GUEST_CR0);
+    message->cr4 = vcpu_read_field(vcpu, VMCS_GUEST_CR4);
+    message->efer = vcpu_read_field(vcpu, VMCS_GUEST_EFER);
+    message->cs_rights = vcpu_read_field(vcpu, VMCS_GUEST_CS_ACCESS_RIGHTS);
 }
 
 bool emulate_decode(struct vcpu *vcpu, struct insn *insn)
@@ -244,6 +281,9 @@ static void string_begin(struct vcpu *vcpu, const struct insn *insn, struct stri
     struct vcpu_message *message = vcpu->message;
     enum insn_mode mode = mode_of(message);
 
+    if (message->reason == VMX_EXIT_EPT_VIOLATION && is_64_bit_code(message)) {
+        emulate_read_modes(vcpu);
+    }
     paging_of(message, &string->paging);
     string->insn = insn;
     string->mask = address_mask(insn);

@@ -23,5 +23,7 @@ enum vcpu_stop emulate_string_io(struct vcpu *vcpu, uint16_t port);
 /* Decodes the instruction at rip into *insn; sets message->length. False if that is not possible.
  */
 bool emulate_decode(struct vcpu *vcpu, struct insn *insn);
+/* Asks for the modes that the message of this exit does not have, and adds them to it. */
+void emulate_read_modes(struct vcpu *vcpu);
 
 #endif

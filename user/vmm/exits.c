@@ -236,13 +236,9 @@ static enum vcpu_stop exit_triple_fault(struct vcpu *vcpu)
  */
 static bool is_refused_cr_write(struct vcpu *vcpu)
 {
-    struct vcpu_message *message = vcpu->message;
     struct insn insn;
 
-    message->cr0 = vcpu_read_field(vcpu, VMCS_GUEST_CR0);
-    message->cr4 = vcpu_read_field(vcpu, VMCS_GUEST_CR4);
-    message->efer = vcpu_read_field(vcpu, VMCS_GUEST_EFER);
-    message->cs_rights = vcpu_read_field(vcpu, VMCS_GUEST_CS_ACCESS_RIGHTS);
+    emulate_read_modes(vcpu);
     return emulate_decode(vcpu, &insn) && insn.op == INSN_MOV_TO_CR;
 }
 

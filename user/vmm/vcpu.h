@@ -44,7 +44,7 @@ struct vcpu_message {
     uint64_t interruptibility, cr3;
     uint64_t gpr[15];
     uint64_t activity, deadline;
-    /* Only after exits that have a qualification. */
+    /* Only after exits that have a qualification; the first four not after all (abi/vcpu.h). */
     uint64_t cr0, cr4, efer, cs_rights, vectoring_info, vectoring_error, exit_info, exit_error;
     uint64_t posted[VMENTER_POSTED_WORDS]; /* only in an entry of VMENTER_POSTING_LENGTH */
 };

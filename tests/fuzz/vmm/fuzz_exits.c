@@ -11,6 +11,8 @@
 #include "tests/unit/vmm/fake_host.h"
 
 #define NR_VCPUS 3u
+#define CODE     0x2000u
+#define TABLES   0x10000u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +45,21 @@ static uint64_t interesting_msr(struct input *input)
     uint8_t choice = (uint8_t)take(input, 1);
 
     return choice < 240 ? bases[choice % 12] + choice / 12 : take(input, 4);
+}
+
+static void put_entry(struct vcpu *vcpu, uint64_t at, uint64_t value)
+{
+    memcpy(vcpu->vm->ram.base + at, &value, sizeof(value));
+}
+
+/* The code lies where kernels have theirs, and is 64-bit code whatever the message says. */
+static void run_high(struct vcpu *vcpu)
+{
+    put_entry(vcpu, TABLES + 511 * 8, (TABLES + 0x1000) | 3);
+    put_entry(vcpu, TABLES + 0x1000 + 510 * 8, (TABLES + 0x2000) | 3);
+    put_entry(vcpu, TABLES + 0x2000, 0x83);
+    vcpu->message->cr3 = TABLES;
+    vcpu->message->rip = 0xffffffff80000000 + CODE;
 }
 
 static void step(struct vcpu *vcpu, struct input *input)
@@ -92,8 +109,11 @@ static void step(struct vcpu *vcpu, struct input *input)
         message->qualification ^= 1; /* no access of three bytes */
     }
     uint64_t code[2] = { take(input, 8), take(input, 4) };
-    message->rip = 0x2000;
-    memcpy(vcpu->vm->ram.base + 0x2000, code, sizeof(code));
+    message->rip = CODE;
+    memcpy(vcpu->vm->ram.base + CODE, code, sizeof(code));
+    if ((code[1] & 1) != 0) {
+        run_high(vcpu);
+    }
     fake_host.tsc += take(input, 2);
 }
 

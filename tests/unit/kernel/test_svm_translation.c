@@ -477,7 +477,7 @@ static void test_nested_page_fault(void **state)
     assert_int_equal(vcpu->exit.reason, VMX_EXIT_EPT_VIOLATION);
     assert_int_equal(vcpu->exit.qualification, VMX_EPT_WRITE | VMX_EPT_TRANSLATED);
     assert_int_equal(vcpu->exit.guest_physical, 0xfee00300);
-    assert_true(vcpu->exit.decode_state);
+    assert_true(vcpu->exit.detailed);
 }
 
 static void test_host_events_stay_in_the_kernel(void **state)

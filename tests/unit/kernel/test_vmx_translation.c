@@ -575,13 +575,13 @@ static void test_exits_pass_with_their_qualification(void **state)
     assert_int_equal(vcpu->exit.reason, VMX_EXIT_IO);
     assert_int_equal(vcpu->exit.qualification, 0x800000);
     assert_int_equal(vcpu->exit.instruction_length, 2);
-    assert_false(vcpu->exit.decode_state); /* the qualification tells all */
+    assert_false(vcpu->exit.detailed); /* the qualification tells all */
     vmcs[VMCS_EXIT_QUALIFICATION] = 0x800000 | VMX_IO_STRING;
     assert_int_equal(leave(vcpu, VMX_EXIT_IO), GUEST_EXIT);
-    assert_true(vcpu->exit.decode_state);
+    assert_true(vcpu->exit.detailed);
     assert_int_equal(leave(vcpu, VMX_EXIT_CPUID), GUEST_EXIT);
     assert_int_equal(vcpu->exit.qualification, 0); /* not defined for that one */
-    assert_false(vcpu->exit.decode_state);
+    assert_false(vcpu->exit.detailed);
     assert_int_equal(leave(vcpu, VMX_EXIT_VIRTUALIZED_EOI), GUEST_EXIT);
     assert_int_equal(vcpu->exit.qualification, 0x800000 | VMX_IO_STRING);
     assert_int_equal(leave(vcpu, 0xfff0), GUEST_EXIT); /* unknown to us */
@@ -610,6 +610,26 @@ static void test_instructions_tell_of_no_event(void **state)
         assert_int_equal(vcpu->exit.vectoring_info, 0);
         assert_int_equal(vcpu->exit.interruption_info, 0);
     }
+}
+
+/* An EPT violation has a length where it interrupted an event's delivery; who knows no better than
+ * seL4 is told what the processor says. */
+static void test_length_of_an_ept_violation(void **state)
+{
+    struct vcpu *vcpu = fresh_vcpu();
+
+    (void)state;
+    vmcs[VMCS_EXIT_INSTRUCTION_LENGTH] = 3;
+    vcpu->extended = true;
+    assert_int_equal(leave(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.instruction_length, 0);
+    vmcs[VMCS_IDT_VECTORING_INFO] = VMX_EVENT_VALID | VMX_EVENT_SOFTWARE_INTERRUPT | 0x80;
+    assert_int_equal(leave(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.instruction_length, 3);
+    vmcs[VMCS_IDT_VECTORING_INFO] = 0;
+    vcpu->extended = false;
+    assert_int_equal(leave(vcpu, VMX_EXIT_EPT_VIOLATION), GUEST_EXIT);
+    assert_int_equal(vcpu->exit.instruction_length, 3);
 }
 
 static void test_failed_entry_is_no_exit(void **state)
@@ -762,6 +782,7 @@ int main(void)
         cmocka_unit_test(test_opened_registers),
         cmocka_unit_test(test_exits_pass_with_their_qualification),
         cmocka_unit_test(test_instructions_tell_of_no_event),
+        cmocka_unit_test(test_length_of_an_ept_violation),
         cmocka_unit_test(test_failed_entry_is_no_exit),
         cmocka_unit_test(test_interrupted_delivery_is_repeated),
         cmocka_unit_test(test_iret_blocks_until_it_is_done),

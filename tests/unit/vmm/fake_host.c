@@ -68,6 +68,7 @@ void lock_turn_give(unsigned to)
 
 uint64_t vcpu_read_field(struct vcpu *vcpu, uint64_t field)
 {
+    fake_host.nr_field_reads++;
     return *field_slot(vcpu->index, field);
 }
 

@@ -20,7 +20,8 @@ struct fake_host {
     bool console_busy;      /* takes nothing */
     bool console_waits;     /* a signal came that it has not seen */
     uint64_t refused_field; /* writes to it fail */
-    bool virtual_apic;      /* the processor can have the local APIC */
+    unsigned nr_field_reads;
+    bool virtual_apic; /* the processor can have the local APIC */
     unsigned kicks[VMM_MAX_VCPUS], yields[VMM_MAX_VCPUS];
     unsigned disk_signals[VMM_MAX_DISKS];
 };

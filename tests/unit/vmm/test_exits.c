@@ -16,7 +16,9 @@
 #include "user/vmm/pvclock.h"
 #include "user/vmm/report.h"
 
-#define CODE 0x2000ull /* where test code lies; paging is off or identity */
+#define CODE      0x2000ull /* where test code lies; paging is off or identity */
+#define HIGH_BASE 0xffffffff80000000ull
+#define HIGH_CODE (HIGH_BASE + CODE) /* the same code where only 64-bit code can be */
 
 static int setup(void **state)
 {
@@ -852,6 +854,85 @@ static void test_decode_cache(void **state)
     assert_int_equal(mmio_exit(vcpu, IOAPIC_BASE, false), VCPU_STOPS);
 }
 
+/* One page table that maps the first 2 MiB where kernels have their code; the entries' rights. */
+static void map_high(struct vcpu *vcpu, uint64_t rights)
+{
+    put_entry(vcpu, 0x10000 + 511 * 8, 0x11000 | rights);
+    put_entry(vcpu, 0x11000 + 510 * 8, 0x12000 | rights);
+    put_entry(vcpu, 0x12000, 0x80 | rights);
+    vcpu->message->cr3 = 0x10000;
+}
+
+/* As the kernel leaves the message: modes are those of an earlier exit, from 16-bit code. */
+static void put_high_code(struct vcpu *vcpu, const void *code, size_t bytes)
+{
+    put_code(vcpu, code, bytes);
+    vcpu->message->rip = HIGH_CODE;
+    vcpu->message->cr0 = 0;
+    vcpu->message->cr4 = ~0ull;
+    vcpu->message->efer = 0;
+    vcpu->message->cs_rights = 0x9b;
+}
+
+/* Above 4 GiB there is only 64-bit code: modes are not in the message, and not asked for. */
+static void test_mmio_from_64_bit_code(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vcpu_message *message = vcpu->message;
+    unsigned reads;
+
+    map_high(vcpu, 7); /* a user's: whether it may be executed is not the monitor's question */
+    vcpu->vm->ioapic.select = 0x33;
+    put_high_code(vcpu, "\x44\x8b\x07", 3); /* mov r8d, [rdi]; 16-bit code: inc sp; ... */
+    reads = fake_host.nr_field_reads;
+    for (unsigned i = 0; i < 2; i++) {
+        message->rip = HIGH_CODE;
+        message->cs_rights = i; /* what is not told is not compared with what was found before */
+        message->gpr[MESSAGE_R8] = 0;
+        assert_int_equal(mmio_exit(vcpu, IOAPIC_BASE, false), VCPU_RUNS);
+        assert_int_equal(message->gpr[MESSAGE_R8], 0x33);
+        assert_int_equal(message->rip, HIGH_CODE + 3);
+    }
+    assert_int_equal(fake_host.nr_field_reads, reads);
+    map_high(vcpu, 7 | 1ull << 63);
+    message->rip = HIGH_CODE;
+    assert_int_equal(mmio_exit(vcpu, IOAPIC_BASE, false), VCPU_STOPS);
+}
+
+/* Its other operand is under the rules of the modes, which are asked for. */
+static void test_string_from_64_bit_code(void **state)
+{
+    struct vcpu *vcpu = vcpu_of(state);
+    struct vcpu_message *message = vcpu->message;
+
+    map_high(vcpu, 7);
+    message->rflags = RFLAGS_ONE;
+    fake_set_field(VMCS_GUEST_CR0, CR0_PG | CR0_PE);
+    fake_set_field(VMCS_GUEST_CR4, CR4_PAE);
+    fake_set_field(VMCS_GUEST_EFER, EFER_LME | EFER_LMA);
+    fake_set_field(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b);
+    vcpu->vm->ioapic.select = 0x33;
+    put_high_code(vcpu, "\xa5", 1); /* movsd, to memory */
+    message->gpr[MESSAGE_RSI] = HIGH_BASE + IOAPIC_BASE % 0x200000;
+    message->gpr[MESSAGE_RDI] = HIGH_BASE + 0x5000;
+    put_entry(vcpu, 0x12000, (IOAPIC_BASE & ~0x1fffffull) | 0x87);
+    put_entry(vcpu, 0x12008, 0x87);
+    message->rip = HIGH_CODE + 0x200000;
+    message->gpr[MESSAGE_RDI] += 0x200000;
+    assert_int_equal(mmio_exit(vcpu, IOAPIC_BASE, false), VCPU_RUNS);
+    uint32_t value;
+    assert_true(guest_ram_read(&vcpu->vm->ram, gpa(0x5000), &value, 4));
+    assert_int_equal(value, 0x33);
+    /* With SMAP a kernel's access to a user's page is a fault. */
+    fake_set_field(VMCS_GUEST_CR4, CR4_PAE | CR4_SMAP);
+    put_high_code(vcpu, "\xa5", 1);
+    message->rip = HIGH_CODE + 0x200000;
+    message->gpr[MESSAGE_RSI] = HIGH_BASE + IOAPIC_BASE % 0x200000;
+    assert_int_equal(mmio_exit(vcpu, IOAPIC_BASE, false), VCPU_RUNS);
+    assert_int_equal(next_injection(vcpu), EVENT_VALID | EVENT_EXCEPTION | EVENT_ERROR_CODE | 14);
+    assert_int_equal(message->rip, HIGH_CODE + 0x200000);
+}
+
 static void test_mmio_refused(void **state)
 {
     struct vcpu *vcpu = vcpu_of(state);
@@ -1432,6 +1513,8 @@ int main(void)
         WITH_VM(test_serial_input),
         WITH_VM(test_mmio),
         WITH_VM(test_decode_cache),
+        WITH_VM(test_mmio_from_64_bit_code),
+        WITH_VM(test_string_from_64_bit_code),
         WITH_VM(test_mmio_refused),
         WITH_VM(test_string_io),
         WITH_VM(test_control_registers),

@@ -62,7 +62,7 @@ static void qualified(struct vcpu *vcpu, u64 reason, u64 qualification)
 {
     vcpu->exit.reason = reason;
     vcpu->exit.qualification = qualification;
-    vcpu->exit.decode_state = true;
+    vcpu->exit.detailed = true;
 }
 
 /*
@@ -140,7 +140,7 @@ static enum guest_outcome io_exit(struct vcpu *vcpu)
 
     qualified(vcpu, VMX_EXIT_IO,
               (size - 1) | (info & 1) << 3 | (info >> 2 & 3) << 4 | (info & 0xffff0000u));
-    vcpu->exit.decode_state = (info & IO_STRING) != 0;
+    vcpu->exit.detailed = (info & IO_STRING) != 0;
     vcpu->exit.instruction_length = vmcb->control.exit_info2 - vmcb->save.rip;
     return GUEST_EXIT;
 }

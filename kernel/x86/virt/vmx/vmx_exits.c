@@ -124,7 +124,7 @@ static enum guest_outcome exception_exit(struct vcpu *vcpu)
     }
     vcpu->exit.reason = VMX_EXIT_EXCEPTION_NMI;
     vcpu->exit.qualification = qualification;
-    vcpu->exit.decode_state = true;
+    vcpu->exit.detailed = true;
     vcpu->exit.interruption_info = info;
     return GUEST_EXIT;
 }
@@ -201,7 +201,7 @@ static inline enum guest_outcome monitor_exit(struct vcpu *vcpu, u64 reason)
     vcpu->exit.reason = reason;
     if (is_among(QUALIFIED, reason)) {
         vmread_to(VMCS_EXIT_QUALIFICATION, &vcpu->exit.qualification);
-        vcpu->exit.decode_state = true;
+        vcpu->exit.detailed = true;
     }
     return GUEST_EXIT;
 }
@@ -225,6 +225,16 @@ static __attribute__((noinline, cold)) enum guest_outcome syscall_msr_exit(struc
     return done ? GUEST_RESUME : plain_exit(vcpu, reason);
 }
 
+/*
+ * An EPT violation has none but where it interrupted an event's delivery (28.2.5). A plain message
+ * has what is in the field all the same: real processors give the length there, and monitors of
+ * seL4's use it.
+ */
+static inline bool has_length(const struct vcpu *vcpu, u64 reason)
+{
+    return reason != VMX_EXIT_EPT_VIOLATION || vcpu->exit.vectoring_info || !vcpu->extended;
+}
+
 /* All others, and failures. */
 static __attribute__((noinline)) enum guest_outcome rare_exit(struct vcpu *vcpu, u64 all)
 {
@@ -233,9 +243,10 @@ static __attribute__((noinline)) enum guest_outcome rare_exit(struct vcpu *vcpu,
     if (all & OF_ENTRY)
         return vmx_entry_failed(vcpu, reason);
     vcpu_exit_begin(&vcpu->exit);
-    vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &vcpu->exit.instruction_length);
     if (!is_among(INSTRUCTIONS, reason))
         record_vectoring(vcpu);
+    if (has_length(vcpu, reason))
+        vmread_to(VMCS_EXIT_INSTRUCTION_LENGTH, &vcpu->exit.instruction_length);
 
     switch (reason) {
     case VMX_EXIT_EXTERNAL_INTERRUPT:
@@ -275,7 +286,7 @@ static inline enum guest_outcome io_exit(struct vcpu *vcpu)
     (void)plain_exit(vcpu, VMX_EXIT_IO);
     vmread_to(VMCS_EXIT_QUALIFICATION, &qualification);
     exit->qualification = qualification;
-    exit->decode_state = (qualification & VMX_IO_STRING) != 0;
+    exit->detailed = (qualification & VMX_IO_STRING) != 0;
     return GUEST_EXIT;
 }
 
