@@ -245,7 +245,7 @@ static void measure(void)
     guest_out16(PM1_CONTROL, PM1_SLEEP_S5_QEMU);
 }
 
-/* Above, as a kernel would: a monitor knows then that it is 64-bit code. */
+/* Above 4 GiB, as kernels are: a monitor knows then that it is 64-bit code. */
 void guest_main(void)
 {
     void (*high)(void) = (void (*)(void))(GUEST_HIGH_BASE + (uintptr_t)measure);

@@ -14,7 +14,6 @@
 
 static uint64_t pml4[512] __attribute__((aligned(4096)));
 static uint64_t pdpt[512] __attribute__((aligned(4096)));
-static uint64_t high_pdpt[512] __attribute__((aligned(4096)));
 static uint64_t page_directories[4][512] __attribute__((aligned(4096)));
 
 extern const uint64_t __stack_chk_guard;
@@ -23,13 +22,10 @@ const uint64_t __stack_chk_guard = 0x5bd1e995c9f37a00;
 _Noreturn void __stack_chk_fail(void);
 void guest_start(void);
 
-/* The loader's page tables need to map only the kernel: make our own. The first GiB is there twice.
- */
+/* The loader's page tables need to map only the kernel: make our own. */
 static void map_first_4g(void)
 {
-    pml4[511] = (uint64_t)(uintptr_t)high_pdpt | PAGE_PRESENT_WRITABLE;
-    high_pdpt[510] = (uint64_t)(uintptr_t)page_directories[0] | PAGE_PRESENT_WRITABLE;
-    pml4[0] = (uint64_t)(uintptr_t)pdpt | PAGE_PRESENT_WRITABLE;
+    pml4[0] = pml4[GUEST_HIGH_BASE >> 39] = (uint64_t)(uintptr_t)pdpt | PAGE_PRESENT_WRITABLE;
     for (uint64_t gib = 0; gib < 4; gib++) {
         pdpt[gib] = (uint64_t)(uintptr_t)page_directories[gib] | PAGE_PRESENT_WRITABLE;
         for (uint64_t i = 0; i < 512; i++)
