@@ -83,11 +83,6 @@ static inline bool virt_available(void)
     return virt != NULL;
 }
 
-/* --- virt_fields.c: read_field and write_field of what lies in struct vcpu -------------------- */
-
-bool virt_read_field(struct vcpu *vcpu, u64 field, u64 *value);
-bool virt_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
-
 /* --- virt_debug.c: DR0-DR3, of which this core's processor holds one VCPU's ------------------- */
 
 static inline bool virt_debug_loaded(const struct vcpu *vcpu)

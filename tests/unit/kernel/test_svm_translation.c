@@ -82,7 +82,7 @@ static struct vcpu *fresh_vcpu(void)
     this_core()->debug_owner = NULL;
     debug_loads = 0;
     fpu_releases = 0;
-    svm_state(vcpu)->primary = svm_filter_primary(0);
+    svm_state(vcpu)->primary = svm_filter(VMCS_PRIMARY_CONTROLS, 0);
     svm_state(vcpu)->asid_generation = 7;
     svm_vmcb(vcpu)->save.efer = EFER_SVME;
     svm_apply_controls(vcpu);

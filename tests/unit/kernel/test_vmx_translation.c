@@ -125,10 +125,10 @@ static struct vcpu *fresh_vcpu(void)
     debug_loads = host_nmis = failed_entries = 0;
     absent_field = 0;
     virt_has_virtual_apic = true;
-    state->pin = vmx_filter_pin(0);
-    state->primary = vmx_filter_primary(0);
-    state->secondary = vmx_filter_secondary(0);
-    state->exit_controls = vmx_filter_exit(0);
+    state->pin = vmx_filter(VMCS_PIN_CONTROLS, 0);
+    state->primary = vmx_filter(VMCS_PRIMARY_CONTROLS, 0);
+    state->secondary = vmx_filter(VMCS_SECONDARY_CONTROLS, 0);
+    state->exit_controls = vmx_filter(VMCS_EXIT_CONTROLS, 0);
     vmx_apply_controls(vcpu);
     return vcpu;
 }
@@ -214,7 +214,7 @@ static void test_vpids_need_a_way_to_forget_them(void **state)
     c.ept_vpid &= ~VMX_INVVPID_ALL;
     assert_false(vmx_has_vpid(&c));
     vmx_capabilities = c;
-    assert_int_equal(vmx_filter_secondary(~0ull) & VMX_SECONDARY_VPID, 0);
+    assert_int_equal(vmx_filter(VMCS_SECONDARY_CONTROLS, ~0ull) & VMX_SECONDARY_VPID, 0);
 }
 
 /* --- controls -------------------------------------------------------------------------------- */
@@ -227,17 +227,18 @@ static void test_controls_are_filtered(void **state)
 
     (void)state;
     vmx_capabilities = skylake;
-    assert_int_equal(vmx_filter_pin(0), 0x3f);
-    assert_int_equal(vmx_filter_pin(~0ull), 0x3f);
-    assert_int_equal(vmx_filter_primary(0), 0x96006172 | forced);
-    assert_int_equal(vmx_filter_secondary(0), 0x22 | VMX_SECONDARY_WBINVD);
-    assert_int_equal(vmx_filter_exit(0), 0x3fffff);
-    assert_int_equal(vmx_filter_exit(~0ull), 0x3fffff);
-    assert_int_equal(vmx_filter_entry(0), 0x11fb);
-    assert_int_equal(vmx_filter_cr0(0), 0x30); /* paging and protection only if asked for */
-    assert_int_equal(vmx_filter_cr4(0), 0x2000);
+    assert_int_equal(vmx_filter(VMCS_PIN_CONTROLS, 0), 0x3f);
+    assert_int_equal(vmx_filter(VMCS_PIN_CONTROLS, ~0ull), 0x3f);
+    assert_int_equal(vmx_filter(VMCS_PRIMARY_CONTROLS, 0), 0x96006172 | forced);
+    assert_int_equal(vmx_filter(VMCS_SECONDARY_CONTROLS, 0), 0x22 | VMX_SECONDARY_WBINVD);
+    assert_int_equal(vmx_filter(VMCS_EXIT_CONTROLS, 0), 0x3fffff);
+    assert_int_equal(vmx_filter(VMCS_EXIT_CONTROLS, ~0ull), 0x3fffff);
+    assert_int_equal(vmx_filter(VMCS_ENTRY_CONTROLS, 0), 0x11fb);
+    assert_int_equal(vmx_filter(VMCS_GUEST_CR0, 0),
+                     0x30); /* paging and protection only if asked for */
+    assert_int_equal(vmx_filter(VMCS_GUEST_CR4, 0), 0x2000);
     vmx_capabilities.secondary.may &= ~VMX_SECONDARY_UNRESTRICTED_GUEST;
-    assert_int_equal(vmx_filter_cr0(0), 0x80000031);
+    assert_int_equal(vmx_filter(VMCS_GUEST_CR0, 0), 0x80000031);
 }
 
 /* What needs a page whose address a monitor cannot give would use the machine's page 0. */
@@ -245,12 +246,12 @@ static void test_nothing_works_on_page_0(void **state)
 {
     (void)state;
     vmx_capabilities = skylake;
-    assert_int_equal(vmx_filter_primary(~0ull) & VMX_PRIMARY_TPR_SHADOW, 0);
-    assert_int_equal(vmx_filter_secondary(~0ull) &
+    assert_int_equal(vmx_filter(VMCS_PRIMARY_CONTROLS, ~0ull) & VMX_PRIMARY_TPR_SHADOW, 0);
+    assert_int_equal(vmx_filter(VMCS_SECONDARY_CONTROLS, ~0ull) &
                          (VMX_SECONDARY_APIC_ACCESS | VMX_SECONDARY_X2APIC | BIT(8) | BIT(9) |
                           BIT(13) | BIT(14) | BIT(17) | BIT(18)),
                      0);
-    assert_int_equal(vmx_filter_pin(~0ull) & VMX_PIN_POSTED_INTERRUPTS, 0);
+    assert_int_equal(vmx_filter(VMCS_PIN_CONTROLS, ~0ull) & VMX_PIN_POSTED_INTERRUPTS, 0);
 }
 
 static void test_kernel_owns_bits_of_the_control_registers(void **state)
@@ -354,7 +355,7 @@ static void test_plain_fields_keep_what_fits(void **state)
     for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) /* each has a place of its own */
         assert_int_equal(read(vcpu, rows[i].field),
                          0x8123456789abcdefull * (2 * i + 1) & rows[i].mask);
-    /* One that the processor's VMCS lacks is kept all the same. */
+    /* The processor's VMCS may lack this one. */
     absent_field = VMCS_GUEST_PERF_GLOBAL_CTRL;
     write(vcpu, VMCS_GUEST_PERF_GLOBAL_CTRL, 7);
     assert_int_equal(read(vcpu, VMCS_GUEST_PERF_GLOBAL_CTRL), 7);

@@ -156,11 +156,11 @@ static void svm_create(struct vcpu *vcpu)
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
 
-    state->pin = svm_filter_pin(0);
-    state->primary = svm_filter_primary(0);
-    state->secondary = svm_filter_secondary(0);
-    state->exit_controls = svm_filter_exit(0);
-    state->entry_controls = svm_filter_entry(VMX_ENTRY_CTL_GUEST_64);
+    state->pin = svm_filter(VMCS_PIN_CONTROLS, 0);
+    state->primary = svm_filter(VMCS_PRIMARY_CONTROLS, 0);
+    state->secondary = svm_filter(VMCS_SECONDARY_CONTROLS, 0);
+    state->exit_controls = svm_filter(VMCS_EXIT_CONTROLS, 0);
+    state->entry_controls = svm_filter(VMCS_ENTRY_CONTROLS, VMX_ENTRY_CTL_GUEST_64);
     state->attention = SVM_DIRTY;
 
     vmcb->control.iopm_base = kernel_to_hpa(all_ports).raw;

@@ -7,6 +7,7 @@
 #include "abi/vmcs.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
+#include "kernel/x86/virt/virt_fields.h"
 
 /*
  * Each control word has bits that are always one and bits that may be one, as VT-x reports them by
@@ -19,33 +20,38 @@
 #define SECONDARY_ALLOWED                                                                          \
     (SECONDARY_FORCED | VMX_SECONDARY_DESCRIPTOR_TABLE | VMX_SECONDARY_RDTSCP |                    \
      VMX_SECONDARY_WBINVD | VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_INVPCID)
-#define EXIT_FIXED    0x3fffffull
+#define EXIT_FORCED   0x3fffffull
 #define ENTRY_FORCED  0x11fbull
 #define ENTRY_ALLOWED 0xf3ffull
 
-static u64 filter(u64 value, u64 forced, u64 allowed)
-{
-    return (value | forced) & allowed;
-}
+#define CR0_WRITABLE  0xe005003full
+#define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
 
-u64 svm_filter_pin(u64 value)
+u64 svm_filter(u64 encoding, u64 value)
 {
-    return filter(value, PIN_FORCED, PIN_FORCED);
-}
-
-u64 svm_filter_secondary(u64 value)
-{
-    return filter(value, SECONDARY_FORCED, SECONDARY_ALLOWED);
-}
-
-u64 svm_filter_exit(u64 value)
-{
-    return filter(value, EXIT_FIXED, EXIT_FIXED);
-}
-
-u64 svm_filter_entry(u64 value)
-{
-    return filter(value, ENTRY_FORCED, ENTRY_ALLOWED);
+    switch (encoding) {
+    case VMCS_PIN_CONTROLS:
+        return PIN_FORCED;
+    case VMCS_PRIMARY_CONTROLS:
+        return svm_filter_primary(value);
+    case VMCS_SECONDARY_CONTROLS:
+        return (value | SECONDARY_FORCED) & SECONDARY_ALLOWED;
+    case VMCS_EXIT_CONTROLS:
+        return EXIT_FORCED;
+    case VMCS_ENTRY_CONTROLS:
+        return (value | ENTRY_FORCED) & ENTRY_ALLOWED;
+    case VMCS_GUEST_CR0:
+        return (value & CR0_WRITABLE) | CR0_ET;
+    case VMCS_GUEST_CR4:
+        return value & VIRT_GUEST_CR4;
+    case VMCS_GUEST_EFER:
+        return value & EFER_WRITABLE;
+    case VMCS_GUEST_INTERRUPTIBILITY: /* STI and MOV SS are one here */
+        return (value & VMX_INTERRUPTIBILITY_NMI) |
+               ((value & (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)) != 0);
+    default:
+        return virt_fit(encoding, value);
+    }
 }
 
 #define CR_READ(n)  BIT(n)

@@ -1,311 +1,180 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The API's VCPU fields on AMD-V: one row says where a VMCS field lives here, which way it may be
- * accessed, and how it converts. What has no row here or in virt_fields.c is refused; so are the
- * guest/host masks and read shadows of CR0 and CR4, which AMD-V lacks.
+ * The API's VCPU fields on AMD-V: one row says where a VMCS field lives here and which way it may
+ * be accessed; how a value converts and what a write entails follows by encoding. What has no row
+ * here or in virt_fields.c is refused; so are the guest/host masks and read shadows of CR0 and CR4,
+ * which AMD-V lacks.
  * Sources: ABI sections 11.3 and 11.4; SDM volume 3, appendix B (encodings) and 25.4.1 (access
  * rights); APM volume 2, 4.8 (segment attributes) and 15.5.1 (canonicalisation and consistency
  * checks).
  */
 #include "abi/vcpu.h"
 #include "abi/vmcs.h"
-#include "kernel/core/core.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
-#include "lib/string.h"
+#include "kernel/x86/virt/virt_fields.h"
 
-enum place { IN_VMCB, IN_STATE, IN_VCPU };
-enum access { R = 1, W = 2, RW = 3 };
-
-/* What a value goes through on its way in or out, and what a write entails. */
-enum conversion {
-    PLAIN,
-    RIGHTS,    /* VMX access rights and segment attributes */
-    SS_RIGHTS, /* the same; AMD-V keeps the privilege level apart */
-    PIN,
-    PRIMARY,
-    SECONDARY,
-    EXIT_CONTROLS,
-    ENTRY_CONTROLS,
-    EXCEPTIONS,
-    CR0,
-    CR4,
-    CR3,
-    EFER,
-    INTERRUPTIBILITY,
-    BOOLEAN,
-    ONLY_ZERO, /* another value would have an effect that nothing here has */
-};
-
-struct field {
-    u32 encoding;
-    u8 place;
-    u8 width;
-    u8 access;
-    u8 conversion;
-    u16 offset;
-};
-
-#define MEMBER_WIDTH(type, member) sizeof(((type *)0)->member)
-#define SAVE(encoding, member, access, conversion)                                                 \
-    {                                                                                              \
-        encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, save.member), access, conversion,             \
-            offsetof(struct vmcb, save.member)                                                     \
-    }
-#define CONTROL(encoding, member, access, conversion)                                              \
-    {                                                                                              \
-        encoding, IN_VMCB, MEMBER_WIDTH(struct vmcb, control.member), access, conversion,          \
-            offsetof(struct vmcb, control.member)                                                  \
-    }
-#define STATE(encoding, member, access, conversion)                                                \
-    {                                                                                              \
-        encoding, IN_STATE, MEMBER_WIDTH(struct svm_state, member), access, conversion,            \
-            offsetof(struct svm_state, member)                                                     \
-    }
-#define VCPU(encoding, member, access, conversion)                                                 \
-    {                                                                                              \
-        encoding, IN_VCPU, MEMBER_WIDTH(struct vcpu, member), access, conversion,                  \
-            offsetof(struct vcpu, member)                                                          \
-    }
+#define VMCB(encoding, access, member)  VIRT_FIELD(encoding, access, 0, struct vmcb, member)
+#define STATE(encoding, access, member) VIRT_STATE_FIELD(encoding, access, struct svm_state, member)
+#define SEGMENT(NAME, member)                                                                      \
+    VMCB(VMCS_GUEST_##NAME##_SELECTOR, RW, save.member.selector),                                  \
+        VMCB(VMCS_GUEST_##NAME##_LIMIT, RW, save.member.limit),                                    \
+        VMCB(VMCS_GUEST_##NAME##_ACCESS_RIGHTS, RW, save.member.attributes),                       \
+        VMCB(VMCS_GUEST_##NAME##_BASE, RW, save.member.base)
 /* Always 0. */
-#define NOTHING(encoding, access, conversion)                                                      \
+#define NOTHING(encoding, access)                                                                  \
     {                                                                                              \
-        encoding, IN_STATE, 0, access, conversion, 0                                               \
+        encoding, access, 0, 0                                                                     \
     }
-#define SEGMENT(NAME, member, rights)                                                              \
-    SAVE(VMCS_GUEST_##NAME##_SELECTOR, member.selector, RW, PLAIN),                                \
-        SAVE(VMCS_GUEST_##NAME##_LIMIT, member.limit, RW, PLAIN),                                  \
-        SAVE(VMCS_GUEST_##NAME##_ACCESS_RIGHTS, member.attributes, RW, rights),                    \
-        SAVE(VMCS_GUEST_##NAME##_BASE, member.base, RW, PLAIN)
 
-static const struct field fields[] = {
-    SEGMENT(ES, es, RIGHTS),
-    SEGMENT(CS, cs, RIGHTS),
-    SEGMENT(SS, ss, SS_RIGHTS),
-    SEGMENT(DS, ds, RIGHTS),
-    SEGMENT(FS, fs, RIGHTS),
-    SEGMENT(GS, gs, RIGHTS),
-    SEGMENT(LDTR, ldtr, RIGHTS),
-    SEGMENT(TR, tr, RIGHTS),
-    SAVE(VMCS_GUEST_GDTR_LIMIT, gdtr.limit, RW, PLAIN),
-    SAVE(VMCS_GUEST_GDTR_BASE, gdtr.base, RW, PLAIN),
-    SAVE(VMCS_GUEST_IDTR_LIMIT, idtr.limit, RW, PLAIN),
-    SAVE(VMCS_GUEST_IDTR_BASE, idtr.base, RW, PLAIN),
+static const struct virt_field fields[] = {
+    SEGMENT(ES, es),
+    SEGMENT(CS, cs),
+    SEGMENT(SS, ss),
+    SEGMENT(DS, ds),
+    SEGMENT(FS, fs),
+    SEGMENT(GS, gs),
+    SEGMENT(LDTR, ldtr),
+    SEGMENT(TR, tr),
+    VMCB(VMCS_GUEST_GDTR_LIMIT, RW, save.gdtr.limit),
+    VMCB(VMCS_GUEST_GDTR_BASE, RW, save.gdtr.base),
+    VMCB(VMCS_GUEST_IDTR_LIMIT, RW, save.idtr.limit),
+    VMCB(VMCS_GUEST_IDTR_BASE, RW, save.idtr.base),
 
-    SAVE(VMCS_GUEST_CR0, cr0, RW, CR0),
-    SAVE(VMCS_GUEST_CR3, cr3, RW, CR3),
-    SAVE(VMCS_GUEST_CR4, cr4, RW, CR4),
-    SAVE(VMCS_GUEST_DR7, dr7, RW, PLAIN),
-    SAVE(VMCS_GUEST_RSP, rsp, RW, PLAIN),
-    SAVE(VMCS_GUEST_RIP, rip, RW, PLAIN),
-    SAVE(VMCS_GUEST_RFLAGS, rflags, RW, PLAIN),
-    SAVE(VMCS_GUEST_EFER, efer, RW, EFER),
-    SAVE(VMCS_GUEST_PAT, pat, RW, PLAIN),
-    SAVE(VMCS_GUEST_SYSENTER_CS, sysenter_cs, RW, PLAIN),
-    SAVE(VMCS_GUEST_SYSENTER_ESP, sysenter_esp, RW, PLAIN),
-    SAVE(VMCS_GUEST_SYSENTER_EIP, sysenter_eip, RW, PLAIN),
-    CONTROL(VMCS_GUEST_INTERRUPTIBILITY, interrupt_shadow, RW, INTERRUPTIBILITY),
-    VCPU(VMCS_GUEST_ACTIVITY, activity, RW, BOOLEAN),
+    VMCB(VMCS_GUEST_CR0, RW, save.cr0),
+    VMCB(VMCS_GUEST_CR3, RW, save.cr3),
+    VMCB(VMCS_GUEST_CR4, RW, save.cr4),
+    VMCB(VMCS_GUEST_DR7, RW, save.dr7),
+    VMCB(VMCS_GUEST_RSP, RW, save.rsp),
+    VMCB(VMCS_GUEST_RIP, RW, save.rip),
+    VMCB(VMCS_GUEST_RFLAGS, RW, save.rflags),
+    VMCB(VMCS_GUEST_EFER, RW, save.efer),
+    VMCB(VMCS_GUEST_PAT, RW, save.pat),
+    VMCB(VMCS_GUEST_SYSENTER_CS, RW, save.sysenter_cs),
+    VMCB(VMCS_GUEST_SYSENTER_ESP, RW, save.sysenter_esp),
+    VMCB(VMCS_GUEST_SYSENTER_EIP, RW, save.sysenter_eip),
+    VMCB(VMCS_GUEST_INTERRUPTIBILITY, RW, control.interrupt_shadow),
 
     /* Kept for a monitor that saves and restores them, without effect: guests have neither
      * performance counters nor SMM, the pin control of the timer does not exist, the processor
      * reads PDPTEs in memory, and DEBUGCTL only with LBR virtualisation, which is off. */
-    SAVE(VMCS_GUEST_DEBUGCTL, debugctl, RW, PLAIN),
-    STATE(VMCS_GUEST_PERF_GLOBAL_CTRL, perf_global_ctrl, RW, PLAIN),
-    STATE(VMCS_GUEST_PDPTE0, pdpte[0], RW, PLAIN),
-    STATE(VMCS_GUEST_PDPTE1, pdpte[1], RW, PLAIN),
-    STATE(VMCS_GUEST_PDPTE2, pdpte[2], RW, PLAIN),
-    STATE(VMCS_GUEST_PDPTE3, pdpte[3], RW, PLAIN),
-    STATE(VMCS_GUEST_SMBASE, smbase, RW, PLAIN),
-    STATE(VMCS_PREEMPTION_TIMER, preemption_timer, RW, PLAIN),
-    NOTHING(VMCS_GUEST_PENDING_DEBUG, RW, ONLY_ZERO), /* what is due is to be injected */
+    VMCB(VMCS_GUEST_DEBUGCTL, RW, save.debugctl),
+    STATE(VMCS_GUEST_PERF_GLOBAL_CTRL, RW, perf_global_ctrl),
+    STATE(VMCS_GUEST_PDPTE0, RW, pdpte[0]),
+    STATE(VMCS_GUEST_PDPTE1, RW, pdpte[1]),
+    STATE(VMCS_GUEST_PDPTE2, RW, pdpte[2]),
+    STATE(VMCS_GUEST_PDPTE3, RW, pdpte[3]),
+    STATE(VMCS_GUEST_SMBASE, RW, smbase),
+    STATE(VMCS_PREEMPTION_TIMER, RW, preemption_timer),
+    NOTHING(VMCS_GUEST_PENDING_DEBUG, RW),
 
-    STATE(VMCS_PIN_CONTROLS, pin, RW, PIN),
-    STATE(VMCS_PRIMARY_CONTROLS, primary, RW, PRIMARY),
-    STATE(VMCS_SECONDARY_CONTROLS, secondary, RW, SECONDARY),
-    STATE(VMCS_EXIT_CONTROLS, exit_controls, RW, EXIT_CONTROLS),
-    STATE(VMCS_ENTRY_CONTROLS, entry_controls, RW, ENTRY_CONTROLS),
-    STATE(VMCS_EXCEPTION_BITMAP, exception_bitmap, RW, EXCEPTIONS),
-    STATE(VMCS_ENTRY_INTERRUPTION_INFO, entry_info, RW, PLAIN),
-    STATE(VMCS_ENTRY_EXCEPTION_ERROR, entry_error, W, PLAIN),
-    STATE(VMCS_ENTRY_INSTRUCTION_LENGTH, entry_length, RW, PLAIN),
-    CONTROL(VMCS_TSC_OFFSET, tsc_offset, RW, PLAIN),
+    STATE(VMCS_PIN_CONTROLS, RW, pin),
+    STATE(VMCS_PRIMARY_CONTROLS, RW, primary),
+    STATE(VMCS_SECONDARY_CONTROLS, RW, secondary),
+    STATE(VMCS_EXIT_CONTROLS, RW, exit_controls),
+    STATE(VMCS_ENTRY_CONTROLS, RW, entry_controls),
+    STATE(VMCS_EXCEPTION_BITMAP, RW, exception_bitmap),
+    STATE(VMCS_ENTRY_INTERRUPTION_INFO, RW, entry_info),
+    STATE(VMCS_ENTRY_EXCEPTION_ERROR, W, entry_error),
+    STATE(VMCS_ENTRY_INSTRUCTION_LENGTH, RW, entry_length),
+    VMCB(VMCS_TSC_OFFSET, RW, control.tsc_offset),
 
-    STATE(VMCS_INSTRUCTION_ERROR, instruction_error, R, PLAIN),
+    STATE(VMCS_INSTRUCTION_ERROR, R, instruction_error),
     /* Of exits to SMM only; and of EPT violations, whose qualification says that it is not known.
      */
-    NOTHING(VMCS_IO_RCX, R, PLAIN),
-    NOTHING(VMCS_IO_RSI, R, PLAIN),
-    NOTHING(VMCS_IO_RDI, R, PLAIN),
-    NOTHING(VMCS_IO_RIP, R, PLAIN),
-    NOTHING(VMCS_GUEST_LINEAR_ADDRESS, R, PLAIN),
+    NOTHING(VMCS_IO_RCX, R),
+    NOTHING(VMCS_IO_RSI, R),
+    NOTHING(VMCS_IO_RDI, R),
+    NOTHING(VMCS_IO_RIP, R),
+    NOTHING(VMCS_GUEST_LINEAR_ADDRESS, R),
 
-    SAVE(VCPU_FIELD_CR2, cr2, RW, PLAIN),
-    SAVE(VCPU_FIELD_DR6, dr6, RW, PLAIN),
+    VMCB(VCPU_FIELD_CR2, RW, save.cr2),
+    VMCB(VCPU_FIELD_DR6, RW, save.dr6),
 };
-
-static const struct field *field_find(u64 encoding, enum access access)
-{
-    for (unsigned i = 0; i < ARRAY_LENGTH(fields); i++)
-        if (fields[i].encoding == encoding)
-            return fields[i].access & access ? &fields[i] : NULL;
-    return NULL;
-}
-
-static void *field_address(struct vcpu *vcpu, const struct field *field)
-{
-    u8 *base = field->place == IN_VMCB    ? (u8 *)svm_vmcb(vcpu)
-               : field->place == IN_STATE ? (u8 *)svm_state(vcpu)
-                                          : (u8 *)vcpu;
-
-    return base + field->offset;
-}
-
-/* --- segments -------------------------------------------------------------------------------- */
 
 static u16 attributes_from_rights(u64 rights)
 {
     return rights & VMX_AR_UNUSABLE ? 0 : (u16)((rights & 0xff) | ((rights >> 12) & 0xf) << 8);
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
-
 bool svm_read_field(struct vcpu *vcpu, u64 encoding, u64 *value)
 {
-    const struct field *field = field_find(encoding, R);
-    u64 raw = 0;
-
-    if (!field)
+    if (!virt_load(vcpu, fields, ARRAY_LENGTH(fields), encoding, value))
         return virt_read_field(vcpu, encoding, value);
-    memcpy(&raw, field_address(vcpu, field), field->width);
 
-    switch (field->conversion) {
-    case RIGHTS:
-    case SS_RIGHTS:
-        *value = svm_rights((u16)raw);
+    switch (encoding) {
+    case VMCS_GUEST_ES_ACCESS_RIGHTS ... VMCS_GUEST_TR_ACCESS_RIGHTS:
+        *value = svm_rights((u16)*value);
         break;
-    case EFER:
-        *value = raw & ~EFER_SVME;
+    case VMCS_GUEST_EFER:
+        *value &= ~EFER_SVME;
         break;
-    case INTERRUPTIBILITY:
-        *value = (raw & 1) | svm_state(vcpu)->nmi_blocking;
+    case VMCS_GUEST_INTERRUPTIBILITY:
+        *value = (*value & 1) | svm_state(vcpu)->nmi_blocking;
         break;
     default:
-        *value = raw;
+        break;
     }
     return true;
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
-
-#define CR0_WRITABLE  0xe005003full
-#define EFER_WRITABLE 0x4d01ull /* SCE, LME, LMA, NXE, FFXSR */
-
-/* What the processor would make of the value; false if the API refuses it outright. */
-static bool filter_value(const struct field *field, u64 *value)
+/* In the VMCB. */
+static u64 stored_value(u64 encoding, u64 value)
 {
-    switch (field->conversion) {
-    case PIN:
-        *value = svm_filter_pin(*value);
-        return true;
-    case PRIMARY:
-        *value = svm_filter_primary(*value);
-        return true;
-    case SECONDARY:
-        *value = svm_filter_secondary(*value);
-        return true;
-    case EXIT_CONTROLS:
-        *value = svm_filter_exit(*value);
-        return true;
-    case ENTRY_CONTROLS:
-        *value = svm_filter_entry(*value);
-        return true;
-    case CR0:
-        *value = (*value & CR0_WRITABLE) | CR0_ET;
-        return true;
-    case CR4:
-        *value &= VIRT_GUEST_CR4;
-        return true;
-    case EFER:
-        *value &= EFER_WRITABLE;
-        return true;
-    case INTERRUPTIBILITY: /* STI and MOV SS are one here */
-        *value = (*value & VMX_INTERRUPTIBILITY_NMI) |
-                 ((*value & (VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS)) != 0);
-        return true;
-    case BOOLEAN:
-        *value &= 1;
-        return true;
-    case ONLY_ZERO:
-        return *value == 0;
-    default:
-        if (field->width < 8)
-            *value &= field->conversion == RIGHTS || field->conversion == SS_RIGHTS
-                          ? 0x1f0ffu
-                          : MASK(8u * field->width);
-        return true;
-    }
-}
-
-static u64 stored_value(const struct field *field, u64 value)
-{
-    switch (field->conversion) {
-    case RIGHTS:
-    case SS_RIGHTS:
+    switch (encoding) {
+    case VMCS_GUEST_ES_ACCESS_RIGHTS ... VMCS_GUEST_TR_ACCESS_RIGHTS:
         return attributes_from_rights(value);
-    case EFER:
+    case VMCS_GUEST_EFER:
         return value | EFER_SVME;
-    case INTERRUPTIBILITY:
+    case VMCS_GUEST_INTERRUPTIBILITY:
         return value & 1;
     default:
         return value;
     }
 }
 
-static void finish_write(struct vcpu *vcpu, const struct field *field, u64 value)
+static void finish_write(struct vcpu *vcpu, u64 encoding, u64 value)
 {
     struct svm_state *state = svm_state(vcpu);
 
     state->attention |= SVM_DIRTY;
-    switch (field->conversion) {
-    case PRIMARY:
-    case SECONDARY:
-    case EXCEPTIONS:
+    switch (encoding) {
+    case VMCS_PRIMARY_CONTROLS:
+    case VMCS_SECONDARY_CONTROLS:
+    case VMCS_EXCEPTION_BITMAP:
         svm_apply_controls(vcpu);
         break;
-    case CR0:
-    case CR3:
-    case CR4:
-    case EFER:
+    case VMCS_GUEST_CR0:
+    case VMCS_GUEST_CR3:
+    case VMCS_GUEST_CR4:
+    case VMCS_GUEST_EFER:
         /* What a MOV to the register would have flushed is still tagged with the old ASID. */
         state->asid_generation = 0;
         break;
-    case INTERRUPTIBILITY:
+    case VMCS_GUEST_INTERRUPTIBILITY:
         svm_block_nmi(vcpu, value & VMX_INTERRUPTIBILITY_NMI);
         break;
-    case SS_RIGHTS:
+    case VMCS_GUEST_SS_ACCESS_RIGHTS: /* AMD-V keeps the privilege level apart */
         svm_vmcb(vcpu)->save.cpl = (value >> 5) & 3;
+        break;
+    case VMCS_GUEST_RIP:
+        state->exit_rip = value;
         break;
     default:
         break;
     }
-    if (field->encoding == VMCS_GUEST_RIP)
-        state->exit_rip = value;
 }
 
 bool svm_write_field(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
 {
-    const struct field *field = field_find(encoding, W);
-    u64 stored;
+    u64 accepted = svm_filter(encoding, value);
 
-    if (!field)
+    if (encoding == VMCS_GUEST_PENDING_DEBUG && value)
+        return false; /* what is due is to be injected */
+    if (!virt_store(vcpu, fields, ARRAY_LENGTH(fields), encoding, stored_value(encoding, accepted)))
         return virt_write_field(vcpu, encoding, value, written);
-    if (!filter_value(field, &value))
-        return false;
-    *written = value;
-    stored = stored_value(field, value);
-    memcpy(field_address(vcpu, field), &stored, field->width);
-    finish_write(vcpu, field, value);
+    *written = accepted;
+    finish_write(vcpu, encoding, accepted);
     return true;
 }
 

@@ -81,10 +81,8 @@ static inline u64 svm_filter_primary(u64 value)
     return (value | SVM_PRIMARY_FORCED) & SVM_PRIMARY_ALLOWED;
 }
 
-u64 svm_filter_pin(u64 value);
-u64 svm_filter_secondary(u64 value);
-u64 svm_filter_exit(u64 value);
-u64 svm_filter_entry(u64 value);
+/* What becomes of a value that is written to a field. */
+u64 svm_filter(u64 encoding, u64 value);
 void svm_apply_controls(struct vcpu *vcpu);
 /* Puts the entry interruption information into the VMCB; false if the processor would refuse it. */
 bool svm_inject(struct vcpu *vcpu);

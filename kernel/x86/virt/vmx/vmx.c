@@ -271,19 +271,22 @@ static void write_io_bitmap(const u8 *bitmap, hpa_t (*address_of)(const void *))
 }
 
 /* Fields that no API reaches and nothing changes; those that are zero the processor does not
- * promise. */
+ * promise, and some processors have not got them all. */
 static void write_constants(struct vcpu *vcpu)
 {
     static const u32 zero[] = {
         VMCS_PAGE_FAULT_ERROR_MASK,   VMCS_PAGE_FAULT_ERROR_MATCH, VMCS_CR3_TARGET_COUNT,
         VMCS_EXIT_MSR_STORE_COUNT,    VMCS_EXIT_MSR_LOAD_COUNT,    VMCS_ENTRY_MSR_LOAD_COUNT,
-        VMCS_ENTRY_INTERRUPTION_INFO, VMCS_HOST_ES_SELECTOR,       VMCS_HOST_DS_SELECTOR,
-        VMCS_HOST_FS_SELECTOR,        VMCS_HOST_GS_SELECTOR,       VMCS_HOST_SYSENTER_CS,
-        VMCS_HOST_SYSENTER_ESP,       VMCS_HOST_SYSENTER_EIP,
+        VMCS_ENTRY_INTERRUPTION_INFO, VMCS_ENTRY_EXCEPTION_ERROR,  VMCS_ENTRY_INSTRUCTION_LENGTH,
+        VMCS_GUEST_PERF_GLOBAL_CTRL,  VMCS_HOST_PERF_GLOBAL_CTRL,  VMCS_HOST_ES_SELECTOR,
+        VMCS_HOST_DS_SELECTOR,        VMCS_HOST_FS_SELECTOR,       VMCS_HOST_GS_SELECTOR,
+        VMCS_HOST_SYSENTER_CS,        VMCS_HOST_SYSENTER_ESP,      VMCS_HOST_SYSENTER_EIP,
+        VMCS_TPR_THRESHOLD,           VMCS_EOI_EXIT_BITMAP0,       VMCS_EOI_EXIT_BITMAP1,
+        VMCS_EOI_EXIT_BITMAP2,        VMCS_EOI_EXIT_BITMAP3,
     };
 
     for (unsigned i = 0; i < ARRAY_LENGTH(zero); i++)
-        vmwrite(zero[i], 0);
+        (void)vmwrite_try(zero[i], 0);
     vmwrite(VMCS_LINK_POINTER, NO_VMCS_LINK);
     write_io_bitmap(all_ports, kernel_to_hpa);
     vmwrite(VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CS);
@@ -291,58 +294,23 @@ static void write_constants(struct vcpu *vcpu)
     vmwrite(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
     vmwrite(VMCS_HOST_PAT, rdmsr(MSR_PAT));
     vmwrite(VMCS_HOST_EFER, rdmsr(MSR_EFER));
-    if (vmx_capabilities.exit.may & VMX_EXIT_CTL_LOAD_PERF)
-        vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
     vmwrite(VMCS_HOST_CR0, read_cr0() | CR0_TS); /* kernel/x86/fpu.c: while a guest owns the FPU */
     vmwrite(VMCS_HOST_CR4, read_cr4());
     vmwrite(VMCS_HOST_RIP, (u64)(uintptr_t)vmx_exit_point);
     vmwrite(VMCS_HOST_RSP, (u64)(uintptr_t)vcpu->gpr);
 }
 
-/* A VMCS's fields hold anything at first. */
 static void write_fresh_guest(struct vmx_state *state)
 {
-    static const u32 zero[] = {
-        VMCS_GUEST_GDTR_LIMIT,
-        VMCS_GUEST_GDTR_BASE,
-        VMCS_GUEST_IDTR_LIMIT,
-        VMCS_GUEST_IDTR_BASE,
-        VMCS_GUEST_CR3,
-        VMCS_GUEST_EFER,
-        VMCS_GUEST_RSP,
-        VMCS_GUEST_RIP,
-        VMCS_GUEST_SYSENTER_CS,
-        VMCS_GUEST_SYSENTER_ESP,
-        VMCS_GUEST_SYSENTER_EIP,
-        VMCS_GUEST_INTERRUPTIBILITY,
-        VMCS_GUEST_ACTIVITY,
-        VMCS_GUEST_DEBUGCTL,
-        VMCS_GUEST_PDPTE0,
-        VMCS_GUEST_PDPTE1,
-        VMCS_GUEST_PDPTE2,
-        VMCS_GUEST_PDPTE3,
-        VMCS_GUEST_SMBASE,
-        VMCS_GUEST_PENDING_DEBUG,
-        VMCS_TSC_OFFSET,
-        VMCS_ENTRY_EXCEPTION_ERROR,
-        VMCS_ENTRY_INSTRUCTION_LENGTH,
-    };
-
-    for (unsigned i = 0; i < ARRAY_LENGTH(zero); i++)
-        vmwrite(zero[i], 0);
-    for (unsigned i = 0; i < VMCS_SEGMENT_COUNT; i++) {
-        vmwrite(VMCS_GUEST_SELECTOR(i), 0);
-        vmwrite(VMCS_GUEST_BASE(i), 0);
-        vmwrite(VMCS_GUEST_LIMIT(i), 0);
+    vmx_clear_fields();
+    for (unsigned i = 0; i < VMCS_SEGMENT_COUNT; i++)
         vmwrite(VMCS_GUEST_ACCESS_RIGHTS(i), VMX_AR_UNUSABLE);
-    }
-    (void)vmwrite_try(VMCS_GUEST_PERF_GLOBAL_CTRL, 0);
-    vmwrite(VMCS_GUEST_CR0, vmx_filter_cr0(0));
-    vmwrite(VMCS_GUEST_CR4, vmx_filter_cr4(0));
+    vmwrite(VMCS_GUEST_CR0, vmx_filter(VMCS_GUEST_CR0, 0));
+    vmwrite(VMCS_GUEST_CR4, vmx_filter(VMCS_GUEST_CR4, 0));
     vmwrite(VMCS_GUEST_DR7, DR7_RESET);
     vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_RESET);
     vmwrite(VMCS_GUEST_PAT, PAT_RESET);
-    vmwrite(VMCS_ENTRY_CONTROLS, vmx_filter_entry(VMX_ENTRY_CTL_GUEST_64));
+    vmwrite(VMCS_ENTRY_CONTROLS, vmx_filter(VMCS_ENTRY_CONTROLS, VMX_ENTRY_CTL_GUEST_64));
     state->rflags = RFLAGS_RESET;
     state->dr6 = DR6_RESET;
 }
@@ -352,10 +320,10 @@ static void vmx_create(struct vcpu *vcpu)
     struct vmx_state *state = vmx_state(vcpu);
     u32 revision = VMX_BASIC_REVISION(vmx_capabilities.basic);
 
-    state->pin = vmx_filter_pin(0);
-    state->primary = vmx_filter_primary(0);
-    state->secondary = vmx_filter_secondary(0);
-    state->exit_controls = vmx_filter_exit(0);
+    state->pin = vmx_filter(VMCS_PIN_CONTROLS, 0);
+    state->primary = vmx_filter(VMCS_PRIMARY_CONTROLS, 0);
+    state->secondary = vmx_filter(VMCS_SECONDARY_CONTROLS, 0);
+    state->exit_controls = vmx_filter(VMCS_EXIT_CONTROLS, 0);
     state->attention = VMX_CONTROLS | VMX_MSRS;
 
     memcpy(vcpu_control_block(vcpu), &revision, sizeof(revision));
@@ -363,7 +331,6 @@ static void vmx_create(struct vcpu *vcpu)
     vmx_make_current(vcpu);
     write_constants(vcpu);
     write_fresh_guest(state);
-    vmx_apic_create();
     end_access(vcpu);
 }
 

@@ -193,98 +193,76 @@ static void empty(struct vcpu *vcpu)
         *apic_register(apic, VMX_APIC_FIRST + i) = 0;
 }
 
-static void write_eoi_exits(u64 value)
-{
-    for (u32 i = 0; i < 4; i++)
-        vmwrite(VMCS_EOI_EXIT_BITMAP(i), value);
-}
-
-void vmx_apic_create(void)
-{
-    if (!virt_has_virtual_apic)
-        return;
-    vmwrite(VMCS_TPR_THRESHOLD, 0); /* of no effect with virtual-interrupt delivery */
-    write_eoi_exits(0);
-}
-
 static void turn(struct vcpu *vcpu, bool on)
 {
     vcpu->virtual_apic = on;
     empty(vcpu);
-    write_eoi_exits(0);
+    for (u32 i = 0; i < 4; i++)
+        vmwrite(VMCS_EOI_EXIT_BITMAP(i), 0);
     vmx_state(vcpu)->attention |= VMX_CONTROLS | VMX_APIC;
 }
 
-/* The register with the lower half of a field that is a word of ISR or IRR; 0: it is none. */
-static unsigned register_of_set(u64 field)
+/* The register with the lower half of a field, the next one having the upper half (TPR's is one
+ * that nothing uses); 0: it is none. */
+static unsigned register_of(u64 field)
 {
-    if (field < VCPU_FIELD_APIC_ISR0 || field > VCPU_FIELD_APIC_IRR3 || (field & 1))
+    if (field & 1)
         return 0;
-    if (field < VCPU_FIELD_APIC_IRR0)
+    switch (field) {
+    case VCPU_FIELD_APIC_TPR:
+        return APIC_TPR;
+    case VCPU_FIELD_APIC_ISR0 ... VCPU_FIELD_APIC_ISR3:
         return APIC_ISR + (unsigned)(field - VCPU_FIELD_APIC_ISR0);
-    return APIC_IRR + (unsigned)(field - VCPU_FIELD_APIC_IRR0);
+    case VCPU_FIELD_APIC_IRR0 ... VCPU_FIELD_APIC_IRR3:
+        return APIC_IRR + (unsigned)(field - VCPU_FIELD_APIC_IRR0);
+    default:
+        return 0;
+    }
+}
+
+static bool is_eoi_exit_bitmap(u64 field)
+{
+    return field >= VMCS_EOI_EXIT_BITMAP0 && field <= VMCS_EOI_EXIT_BITMAP3 && !(field & 1);
 }
 
 bool vmx_apic_read_field(struct vcpu *vcpu, u64 field, u64 *value)
 {
     struct apic apic = apic_of(vcpu);
-    unsigned number = register_of_set(field);
+    unsigned number = register_of(field);
 
     if (!virt_has_virtual_apic)
         return false;
-    if (number) {
-        *value = *apic_register(apic, number) | (u64)*apic_register(apic, number + 1) << 32;
-        return true;
-    }
-    switch (field) {
-    case VCPU_FIELD_VIRTUAL_APIC:
+    if (field == VCPU_FIELD_VIRTUAL_APIC)
         *value = vcpu->virtual_apic;
-        return true;
-    case VCPU_FIELD_APIC_TPR:
-        *value = *apic_register(apic, APIC_TPR);
-        return true;
-    case VMCS_EOI_EXIT_BITMAP0:
-    case VMCS_EOI_EXIT_BITMAP1:
-    case VMCS_EOI_EXIT_BITMAP2:
-    case VMCS_EOI_EXIT_BITMAP3:
+    else if (number)
+        *value = *apic_register(apic, number) | (u64)*apic_register(apic, number + 1) << 32;
+    else if (is_eoi_exit_bitmap(field))
         *value = vmread((u32)field);
-        return true;
-    default:
+    else
         return false;
-    }
+    return true;
 }
 
 bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
 {
     struct apic apic = apic_of(vcpu);
-    unsigned number = register_of_set(field);
+    unsigned number = register_of(field);
 
     if (!virt_has_virtual_apic)
         return false;
-    *written = value;
-    if (number) {
+    if (field == VCPU_FIELD_VIRTUAL_APIC) {
+        value &= 1;
+        turn(vcpu, value);
+    } else if (number) {
+        value &= number == APIC_TPR ? 0xff : ~0ull;
         *apic_register(apic, number) = (u32)value;
         *apic_register(apic, number + 1) = (u32)(value >> 32);
         vmx_state(vcpu)->attention |= VMX_APIC;
-        return true;
-    }
-    switch (field) {
-    case VCPU_FIELD_VIRTUAL_APIC:
-        *written = value & 1;
-        turn(vcpu, *written);
-        return true;
-    case VCPU_FIELD_APIC_TPR:
-        *written = value & 0xff;
-        *apic_register(apic, APIC_TPR) = (u32)*written;
-        vmx_state(vcpu)->attention |= VMX_APIC;
-        return true;
-    case VMCS_EOI_EXIT_BITMAP0:
-    case VMCS_EOI_EXIT_BITMAP1:
-    case VMCS_EOI_EXIT_BITMAP2:
-    case VMCS_EOI_EXIT_BITMAP3:
+    } else if (is_eoi_exit_bitmap(field)) {
         vmwrite((u32)field, value);
-        return true;
-    default:
+    } else {
         return false;
     }
+    *written = value;
+    return true;
 }

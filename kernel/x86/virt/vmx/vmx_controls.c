@@ -5,6 +5,7 @@
  * and A.8 (fixed bits of CR0 and CR4).
  */
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/virt/virt_fields.h"
 #include "kernel/x86/virt/vmx/vmx_instructions.h"
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 
@@ -34,8 +35,8 @@ u64 vmx_slice;
 #define SECONDARY_FORCED (VMX_SECONDARY_EPT | VMX_SECONDARY_WBINVD)
 #define SECONDARY_ALLOWED                                                                          \
     (SECONDARY_FORCED | VMX_SECONDARY_DESCRIPTOR_TABLE | VMX_SECONDARY_RDTSCP |                    \
-     VMX_SECONDARY_VPID | VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_PAUSE_LOOP |            \
-     VMX_SECONDARY_RDRAND | VMX_SECONDARY_INVPCID | VMX_SECONDARY_RDSEED)
+     VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_PAUSE_LOOP | VMX_SECONDARY_RDRAND |          \
+     VMX_SECONDARY_INVPCID | VMX_SECONDARY_RDSEED)
 #define EXIT_FORCED                                                                                \
     (VMX_EXIT_CTL_SAVE_DEBUG | VMX_EXIT_CTL_HOST_64 | VMX_EXIT_CTL_LOAD_PERF |                     \
      VMX_EXIT_CTL_ACK_INTERRUPT | VMX_EXIT_CTL_SAVE_PAT | VMX_EXIT_CTL_LOAD_PAT |                  \
@@ -44,41 +45,13 @@ u64 vmx_slice;
     (VMX_ENTRY_CTL_LOAD_DEBUG | VMX_ENTRY_CTL_GUEST_64 | VMX_ENTRY_CTL_LOAD_PERF |                 \
      VMX_ENTRY_CTL_LOAD_PAT | VMX_ENTRY_CTL_LOAD_EFER)
 
-static u64 filter(u64 value, u32 forced, u32 allowed, struct vmx_control_limits limits)
+static u64 limited(u64 value, u32 forced, u32 allowed, struct vmx_control_limits limits)
 {
     return ((value & allowed) | forced | limits.must) & limits.may;
 }
 
-u64 vmx_filter_pin(u64 value)
-{
-    return filter(value, PIN_FORCED, PIN_FORCED, vmx_capabilities.pin);
-}
-
-u64 vmx_filter_primary(u64 value)
-{
-    return filter(value, PRIMARY_FORCED, PRIMARY_ALLOWED, vmx_capabilities.primary);
-}
-
-u64 vmx_filter_secondary(u64 value)
-{
-    u32 vpid = vmx_has_vpid(&vmx_capabilities) ? VMX_SECONDARY_VPID : 0;
-
-    value &= ~(u64)VMX_SECONDARY_VPID;
-    return filter(value, SECONDARY_FORCED | vpid, SECONDARY_ALLOWED, vmx_capabilities.secondary);
-}
-
-u64 vmx_filter_exit(u64 value)
-{
-    return filter(value, EXIT_FORCED, EXIT_FORCED, vmx_capabilities.exit);
-}
-
-u64 vmx_filter_entry(u64 value)
-{
-    return filter(value, 0, ENTRY_ALLOWED, vmx_capabilities.entry);
-}
-
 /* A processor with unrestricted guests has them without protection and paging. */
-u64 vmx_filter_cr0(u64 value)
+static u64 filter_cr0(u64 value)
 {
     u64 must = vmx_capabilities.cr0_fixed0;
 
@@ -87,11 +60,29 @@ u64 vmx_filter_cr0(u64 value)
     return ((value | must) & vmx_capabilities.cr0_fixed1) | CR0_ET;
 }
 
-/* VMXE is what a guest must have but not see. */
-u64 vmx_filter_cr4(u64 value)
+u64 vmx_filter(u64 encoding, u64 value)
 {
-    return ((value & (VIRT_GUEST_CR4 | CR4_VMXE)) | vmx_capabilities.cr4_fixed0) &
-           vmx_capabilities.cr4_fixed1;
+    const struct vmx_capabilities *c = &vmx_capabilities;
+    u32 vpid = vmx_has_vpid(c) ? VMX_SECONDARY_VPID : 0;
+
+    switch (encoding) {
+    case VMCS_PIN_CONTROLS:
+        return limited(value, PIN_FORCED, PIN_FORCED, c->pin);
+    case VMCS_PRIMARY_CONTROLS:
+        return limited(value, PRIMARY_FORCED, PRIMARY_ALLOWED, c->primary);
+    case VMCS_SECONDARY_CONTROLS:
+        return limited(value, SECONDARY_FORCED | vpid, SECONDARY_ALLOWED, c->secondary);
+    case VMCS_EXIT_CONTROLS:
+        return limited(value, EXIT_FORCED, EXIT_FORCED, c->exit);
+    case VMCS_ENTRY_CONTROLS:
+        return limited(value, 0, ENTRY_ALLOWED, c->entry);
+    case VMCS_GUEST_CR0:
+        return filter_cr0(value);
+    case VMCS_GUEST_CR4: /* VMXE is what a guest must have but not see */
+        return ((value & (VIRT_GUEST_CR4 | CR4_VMXE)) | c->cr4_fixed0) & c->cr4_fixed1;
+    default:
+        return virt_fit(encoding, value);
+    }
 }
 
 /*

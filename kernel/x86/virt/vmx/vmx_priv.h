@@ -61,9 +61,9 @@ struct vmx_state {
     u64 entry_info, entry_error, entry_length;
     u64 cr2, dr6;
     u64 star, lstar, cstar, sfmask, kernel_gs_base;
-    u32 lstar_low, lstar_high;      /* what is loaded: canonical */
-    u64 perf_global_ctrl;           /* where the VMCS does not have it */
-    u64 preemption_timer;           /* kept for the monitor, without effect */
+    u32 lstar_low, lstar_high; /* what is loaded: canonical */
+    u64 perf_global_ctrl;      /* this and the next: kept for the monitor, without effect */
+    u64 preemption_timer;
     hpa_t nested_root;              /* what the VMCS's EPTP means */
     u64 host_cr3, host_fs_base;     /* as in the VMCS */
     u64 vpid_generation;            /* 0: needs a fresh VPID */
@@ -121,14 +121,9 @@ extern struct vmx_capabilities vmx_capabilities;
 /* --- vmx_controls.c ---------------------------------------------------------------------------
  */
 
-u64 vmx_filter_pin(u64 value);
-u64 vmx_filter_primary(u64 value);
-u64 vmx_filter_secondary(u64 value);
-u64 vmx_filter_exit(u64 value);
-u64 vmx_filter_entry(u64 value);
-u64 vmx_filter_cr0(u64 value);
-u64 vmx_filter_cr4(u64 value);
-/* Writes all of them to the VMCS, which is current. */
+/* What becomes of a value that is written to a field. */
+u64 vmx_filter(u64 encoding, u64 value);
+/* Writes all controls to the VMCS, which is current. */
 void vmx_apply_controls(struct vcpu *vcpu);
 
 /* How long a guest stays at most before interrupts get a chance; fixed at boot. */
@@ -139,6 +134,8 @@ extern u64 vmx_slice;
 /* --- vmx_fields.c: called with the VMCS current ------------------------------------------------
  */
 
+/* A VMCS's fields hold anything at first. */
+void vmx_clear_fields(void);
 bool vmx_read_current(struct vcpu *vcpu, u64 field, u64 *value);
 bool vmx_write_current(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
 bool vmx_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
@@ -166,8 +163,6 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
 
 /* This core's virtual-APIC page. */
 hpa_t vmx_apic_page(void);
-/* Of a VMCS that is fresh. */
-void vmx_apic_create(void);
 /* Makes of an MSR bitmap that intercepts all APIC registers one that leaves them to the processor
  * as far as it has them. */
 void vmx_apic_open_msrs(u8 *bitmap);
