@@ -266,13 +266,13 @@ static void test_forced_intercepts_survive_any_control(void **state)
         write_and_read(vcpu, VMCS_PIN_CONTROLS, values[i]);
         write_and_read(vcpu, VMCS_EXCEPTION_BITMAP, values[i]);
         assert_true(intercepts(vcpu, INTERCEPT_3,
-                               INTERCEPT3_INTR | INTERCEPT3_NMI | INTERCEPT3_SMI | INTERCEPT3_INIT |
-                                   INTERCEPT3_IO | INTERCEPT3_MSR | INTERCEPT3_SHUTDOWN |
-                                   INTERCEPT3_INVLPGA));
+                               INTERCEPT(INTR) | INTERCEPT(NMI) | INTERCEPT(SMI) | INTERCEPT(INIT) |
+                                   INTERCEPT(IO) | INTERCEPT(MSR) | INTERCEPT(SHUTDOWN) |
+                                   INTERCEPT(INVLPGA)));
         assert_true(intercepts(vcpu, INTERCEPT_4,
-                               INTERCEPT4_VMRUN | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
-                                   INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT |
-                                   INTERCEPT4_XSETBV));
+                               INTERCEPT(VMRUN) | INTERCEPT(VMLOAD) | INTERCEPT(VMSAVE) |
+                                   INTERCEPT(STGI) | INTERCEPT(CLGI) | INTERCEPT(SKINIT) |
+                                   INTERCEPT(XSETBV)));
         assert_true(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(1) | BIT(17) | BIT(18)));
         assert_true(intercepts(vcpu, INTERCEPT_CR, BIT(16 + 4) | BIT(16 + 8) | BIT(8)));
     }
@@ -284,11 +284,11 @@ static void test_hlt_and_interrupt_window_follow_their_bits(void **state)
 
     (void)state;
     write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, VMX_PRIMARY_HLT | VMX_PRIMARY_INTERRUPT_WINDOW);
-    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_HLT | INTERCEPT3_VINTR));
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT(HLT) | INTERCEPT(VINTR)));
     assert_int_equal(svm_vmcb(vcpu)->control.v_irq, V_IRQ);
     write_and_read(vcpu, VMCS_PRIMARY_CONTROLS, 0);
-    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_HLT));
-    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT(HLT)));
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT(VINTR)));
     assert_int_equal(svm_vmcb(vcpu)->control.v_irq, 0);
 }
 
@@ -368,20 +368,20 @@ static bool is_virtual(struct vcpu *vcpu)
     svm_make_virtual(vcpu);
     if (control->event_injection != 0) {
         assert_true(control->event_injection & EVENT_VALID);
-        assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+        assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT(VINTR)));
         return false;
     }
     assert_int_equal(control->v_irq, V_IRQ);
     assert_true(control->v_intr & V_INTR_IGNORE_TPR);
     assert_int_equal(control->v_intr_vector, 0x41);
-    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT(VINTR)));
     return true;
 }
 
 static void assert_nothing_virtual_is_left(struct vcpu *vcpu)
 {
     assert_int_equal(svm_vmcb(vcpu)->control.v_irq, 0);
-    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_VINTR));
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT(VINTR)));
 }
 
 static void test_interrupt_that_is_taken_at_once_is_a_virtual_one(void **state)
@@ -563,14 +563,14 @@ static void test_blocking_intercepts_iret(void **state)
     struct vcpu *vcpu = fresh_vcpu();
 
     (void)state;
-    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT(IRET)));
     assert_int_equal(write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 0xf), 9);
     assert_int_equal(svm_vmcb(vcpu)->control.interrupt_shadow, 1);
-    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT(IRET)));
     assert_int_equal(write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 8), 8);
     assert_int_equal(svm_vmcb(vcpu)->control.interrupt_shadow, 0);
     assert_int_equal(write_and_read(vcpu, VMCS_GUEST_INTERRUPTIBILITY, 2), 1);
-    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT(IRET)));
 }
 
 static void test_nmi_window_opens_without_blocking_and_shadow(void **state)
@@ -601,7 +601,7 @@ static struct vcpu *stepping(u64 flags, struct svm_step *step)
     save->dr6 = DR6_RESET | BIT(1);
     assert_int_equal(svm_exit(vcpu), GUEST_RESUME);
     assert_true(svm_state(vcpu)->attention & SVM_IRET_STEP);
-    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+    assert_false(intercepts(vcpu, INTERCEPT_3, INTERCEPT(IRET)));
     assert_true(intercepts(vcpu, INTERCEPT_EXCEPTION, 0xfffffffb));
     assert_false(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(2)));
     svm_step_begin(vcpu, step);
@@ -653,7 +653,7 @@ static void test_an_iret_that_is_not_executed_is_taken_back(void **state)
         assert_int_equal(svm_vmcb(vcpu)->save.rflags, flags);
         assert_int_equal(svm_vmcb(vcpu)->save.dr6, DR6_RESET | BIT(1) | rows[i / 2].dr6);
         assert_int_equal(svm_state(vcpu)->nmi_blocking, VMX_INTERRUPTIBILITY_NMI);
-        assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT3_IRET));
+        assert_true(intercepts(vcpu, INTERCEPT_3, INTERCEPT(IRET)));
         assert_false(intercepts(vcpu, INTERCEPT_EXCEPTION, BIT(14)));
     }
 }

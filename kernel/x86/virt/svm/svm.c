@@ -305,14 +305,6 @@ static void prepare_entry(struct vcpu *vcpu, struct svm_core *core, hpa_t nested
     this_core()->loaded_vcpu = vcpu;
 }
 
-static inline void accept_flush(struct vcpu *vcpu, struct svm_core *core)
-{
-    if (core->flush_pending) {
-        core->flush_pending = false;
-        svm_vmcb(vcpu)->control.tlb_control = TLB_CONTROL_NOTHING;
-    }
-}
-
 /*
  * Long mode enabled, but neither PAE nor paging on: at the exit QEMU takes the guest's CR4 for the
  * host's, refuses the host's CR0 for want of PAE, and goes on without paging. Such a guest is not
@@ -394,7 +386,8 @@ static enum guest_outcome try_attended(struct vcpu *vcpu, struct svm_core *core,
         return invalid_state(vcpu, may_refuse);
     }
     state->attention &= (u8)~SVM_DIRTY;
-    accept_flush(vcpu, core);
+    core->flush_pending = false;
+    vmcb->control.tlb_control = TLB_CONTROL_NOTHING;
     if (injects_nmi)
         svm_block_nmi(vcpu, true);
     if (steps && svm_step_end(vcpu, &step)) {

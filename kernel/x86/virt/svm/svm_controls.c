@@ -70,15 +70,15 @@ u64 svm_filter(u64 encoding, u64 value)
 static const u32 always[6] = {
     [INTERCEPT_CR] = CR_WRITE(4) | CR_WRITE(8) | CR_READ(8),
     [INTERCEPT_EXCEPTION] = BIT(1) | BIT(17) | BIT(18),
-    [INTERCEPT_3] = INTERCEPT3_INTR | INTERCEPT3_NMI | INTERCEPT3_SMI | INTERCEPT3_INIT |
-                    INTERCEPT3_VINTR | INTERCEPT3_RDPMC | INTERCEPT3_CPUID | INTERCEPT3_INVD |
-                    INTERCEPT3_INVLPGA | INTERCEPT3_IO | INTERCEPT3_MSR | INTERCEPT3_TASK_SWITCH |
-                    INTERCEPT3_SHUTDOWN,
-    [INTERCEPT_4] = INTERCEPT4_VMRUN | INTERCEPT4_VMMCALL | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
-                    INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT | INTERCEPT4_WBINVD |
-                    INTERCEPT4_MONITOR | INTERCEPT4_MWAIT | INTERCEPT4_XSETBV | INTERCEPT4_RDPRU,
+    [INTERCEPT_3] = INTERCEPT(INTR) | INTERCEPT(NMI) | INTERCEPT(SMI) | INTERCEPT(INIT) |
+                    INTERCEPT(VINTR) | INTERCEPT(RDPMC) | INTERCEPT(CPUID) | INTERCEPT(INVD) |
+                    INTERCEPT(INVLPGA) | INTERCEPT(IO) | INTERCEPT(MSR) | INTERCEPT(TASK_SWITCH) |
+                    INTERCEPT(SHUTDOWN),
+    [INTERCEPT_4] = INTERCEPT(VMRUN) | INTERCEPT(VMMCALL) | INTERCEPT(VMLOAD) | INTERCEPT(VMSAVE) |
+                    INTERCEPT(STGI) | INTERCEPT(CLGI) | INTERCEPT(SKINIT) | INTERCEPT(WBINVD) |
+                    INTERCEPT(MONITOR) | INTERCEPT(MWAIT) | INTERCEPT(XSETBV) | INTERCEPT(RDPRU),
     [INTERCEPT_5] =
-        INTERCEPT5_INVLPGB | INTERCEPT5_INVLPGB_ILLEGAL | INTERCEPT5_MCOMMIT | INTERCEPT5_TLBSYNC,
+        INTERCEPT(INVLPGB) | INTERCEPT(INVLPGB_ILLEGAL) | INTERCEPT(MCOMMIT) | INTERCEPT(TLBSYNC),
 };
 
 /* One control bit, one group of intercepts. */
@@ -87,18 +87,18 @@ static const struct {
     enum vmcb_intercept_word word;
     u32 intercepts;
 } primary_rows[] = {
-    { VMX_PRIMARY_HLT, INTERCEPT_3, INTERCEPT3_HLT },
-    { VMX_PRIMARY_INVLPG, INTERCEPT_3, INTERCEPT3_INVLPG },
-    { VMX_PRIMARY_RDTSC, INTERCEPT_3, INTERCEPT3_RDTSC },
-    { VMX_PRIMARY_RDTSC, INTERCEPT_4, INTERCEPT4_RDTSCP },
+    { VMX_PRIMARY_HLT, INTERCEPT_3, INTERCEPT(HLT) },
+    { VMX_PRIMARY_INVLPG, INTERCEPT_3, INTERCEPT(INVLPG) },
+    { VMX_PRIMARY_RDTSC, INTERCEPT_3, INTERCEPT(RDTSC) },
+    { VMX_PRIMARY_RDTSC, INTERCEPT_4, INTERCEPT(RDTSCP) },
     { VMX_PRIMARY_CR3_LOAD, INTERCEPT_CR, CR_WRITE(3) },
     { VMX_PRIMARY_CR3_STORE, INTERCEPT_CR, CR_READ(3) },
     { VMX_PRIMARY_MOV_DR, INTERCEPT_DR, DR_ALL },
-    { VMX_PRIMARY_PAUSE, INTERCEPT_3, INTERCEPT3_PAUSE },
+    { VMX_PRIMARY_PAUSE, INTERCEPT_3, INTERCEPT(PAUSE) },
 };
 
 /* Reads of IDTR, GDTR, LDTR, TR and their writes are bits 6 to 13. */
-#define DESCRIPTOR_TABLE_INTERCEPTS (2 * INTERCEPT3_TR_WRITE - INTERCEPT3_IDTR_READ)
+#define DESCRIPTOR_TABLE_INTERCEPTS (2 * INTERCEPT(TR_WRITE) - INTERCEPT(IDTR_READ))
 
 /* TPR is the monitor's matter. With the intercept this is an interrupt window. */
 static void set_virtual_interrupt(struct vmcb_control *control, bool pending)
@@ -133,7 +133,7 @@ void svm_apply_controls(struct vcpu *vcpu)
     if (state->attention & SVM_IRET_STEP)
         intercepts[INTERCEPT_EXCEPTION] |= ALL_EXCEPTIONS;
     else if (state->nmi_blocking)
-        intercepts[INTERCEPT_3] |= INTERCEPT3_IRET;
+        intercepts[INTERCEPT_3] |= INTERCEPT(IRET);
     if (!virt_debug_loaded(vcpu))
         intercepts[INTERCEPT_DR] = DR_ALL; /* the first use loads them */
 
@@ -212,7 +212,7 @@ void svm_make_virtual(struct vcpu *vcpu)
         !takes_interrupt_at_once(svm_state(vcpu), vmcb))
         return;
     control->event_injection = 0;
-    control->intercepts[INTERCEPT_3] &= ~(u32)INTERCEPT3_VINTR;
+    control->intercepts[INTERCEPT_3] &= ~(u32)INTERCEPT(VINTR);
     set_virtual_interrupt(control, true);
     control->v_intr_vector = EVENT_VECTOR(event);
 }
@@ -222,9 +222,9 @@ bool svm_take_back_virtual(struct vcpu *vcpu)
     struct vmcb_control *control = &svm_vmcb(vcpu)->control;
     bool waits = control->v_irq & V_IRQ;
 
-    if (control->intercepts[INTERCEPT_3] & INTERCEPT3_VINTR)
+    if (control->intercepts[INTERCEPT_3] & INTERCEPT(VINTR))
         return false;
-    control->intercepts[INTERCEPT_3] |= INTERCEPT3_VINTR;
+    control->intercepts[INTERCEPT_3] |= INTERCEPT(VINTR);
     set_virtual_interrupt(control, false);
     return waits && !(control->exit_int_info & EVENT_VALID &&
                       EVENT_TYPE(control->exit_int_info) == EVENT_INTERRUPT);

@@ -106,26 +106,29 @@ static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
 }
 
 /* EXITINFO1 bit 63 says that bits 0-3 name the general register (decode assists, 15.33). */
-static enum guest_outcome control_register_exit(struct vcpu *vcpu, unsigned cr, bool is_read)
+static enum guest_outcome control_register_exit(struct vcpu *vcpu, u64 code)
 {
+    bool is_read = code < SVM_EXIT_CR0_WRITE;
     const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
     u64 gpr = control->exit_info1 >> 63 ? control->exit_info1 & 0xf : 0;
 
-    qualified(vcpu, VMX_EXIT_CR_ACCESS, cr | (u64)is_read << 4 | gpr << 8);
+    qualified(vcpu, VMX_EXIT_CR_ACCESS, (code & 15) | (u64)is_read << 4 | gpr << 8);
     if (control->exit_info1 >> 63 && control->next_rip)
         vcpu->exit.instruction_length = control->next_rip - svm_vmcb(vcpu)->save.rip;
     return GUEST_EXIT;
 }
 
-static enum guest_outcome debug_register_exit(struct vcpu *vcpu, unsigned dr, bool is_read)
+static enum guest_outcome debug_register_exit(struct vcpu *vcpu, u64 code)
 {
+    bool is_read = code < SVM_EXIT_DR0_WRITE;
     const struct vmcb_control *control = &svm_vmcb(vcpu)->control;
 
     if (!(svm_state(vcpu)->primary & VMX_PRIMARY_MOV_DR)) {
         virt_debug_load(vcpu); /* first use since somebody else's: the instruction runs again */
         return GUEST_RESUME;
     }
-    qualified(vcpu, VMX_EXIT_MOV_DR, dr | (u64)is_read << 4 | (control->exit_info1 & 0xf) << 8);
+    qualified(vcpu, VMX_EXIT_MOV_DR,
+              (code & 15) | (u64)is_read << 4 | (control->exit_info1 & 0xf) << 8);
     return GUEST_EXIT;
 }
 
@@ -231,14 +234,10 @@ static __attribute__((noinline)) enum guest_outcome rare_exit(struct vcpu *vcpu,
     case SVM_EXIT_SMI:
     case SVM_EXIT_INIT:
         return host_event(vcpu);
-    case SVM_EXIT_CR0_READ ... SVM_EXIT_CR0_READ + 15:
-        return control_register_exit(vcpu, (unsigned)code & 15, true);
-    case SVM_EXIT_CR0_WRITE ... SVM_EXIT_CR0_WRITE + 15:
-        return control_register_exit(vcpu, (unsigned)code & 15, false);
-    case SVM_EXIT_DR0_READ ... SVM_EXIT_DR0_READ + 15:
-        return debug_register_exit(vcpu, (unsigned)code & 15, true);
-    case SVM_EXIT_DR0_WRITE ... SVM_EXIT_DR0_WRITE + 15:
-        return debug_register_exit(vcpu, (unsigned)code & 15, false);
+    case SVM_EXIT_CR0_READ ... SVM_EXIT_CR0_WRITE + 15:
+        return control_register_exit(vcpu, code);
+    case SVM_EXIT_DR0_READ ... SVM_EXIT_DR0_WRITE + 15:
+        return debug_register_exit(vcpu, code);
     case SVM_EXIT_EXCEPTION ... SVM_EXIT_EXCEPTION + 31:
         return exception_exit(vcpu, (unsigned)code & 31);
     case SVM_EXIT_IDTR_READ ... SVM_EXIT_TR_WRITE:

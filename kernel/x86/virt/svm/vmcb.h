@@ -19,9 +19,7 @@ struct vmcb_segment {
 /* Appendix B, table B-1: the control area. */
 struct vmcb_control {
     u32 intercepts[6]; /* enum vmcb_intercept_word */
-    u32 reserved_018[9];
-    u16 pause_filter_threshold;
-    u16 pause_filter_count;
+    u8 reserved_018[0x40 - 0x18];
     u64 iopm_base;
     u64 msrpm_base;
     u64 tsc_offset;
@@ -40,16 +38,12 @@ struct vmcb_control {
     u64 exit_info2;
     u64 exit_int_info;
     u64 nested_control; /* bit 0: nested paging */
-    u64 avic_bar;
-    u64 ghcb;
+    u8 reserved_098[0xa8 - 0x98];
     u64 event_injection;
     u64 nested_cr3;
-    u64 lbr_control;
-    u64 clean_bits;
+    u8 reserved_0b8[0xc8 - 0xb8];
     u64 next_rip;
-    u8 fetched_count;
-    u8 fetched_bytes[15];
-    u8 reserved_0e0[0x400 - 0xe0];
+    u8 reserved_0d0[0x400 - 0xd0];
 };
 
 /* Table B-2: the state save area, at offset 0x400. */
@@ -87,7 +81,7 @@ _Static_assert(offsetof(struct vmcb_control, asid) == 0x58, "table B-1");
 _Static_assert(offsetof(struct vmcb_control, exit_code) == 0x70, "table B-1");
 _Static_assert(offsetof(struct vmcb_control, nested_control) == 0x90, "table B-1");
 _Static_assert(offsetof(struct vmcb_control, event_injection) == 0xa8, "table B-1");
-_Static_assert(offsetof(struct vmcb_control, clean_bits) == 0xc0, "table B-1");
+_Static_assert(offsetof(struct vmcb_control, next_rip) == 0xc8, "table B-1");
 _Static_assert(offsetof(struct vmcb_save, cpl) == 0xcb, "table B-2");
 _Static_assert(offsetof(struct vmcb_save, efer) == 0xd0, "table B-2");
 _Static_assert(offsetof(struct vmcb_save, cr4) == 0x148, "table B-2");
@@ -97,6 +91,7 @@ _Static_assert(offsetof(struct vmcb_save, cr2) == 0x240, "table B-2");
 _Static_assert(offsetof(struct vmcb_save, pat) == 0x268, "table B-2");
 _Static_assert(sizeof(struct vmcb) == 0x1000, "one page");
 
+/* An intercept's place follows from its exit code: the word is code / 32, the bit code % 32. */
 enum vmcb_intercept_word {
     INTERCEPT_CR, /* bits 0-15 reads, 16-31 writes */
     INTERCEPT_DR, /* bits 0-15 reads, 16-31 writes */
@@ -105,47 +100,7 @@ enum vmcb_intercept_word {
     INTERCEPT_4,
     INTERCEPT_5,
 };
-
-/* INTERCEPT_3: exit codes 60h-7fh, bit = code - 60h. */
-#define INTERCEPT3_INTR        BIT(0)
-#define INTERCEPT3_NMI         BIT(1)
-#define INTERCEPT3_SMI         BIT(2)
-#define INTERCEPT3_INIT        BIT(3)
-#define INTERCEPT3_VINTR       BIT(4)
-#define INTERCEPT3_IDTR_READ   BIT(6)
-#define INTERCEPT3_TR_WRITE    BIT(13)
-#define INTERCEPT3_RDTSC       BIT(14)
-#define INTERCEPT3_RDPMC       BIT(15)
-#define INTERCEPT3_CPUID       BIT(18)
-#define INTERCEPT3_IRET        BIT(20)
-#define INTERCEPT3_INVD        BIT(22)
-#define INTERCEPT3_PAUSE       BIT(23)
-#define INTERCEPT3_HLT         BIT(24)
-#define INTERCEPT3_INVLPG      BIT(25)
-#define INTERCEPT3_INVLPGA     BIT(26)
-#define INTERCEPT3_IO          BIT(27)
-#define INTERCEPT3_MSR         BIT(28)
-#define INTERCEPT3_TASK_SWITCH BIT(29)
-#define INTERCEPT3_SHUTDOWN    BIT(31)
-/* INTERCEPT_4: exit codes 80h-9fh, bit = code - 80h. */
-#define INTERCEPT4_VMRUN   BIT(0)
-#define INTERCEPT4_VMMCALL BIT(1)
-#define INTERCEPT4_VMLOAD  BIT(2)
-#define INTERCEPT4_VMSAVE  BIT(3)
-#define INTERCEPT4_STGI    BIT(4)
-#define INTERCEPT4_CLGI    BIT(5)
-#define INTERCEPT4_SKINIT  BIT(6)
-#define INTERCEPT4_RDTSCP  BIT(7)
-#define INTERCEPT4_WBINVD  BIT(9)
-#define INTERCEPT4_MONITOR BIT(10)
-#define INTERCEPT4_MWAIT   BIT(11)
-#define INTERCEPT4_XSETBV  BIT(13)
-#define INTERCEPT4_RDPRU   BIT(14)
-/* INTERCEPT_5: exit codes a0h and up. */
-#define INTERCEPT5_INVLPGB         BIT(0)
-#define INTERCEPT5_INVLPGB_ILLEGAL BIT(1)
-#define INTERCEPT5_MCOMMIT         BIT(3)
-#define INTERCEPT5_TLBSYNC         BIT(4)
+#define INTERCEPT(exit) BIT(SVM_EXIT_##exit % 32)
 
 /* Appendix C. */
 enum svm_exit_code {
@@ -174,11 +129,13 @@ enum svm_exit_code {
     SVM_EXIT_IO = 0x7b,
     SVM_EXIT_MSR = 0x7c,
     SVM_EXIT_TASK_SWITCH = 0x7d,
-    SVM_EXIT_FERR_FREEZE = 0x7e,
     SVM_EXIT_SHUTDOWN = 0x7f,
     SVM_EXIT_VMRUN = 0x80,
     SVM_EXIT_VMMCALL = 0x81,
     SVM_EXIT_VMLOAD = 0x82,
+    SVM_EXIT_VMSAVE = 0x83,
+    SVM_EXIT_STGI = 0x84,
+    SVM_EXIT_CLGI = 0x85,
     SVM_EXIT_SKINIT = 0x86,
     SVM_EXIT_RDTSCP = 0x87,
     SVM_EXIT_WBINVD = 0x89,
@@ -188,6 +145,7 @@ enum svm_exit_code {
     SVM_EXIT_XSETBV = 0x8d,
     SVM_EXIT_RDPRU = 0x8e,
     SVM_EXIT_INVLPGB = 0xa0,
+    SVM_EXIT_INVLPGB_ILLEGAL = 0xa1,
     SVM_EXIT_MCOMMIT = 0xa3,
     SVM_EXIT_TLBSYNC = 0xa4,
     SVM_EXIT_NESTED_PAGE_FAULT = 0x400,
