@@ -95,31 +95,22 @@ void vcpu_finalise(struct vcpu *vcpu)
 static void halted_insert(struct vcpu *vcpu)
 {
     struct core *core = &cores[vcpu->tcb->core];
-    struct vcpu *prev = NULL, *next = core->halted_vms;
+    struct vcpu **place = &core->halted_vms;
 
-    while (next && next->deadline <= vcpu->deadline) {
-        prev = next;
-        next = next->halted_next;
-    }
-    vcpu->halted_prev = prev;
-    vcpu->halted_next = next;
-    if (prev)
-        prev->halted_next = vcpu;
-    else
-        core->halted_vms = vcpu;
-    if (next)
-        next->halted_prev = vcpu;
+    while (*place && (*place)->deadline <= vcpu->deadline)
+        place = &(*place)->halted_next;
+    vcpu->halted_next = *place;
+    *place = vcpu;
     core->reprogram = true;
 }
 
 static void halted_remove(struct vcpu *vcpu)
 {
-    if (vcpu->halted_prev)
-        vcpu->halted_prev->halted_next = vcpu->halted_next;
-    else
-        cores[vcpu->tcb->core].halted_vms = vcpu->halted_next;
-    if (vcpu->halted_next)
-        vcpu->halted_next->halted_prev = vcpu->halted_prev;
+    struct vcpu **place = &cores[vcpu->tcb->core].halted_vms;
+
+    while (*place != vcpu)
+        place = &(*place)->halted_next;
+    *place = vcpu->halted_next;
 }
 
 static bool is_halted(const struct vcpu *vcpu)
@@ -489,17 +480,14 @@ void vcpu_timers_expire(ticks_t now)
 
 /*
  * An I/O port capability names the VCPU it is mapped to by a handle, not by address: the VCPU may
- * be gone, and its memory somebody's, when the capability goes. Handles have a generation; when all
- * are taken the oldest is, and its VCPU's ports are intercepted again (as on seL4, ABI
- * section 11.1).
+ * be gone, and its memory somebody's, when the capability goes. Handles count up, and the lower
+ * bits say where the VCPU is; when all places are taken the oldest is, and its VCPU's ports are
+ * intercepted again (as on seL4, ABI section 11.1).
  */
 #define IO_HANDLES 1024
 
-static struct {
-    struct vcpu *vcpu;
-    u32 generation;
-} io_handles[IO_HANDLES];
-static unsigned io_handle_next;
+static struct vcpu *io_handles[IO_HANDLES];
+static u32 io_handle_last;
 
 /* The first port that is opened: until then the guest has the backend's bitmap without any. */
 static void io_bitmap_begin(struct vcpu *vcpu)
@@ -513,35 +501,33 @@ static void io_bitmap_begin(struct vcpu *vcpu)
 
 static struct vcpu *io_handle_find(u32 handle)
 {
-    unsigned index = handle % IO_HANDLES;
+    struct vcpu *vcpu = io_handles[handle % IO_HANDLES];
 
-    return handle && io_handles[index].generation == handle / IO_HANDLES ? io_handles[index].vcpu
-                                                                         : NULL;
+    return vcpu && vcpu->io_handle == handle ? vcpu : NULL;
 }
 
 static void io_handle_free(struct vcpu *vcpu)
 {
     if (!vcpu->io_handle)
         return;
-    io_handles[vcpu->io_handle % IO_HANDLES].vcpu = NULL;
+    io_handles[vcpu->io_handle % IO_HANDLES] = NULL;
     vcpu->io_handle = 0;
     memset(vcpu_io_bitmap(vcpu), 0xff, VCPU_IO_BITMAP_BYTES);
 }
 
 static u32 io_handle_of(struct vcpu *vcpu)
 {
+    struct vcpu **place;
+
     if (vcpu->io_handle)
         return vcpu->io_handle;
-
-    unsigned index = io_handle_next++ % IO_HANDLES;
-
-    if (io_handles[index].vcpu)
-        io_handle_free(io_handles[index].vcpu);
-    io_handles[index].vcpu = vcpu;
-    /* Generations start at 1, so that no handle is 0, and have the handle's upper 22 bits. */
-    io_handles[index].generation = io_handles[index].generation % (UINT32_MAX / IO_HANDLES) + 1;
-    vcpu->io_handle = io_handles[index].generation * IO_HANDLES + index;
-    return vcpu->io_handle;
+    io_handle_last = io_handle_last % UINT32_MAX + 1; /* 0 is no handle */
+    place = &io_handles[io_handle_last % IO_HANDLES];
+    if (*place)
+        io_handle_free(*place);
+    *place = vcpu;
+    vcpu->io_handle = io_handle_last;
+    return io_handle_last;
 }
 
 u32 vcpu_map_io_ports(struct vcpu *vcpu, u16 first, u16 last)
