@@ -165,9 +165,9 @@ static void test_each_missing_need_is_named(void **state)
     const char *name;
 
     (void)state;
-    assert_null(vmx_next_missing(&skylake, &position));
+    assert_null(vmx_next_lacking(&skylake, true, &position));
     position = 0;
-    while ((name = vmx_next_missing(&nothing, &position))) {
+    while ((name = vmx_next_lacking(&nothing, true, &position))) {
         assert_true(strlen(name) > 2);
         count++;
     }
@@ -175,16 +175,16 @@ static void test_each_missing_need_is_named(void **state)
 
     one.secondary.may &= ~VMX_SECONDARY_EPT;
     position = 0;
-    assert_string_equal(vmx_next_missing(&one, &position), "extended page tables (EPT)");
-    assert_null(vmx_next_missing(&one, &position));
+    assert_string_equal(vmx_next_lacking(&one, true, &position), "extended page tables (EPT)");
+    assert_null(vmx_next_lacking(&one, true, &position));
 
     one = skylake;
     one.secondary.may &= ~VMX_SECONDARY_UNRESTRICTED_GUEST;
     position = 0;
-    assert_null(vmx_next_missing(&one, &position));
+    assert_null(vmx_next_lacking(&one, true, &position));
     position = 0;
-    assert_string_equal(vmx_next_unused(&one, &position), "unrestricted guest (real mode)");
-    assert_null(vmx_next_unused(&one, &position));
+    assert_string_equal(vmx_next_lacking(&one, false, &position), "unrestricted guest (real mode)");
+    assert_null(vmx_next_lacking(&one, false, &position));
 }
 
 static void test_virtual_apic_takes_all_of_its_controls(void **state)

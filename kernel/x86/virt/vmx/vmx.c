@@ -107,27 +107,17 @@ static void msr_bitmap_init(void)
     vmx_apic_open_msrs(apic_msr_bitmap);
 }
 
-/* Says what is missing, each in a line. */
-static bool has_what_we_need(const struct vmx_capabilities *c)
+/* Says what the processor lacks of what we need, or would use, each in a line. True: something. */
+static bool print_lacking(bool is_needed)
 {
-    unsigned position = 0;
+    unsigned position = 0, count = 0;
     const char *name;
-    bool complete = true;
 
-    while ((name = vmx_next_missing(c, &position))) {
-        print("VT-x without %s: no virtual machines\n", name);
-        complete = false;
+    while ((name = vmx_next_lacking(&vmx_capabilities, is_needed, &position))) {
+        print("VT-x: the processor lacks %s%s\n", name, is_needed ? ": no virtual machines" : "");
+        count++;
     }
-    return complete;
-}
-
-static void print_unused(const struct vmx_capabilities *c)
-{
-    unsigned position = 0;
-    const char *name;
-
-    while ((name = vmx_next_unused(c, &position)))
-        print("VT-x: the processor lacks %s\n", name);
+    return count;
 }
 
 bool vmx_probe(void)
@@ -142,9 +132,9 @@ bool vmx_probe(void)
         return false;
     }
     read_capabilities(&vmx_capabilities);
-    if (!has_what_we_need(&vmx_capabilities))
+    if (print_lacking(true))
         return false;
-    print_unused(&vmx_capabilities);
+    (void)print_lacking(false);
     vmx_host.has_vpid = vmx_has_vpid(&vmx_capabilities);
     has_tsc_aux = cpu_has_rdtscp() && (vmx_capabilities.secondary.may & VMX_SECONDARY_RDTSCP) != 0;
     vmx_slice = us_to_ticks(SLICE_US) >> VMX_MISC_TIMER_SHIFT(vmx_capabilities.misc);

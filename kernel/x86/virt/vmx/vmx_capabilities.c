@@ -52,44 +52,27 @@ static const struct capability used[] = {
     { "virtual x2APICs with interrupt delivery", SECONDARY, VMX_SECONDARY_VIRTUAL_APIC },
 };
 
-static u64 reported(const struct vmx_capabilities *capabilities, enum where where)
+const char *vmx_next_lacking(const struct vmx_capabilities *capabilities, bool is_needed,
+                             unsigned *position)
 {
-    switch (where) {
-    case PIN:
-        return capabilities->pin.may;
-    case PRIMARY:
-        return capabilities->primary.may;
-    case SECONDARY:
-        return capabilities->secondary.may;
-    case EXIT:
-        return capabilities->exit.may;
-    case ENTRY:
-        return capabilities->entry.may;
-    default:
-        return capabilities->ept_vpid;
-    }
-}
+    const u64 reported[] = {
+        [PIN] = capabilities->pin.may,
+        [PRIMARY] = capabilities->primary.may,
+        [SECONDARY] = capabilities->secondary.may,
+        [EXIT] = capabilities->exit.may,
+        [ENTRY] = capabilities->entry.may,
+        [EPT_VPID] = capabilities->ept_vpid,
+    };
+    const struct capability *list = is_needed ? needed : used;
+    unsigned count = is_needed ? ARRAY_LENGTH(needed) : ARRAY_LENGTH(used);
 
-static const char *next(const struct vmx_capabilities *capabilities, const struct capability *list,
-                        unsigned count, unsigned *position)
-{
     while (*position < count) {
         const struct capability *capability = &list[(*position)++];
 
-        if (capability->bits & ~reported(capabilities, capability->where))
+        if (capability->bits & ~reported[capability->where])
             return capability->name;
     }
     return NULL;
-}
-
-const char *vmx_next_missing(const struct vmx_capabilities *capabilities, unsigned *position)
-{
-    return next(capabilities, needed, ARRAY_LENGTH(needed), position);
-}
-
-const char *vmx_next_unused(const struct vmx_capabilities *capabilities, unsigned *position)
-{
-    return next(capabilities, used, ARRAY_LENGTH(used), position);
 }
 
 /* Numbers come to an end, and then all have to be forgotten. */

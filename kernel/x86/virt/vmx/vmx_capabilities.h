@@ -42,11 +42,10 @@ struct vmx_capabilities {
 #define VMX_INVVPID        BIT(32)
 #define VMX_INVVPID_ALL    BIT(42)
 
-/* The next thing that we need and the processor lacks, from *position on (0 at first); NULL: no
- * more. */
-const char *vmx_next_missing(const struct vmx_capabilities *capabilities, unsigned *position);
-/* The same for what we would use. */
-const char *vmx_next_unused(const struct vmx_capabilities *capabilities, unsigned *position);
+/* The next thing that the processor lacks of what we need, or of what we would use, from *position
+ * on (0 at first); NULL: no more. */
+const char *vmx_next_lacking(const struct vmx_capabilities *capabilities, bool is_needed,
+                             unsigned *position);
 
 bool vmx_has_vpid(const struct vmx_capabilities *capabilities);
 /* All that a virtual APIC takes. */
