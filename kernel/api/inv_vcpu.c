@@ -3,6 +3,7 @@
  * Methods of VCPU objects (ABI sections 5 and 11). Too few words are IllegalOperation here, not
  * TruncatedMessage; so is everything on a machine without hardware virtualisation.
  */
+#include "abi/vcpu.h"
 #include "kernel/api/request.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/x86/virt/virt.h"
@@ -21,14 +22,20 @@ static bool is_usable(const struct request *request, u64 words)
     return true;
 }
 
+static u64 *msr_of(const struct request *request, u64 words, bool is_write)
+{
+    if (!is_usable(request, words))
+        return NULL;
+    return virt->msr(invoked(request), request_word(request, 0), is_write);
+}
+
 enum status invoke_vcpu_read_msr(struct request *request)
 {
-    u64 value;
+    const u64 *place = msr_of(request, 1, false);
 
-    if (!is_usable(request, 1) ||
-        !virt->read_msr(invoked(request), request_word(request, 0), &value))
+    if (!place)
         return error_code(request, seL4_IllegalOperation);
-    reply_word(request, value);
+    reply_word(request, *place);
     return STATUS_OK;
 }
 
@@ -36,11 +43,13 @@ enum status invoke_vcpu_read_msr(struct request *request)
  * register, so callers see it all the same. */
 enum status invoke_vcpu_write_msr(struct request *request)
 {
-    if (!is_usable(request, 2) ||
-        !virt->write_msr(invoked(request), request_word(request, 0), request_word(request, 1)))
+    u64 *place = msr_of(request, 2, true), value = request_word(request, 1);
+
+    if (!place)
         return error_code(request, seL4_IllegalOperation);
+    *place = request_word(request, 0) == VCPU_MSR_TSC_AUX ? value & MASK(32) : value;
     if (request->kind.is_call)
-        request->caller->context.r10 = request_word(request, 1);
+        request->caller->context.r10 = value;
     return STATUS_OK;
 }
 

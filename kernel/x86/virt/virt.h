@@ -40,8 +40,8 @@ struct virt_backend {
      * after filtering by what the processor fixes. */
     bool (*read_field)(struct vcpu *vcpu, u64 field, u64 *value);
     bool (*write_field)(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
-    bool (*read_msr)(struct vcpu *vcpu, u64 msr, u64 *value);
-    bool (*write_msr)(struct vcpu *vcpu, u64 msr, u64 value);
+    /* Where an MSR is that may be read, or written: the caller then does. NULL: there is none. */
+    u64 *(*msr)(struct vcpu *vcpu, u64 msr, bool is_write);
 
     /* The first three words of VMEnter's message. */
     void (*set_entry)(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info);

@@ -49,16 +49,10 @@ static bool fake_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *writt
     return field < 0x10000;
 }
 
-static bool fake_read_msr(struct vcpu *vcpu, u64 msr, u64 *value)
+static u64 *fake_msr(struct vcpu *vcpu, u64 msr, bool is_write)
 {
-    *value = state(vcpu)->msr;
-    return msr >= 0xc0000081 && msr <= 0xc0000084;
-}
-
-static bool fake_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
-{
-    state(vcpu)->msr = value;
-    return msr >= 0xc0000081 && msr <= 0xc0000084;
+    (void)is_write;
+    return msr >= 0xc0000081 && msr <= 0xc0000084 ? &state(vcpu)->msr : NULL;
 }
 
 static void fake_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
@@ -118,8 +112,7 @@ static const struct virt_backend backend = {
     .leave_core = fake_leave_core,
     .read_field = fake_read_field,
     .write_field = fake_write_field,
-    .read_msr = fake_read_msr,
-    .write_msr = fake_write_msr,
+    .msr = fake_msr,
     .set_entry = fake_set_entry,
     .post_interrupts = fake_post_interrupts,
     .interrupt_wakes = fake_interrupt_wakes,

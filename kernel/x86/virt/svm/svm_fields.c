@@ -180,10 +180,12 @@ bool svm_write_field(struct vcpu *vcpu, u64 encoding, u64 value, u64 *written)
 
 /* --- MSRs ------------------------------------------------------------------------------------ */
 
-static u64 *msr_place(struct vcpu *vcpu, u64 msr)
+u64 *svm_msr(struct vcpu *vcpu, u64 msr, bool is_write)
 {
     struct vmcb_save *save = &svm_vmcb(vcpu)->save;
 
+    if (is_write)
+        svm_state(vcpu)->attention |= SVM_DIRTY; /* TSC_AUX: to be loaded again */
     switch (msr) {
     case MSR_STAR:
         return &save->star;
@@ -200,24 +202,4 @@ static u64 *msr_place(struct vcpu *vcpu, u64 msr)
     default:
         return NULL;
     }
-}
-
-bool svm_read_msr(struct vcpu *vcpu, u64 msr, u64 *value)
-{
-    u64 *place = msr_place(vcpu, msr);
-
-    if (place)
-        *value = *place;
-    return place != NULL;
-}
-
-bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
-{
-    u64 *place = msr_place(vcpu, msr);
-
-    if (!place)
-        return false;
-    *place = msr == MSR_TSC_AUX ? value & MASK(32) : value;
-    svm_state(vcpu)->attention |= SVM_DIRTY; /* TSC_AUX: to be loaded again */
-    return true;
 }

@@ -97,8 +97,7 @@ bool svm_take_back_virtual(struct vcpu *vcpu);
 /* svm_fields.c */
 bool svm_read_field(struct vcpu *vcpu, u64 field, u64 *value);
 bool svm_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
-bool svm_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
-bool svm_write_msr(struct vcpu *vcpu, u64 msr, u64 value);
+u64 *svm_msr(struct vcpu *vcpu, u64 msr, bool is_write);
 
 /* Segment attributes as VMX access rights. */
 static inline u64 svm_rights(u16 attributes)

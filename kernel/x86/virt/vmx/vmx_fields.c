@@ -154,38 +154,15 @@ u64 *vmx_syscall_msr(struct vmx_state *state, u64 msr)
     }
 }
 
-static u64 *msr_place(struct vcpu *vcpu, u64 msr)
-{
-    switch (msr) {
-    case MSR_KERNEL_GS_BASE:
-        return &vmx_state(vcpu)->kernel_gs_base;
-    case MSR_TSC_AUX:
-        return cpu_has_rdtscp() ? &vcpu->tsc_aux : NULL;
-    default:
-        return vmx_syscall_msr(vmx_state(vcpu), msr);
-    }
-}
-
-bool vmx_read_msr(struct vcpu *vcpu, u64 msr, u64 *value)
-{
-    const u64 *place = msr_place(vcpu, msr);
-
-    if (msr == VCPU_MSR_VMX_MISC)
-        place = &vmx_capabilities.misc;
-    if (place)
-        *value = *place;
-    return place != NULL;
-}
-
 /* Any value is kept; what the processor would not take becomes another when it is loaded. */
-bool vmx_write_msr(struct vcpu *vcpu, u64 msr, u64 value)
+u64 *vmx_msr(struct vcpu *vcpu, u64 msr, bool is_write)
 {
-    u64 *place = msr_place(vcpu, msr);
-
-    if (!place)
-        return false;
-    *place = msr == MSR_TSC_AUX ? value & MASK(32) : value;
-    /* Looked at by the entry that prepares: TSC_AUX is to be loaded again. */
-    vmx_state(vcpu)->attention |= VMX_MSRS;
-    return true;
+    if (is_write)
+        vmx_state(vcpu)->attention |= VMX_MSRS; /* or TSC_AUX: it is loaded by who looks at these */
+    else if (msr == VCPU_MSR_VMX_MISC)
+        return &vmx_capabilities.misc;
+    if (msr == MSR_TSC_AUX)
+        return cpu_has_rdtscp() ? &vcpu->tsc_aux : NULL;
+    return msr == MSR_KERNEL_GS_BASE ? &vmx_state(vcpu)->kernel_gs_base
+                                     : vmx_syscall_msr(vmx_state(vcpu), msr);
 }

@@ -138,8 +138,7 @@ extern u64 vmx_slice;
 void vmx_clear_fields(void);
 bool vmx_read_current(struct vcpu *vcpu, u64 field, u64 *value);
 bool vmx_write_current(struct vcpu *vcpu, u64 field, u64 value, u64 *written);
-bool vmx_read_msr(struct vcpu *vcpu, u64 msr, u64 *value);
-bool vmx_write_msr(struct vcpu *vcpu, u64 msr, u64 value);
+u64 *vmx_msr(struct vcpu *vcpu, u64 msr, bool is_write);
 /*
  * The guest's MSR of SYSCALL, or NULL: it is loaded at each entry, and the kernel knows it because
  * writes exit. CSTAR is never loaded: SYSCALL does not use it on these processors.
