@@ -80,6 +80,7 @@ struct core {
     bool guest_xcr0_loaded; /* XCR0 is fpu_owner_vcpu's; else the kernel's own value */
     struct vcpu *loaded_vcpu;
     struct vcpu *debug_owner; /* whose values DR0-DR3 hold */
+    u64 tsc_aux;              /* what the MSR holds */
     void *virt;               /* what the backend has for this core */
 
     struct ticket_lock lock; /* any core's; a cache line of its own */

@@ -55,6 +55,9 @@ void virt_init(void)
 
 void virt_init_core(void)
 {
-    if (virt)
-        virt->init_core();
+    if (!virt)
+        return;
+    if (cpu_has_rdtscp())
+        wrmsr(MSR_TSC_AUX, 0);
+    virt->init_core();
 }

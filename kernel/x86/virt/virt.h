@@ -83,7 +83,7 @@ static inline bool virt_available(void)
     return virt != NULL;
 }
 
-/* --- virt_debug.c: DR0-DR3, of which this core's processor holds one VCPU's ------------------- */
+/* --- virt_debug.c: DR0-DR3, of which this core's processor holds one VCPU's; TSC_AUX ---------- */
 
 static inline bool virt_debug_loaded(const struct vcpu *vcpu)
 {
@@ -104,6 +104,15 @@ static inline void virt_debug_prepare(struct vcpu *vcpu, u64 dr7)
 {
     if ((dr7 & 0xff) && !virt_debug_loaded(vcpu))
         virt_debug_load(vcpu);
+}
+
+void virt_change_tsc_aux(u64 value);
+
+/* TSC_AUX, of the guest that runs here; a thread's is 0. */
+static inline void virt_load_tsc_aux(u64 value)
+{
+    if (this_core()->tsc_aux != value)
+        virt_change_tsc_aux(value);
 }
 
 /* --- what guests may have -------------------------------------------------------------------- */

@@ -31,3 +31,11 @@ void virt_debug_load(struct vcpu *vcpu)
     }
     write_debug_registers(vcpu->dr);
 }
+
+void virt_change_tsc_aux(u64 value)
+{
+    if (!cpu_has_rdtscp())
+        return;
+    wrmsr(MSR_TSC_AUX, value);
+    this_core()->tsc_aux = value;
+}

@@ -41,7 +41,6 @@ struct svm_core {
     bool is_stale;       /* another core wants a new generation [atomic] */
     u32 next_asid;
     bool flush_pending; /* ASIDs have started anew: the next entry has to flush them all */
-    u64 tsc_aux;        /* what the MSR holds */
     hpa_t host_vmcb;    /* where VMSAVE keeps the host's segments and MSRs */
 };
 
@@ -52,7 +51,6 @@ static u8 msr_permissions[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 /* The I/O permission map (15.10.1) of a guest without ports: all ones. */
 static u8 all_ports[3 * PAGE_SIZE] __attribute__((aligned(4096)));
 static u32 nr_asids;
-static bool has_tsc_aux;
 
 static struct svm_core *svm_core(void)
 {
@@ -87,7 +85,7 @@ static void msr_permissions_init(void)
     memset(msr_permissions, 0xff, sizeof(msr_permissions));
     for (unsigned i = 0; i < ARRAY_LENGTH(exchanged); i++)
         msr_allow(exchanged[i], true, true);
-    if (has_tsc_aux)
+    if (cpu_has_rdtscp())
         msr_allow(MSR_TSC_AUX, true, false);
 }
 
@@ -111,7 +109,6 @@ bool svm_probe(void)
     }
     nr_asids = features.ebx;
     nested_has_1g = paging_has_1g();
-    has_tsc_aux = cpu_has_rdtscp();
     msr_permissions_init();
     memset(all_ports, 0xff, sizeof(all_ports));
     return true;
@@ -124,8 +121,6 @@ static void svm_init_core(void)
     this_core()->virt = core;
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, kernel_to_hpa(host_save_areas[this_core()->id]).raw);
-    if (has_tsc_aux)
-        wrmsr(MSR_TSC_AUX, 0);
     core->asid_generation = 1;
     core->next_asid = 1;
     core->host_vmcb = kernel_to_hpa(&host_vmcbs[this_core()->id]);
@@ -133,19 +128,9 @@ static void svm_init_core(void)
 
 /* --- what a guest leaves in the processor ----------------------------------------------------- */
 
-static void load_tsc_aux(u64 value)
-{
-    struct svm_core *core = svm_core();
-
-    if (has_tsc_aux && core->tsc_aux != value) {
-        wrmsr(MSR_TSC_AUX, value);
-        core->tsc_aux = value;
-    }
-}
-
 static void svm_unload(void)
 {
-    load_tsc_aux(0);
+    virt_load_tsc_aux(0);
     this_core()->loaded_vcpu = NULL;
 }
 
@@ -300,7 +285,7 @@ static void prepare_entry(struct vcpu *vcpu, struct svm_core *core, hpa_t nested
     if (state->asid_generation != core->asid_generation)
         assign_asid(vcpu);
     vmcb->control.tlb_control = core->flush_pending ? TLB_CONTROL_FLUSH_ALL : TLB_CONTROL_NOTHING;
-    load_tsc_aux(vcpu->tsc_aux);
+    virt_load_tsc_aux(vcpu->tsc_aux);
     virt_debug_prepare(vcpu, vmcb->save.dr7);
     this_core()->loaded_vcpu = vcpu;
 }

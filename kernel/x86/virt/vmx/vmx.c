@@ -32,7 +32,6 @@ static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 apic_msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 /* The I/O bitmaps A and B of a guest without ports: all ones. */
 static u8 all_ports[2 * PAGE_SIZE] __attribute__((aligned(4096)));
-static bool has_tsc_aux;
 struct vmx_host vmx_host;
 
 /* --- boot ------------------------------------------------------------------------------------ */
@@ -101,7 +100,7 @@ static void msr_bitmap_init(void)
         msr_allow(exchanged[i], true, true);
     for (unsigned i = 0; i < ARRAY_LENGTH(loaded); i++)
         msr_allow(loaded[i], true, false);
-    if (has_tsc_aux)
+    if (cpu_has_rdtscp())
         msr_allow(MSR_TSC_AUX, true, false);
     memcpy(apic_msr_bitmap, msr_bitmap, sizeof(msr_bitmap));
     vmx_apic_open_msrs(apic_msr_bitmap);
@@ -136,7 +135,6 @@ bool vmx_probe(void)
         return false;
     (void)print_lacking(false);
     vmx_host.has_vpid = vmx_has_vpid(&vmx_capabilities);
-    has_tsc_aux = cpu_has_rdtscp() && (vmx_capabilities.secondary.may & VMX_SECONDARY_RDTSCP) != 0;
     vmx_slice = us_to_ticks(SLICE_US) >> VMX_MISC_TIMER_SHIFT(vmx_capabilities.misc);
     nested_has_1g = vmx_capabilities.ept_vpid & VMX_EPT_1G;
     virt_has_virtual_apic = vmx_has_virtual_apic(&vmx_capabilities);
@@ -178,8 +176,6 @@ static void vmx_init_core(void)
     write_cr4(read_cr4() | CR4_VMXE);
     if (!vmxon(kernel_to_hpa(region)))
         panic("VMXON failed");
-    if (has_tsc_aux)
-        wrmsr(MSR_TSC_AUX, 0);
     core->flush_generation = 1;
     core->vpid_generation = 1;
     core->next_vpid = 1;
@@ -223,17 +219,9 @@ static void end_access(struct vcpu *vcpu)
 
 /* --- what a guest leaves in the processor ----------------------------------------------------- */
 
-void vmx_change_tsc_aux(struct vmx_core *core, u64 value)
-{
-    if (!has_tsc_aux)
-        return;
-    wrmsr(MSR_TSC_AUX, value);
-    core->tsc_aux = value;
-}
-
 static void vmx_unload(void)
 {
-    vmx_load_tsc_aux(0);
+    virt_load_tsc_aux(0);
     vmx_core()->prepared = NULL;
     this_core()->loaded_vcpu = NULL;
 }

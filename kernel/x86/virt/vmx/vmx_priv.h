@@ -99,7 +99,6 @@ struct vmx_core {
     u64 flush_generation;  /* what is cached of a nested root since an older one is stale [all] */
     u64 vpid_generation;   /* a VPID of an older one is somebody else's */
     u32 next_vpid;
-    u64 tsc_aux; /* what the MSR holds */
     struct table_register gdt, idt;
     u64 tss;
 } __attribute__((aligned(64))); /* cores share no cache line */
@@ -179,18 +178,11 @@ bool vmx_apic_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *written)
  */
 
 void vmx_change_current(struct vmx_core *core, struct vcpu *vcpu);
-void vmx_change_tsc_aux(struct vmx_core *core, u64 value);
 
 static inline void vmx_make_current(struct vcpu *vcpu)
 {
     if (vmx_core()->current != vcpu)
         vmx_change_current(vmx_core(), vcpu);
-}
-
-static inline void vmx_load_tsc_aux(u64 value)
-{
-    if (vmx_core()->tsc_aux != value)
-        vmx_change_tsc_aux(vmx_core(), value);
 }
 
 /* Its VMCS is in memory, and active nowhere. */

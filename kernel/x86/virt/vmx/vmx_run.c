@@ -151,7 +151,7 @@ static __attribute__((noinline)) void prepare_entry(struct vcpu *vcpu, struct vm
     if (state->attention & VMX_HOST)
         write_host_state(state, core);
     prepare_translations(state, core, nested_root);
-    vmx_load_tsc_aux(vcpu->tsc_aux);
+    virt_load_tsc_aux(vcpu->tsc_aux);
     virt_debug_prepare(vcpu, vmread(VMCS_GUEST_DR7));
     if (state->attention & VMX_MSRS)
         prepare_msrs(state);
