@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Nested spaces. Each operation exists once for each entry format, from the same source; which one
- * runs is decided by one branch on the machine's format.
+ * runs is decided by one branch on the machine's format. AMD-V's tables have the host's.
  */
 #include "abi/types.h"
 #include "kernel/object/tcb.h"
@@ -16,12 +16,6 @@ bool nested_has_1g;
 
 /* What a thread without EPT root runs its guest on. Nothing is ever written here. */
 static u64 empty_space[PT_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
-
-PT_INLINE struct pt_result map_frame(const struct pt_format *format, u64 *pml4, u64 address,
-                                     unsigned level, hpa_t frame, struct pt_access access)
-{
-    return pt_map(format, pml4, address, level, format->leaf(level, frame, access), false);
-}
 
 /*
  * What the API calls write-protected is given out as write-back, like any value it does not define.
@@ -51,30 +45,35 @@ static struct pt_access nested_access(struct cap frame, unsigned rights, u64 mem
     };
 }
 
+/* One of the two entries, which mean the same. */
+static struct pt_result map(u64 *pml4, u64 gpa, unsigned level, u64 ept_entry, u64 npt_entry)
+{
+    if (nested_format == NESTED_EPT)
+        return pt_map(&pt_ept, pml4, gpa, level, ept_entry, false);
+    return pt_map(&pt_host, pml4, gpa, level, npt_entry, false);
+}
+
 struct pt_result nested_map_frame(u64 *pml4, u64 gpa, struct cap frame, unsigned rights, u64 memory)
 {
     struct pt_access access = nested_access(frame, rights, memory);
     unsigned level = frame_size(frame);
+    hpa_t hpa = cap_hpa(frame);
 
-    if (nested_format == NESTED_EPT)
-        return map_frame(&pt_ept, pml4, gpa, level, cap_hpa(frame), access);
-    return map_frame(&pt_npt, pml4, gpa, level, cap_hpa(frame), access);
+    return map(pml4, gpa, level, pt_ept_leaf(level, hpa, access), pt_npt_leaf(level, hpa, access));
 }
 
 struct pt_result nested_map_table(u64 *pml4, u64 gpa, struct cap table)
 {
-    unsigned level = table_level(table.type);
+    hpa_t hpa = cap_hpa(table);
 
-    if (nested_format == NESTED_EPT)
-        return pt_map(&pt_ept, pml4, gpa, level, pt_ept.table(cap_hpa(table)), false);
-    return pt_map(&pt_npt, pml4, gpa, level, pt_npt.table(cap_hpa(table)), false);
+    return map(pml4, gpa, table_level(table.type), pt_ept_table(hpa), pt_host_table(hpa));
 }
 
 bool nested_unmap(u64 *pml4, u64 gpa, unsigned level, bool is_leaf, hpa_t object)
 {
     if (nested_format == NESTED_EPT)
         return pt_unmap(&pt_ept, pml4, gpa, level, is_leaf, object);
-    return pt_unmap(&pt_npt, pml4, gpa, level, is_leaf, object);
+    return pt_unmap(&pt_host, pml4, gpa, level, is_leaf, object);
 }
 
 hpa_t nested_empty_root(void)

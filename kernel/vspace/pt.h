@@ -33,9 +33,8 @@ struct pt_access {
     u8 memory;
 };
 
+/* How entries are read; each format's header has functions that make them, too. */
 struct pt_format {
-    u64 (*leaf)(unsigned level, hpa_t frame, struct pt_access access);
-    u64 (*table)(hpa_t table);
     bool (*is_present)(u64 entry);
     /* Of a present entry: whether it maps memory rather than naming a table. */
     bool (*is_leaf)(u64 entry, unsigned level);

@@ -42,8 +42,6 @@ static inline bool pt_ept_is_leaf(u64 entry, unsigned level)
 }
 
 static const struct pt_format pt_ept = {
-    .leaf = pt_ept_leaf,
-    .table = pt_ept_table,
     .is_present = pt_ept_is_present,
     .is_leaf = pt_ept_is_leaf,
 };

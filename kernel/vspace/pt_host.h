@@ -60,8 +60,6 @@ static inline bool pt_host_is_leaf(u64 entry, unsigned level)
 }
 
 static const struct pt_format pt_host = {
-    .leaf = pt_host_leaf,
-    .table = pt_host_table,
     .is_present = pt_host_is_present,
     .is_leaf = pt_host_is_leaf,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entries of AMD-V's nested page tables: the host's format, in which every guest access counts as a
- * user's. pt_access.memory is an EPT memory type, as in pt_ept.h; it becomes an index into the
- * host's PAT, whose type the processor then combines with that of the guest.
+ * Leaves of AMD-V's nested page tables. The tables have the host's format (pt_host); every guest
+ * access counts as a user's. pt_access.memory is an EPT memory type, as in pt_ept.h; it becomes an
+ * index into the host's PAT, whose type the processor then combines with that of the guest.
  * Sources: AMD APM volume 2, 15.25.5 "Nested Table Walk", 15.25.6 "Nested versus Guest Page
  * Faults", 15.25.8 "Combining Memory Types, MTRRs".
  */
@@ -39,12 +39,5 @@ static inline u64 pt_npt_leaf(unsigned level, hpa_t frame, struct pt_access acce
     access.memory = (u8)pt_npt_pat_index(access.memory);
     return pt_host_leaf(level, frame, access);
 }
-
-static const struct pt_format pt_npt = {
-    .leaf = pt_npt_leaf,
-    .table = pt_host_table,
-    .is_present = pt_host_is_present,
-    .is_leaf = pt_host_is_leaf,
-};
 
 #endif

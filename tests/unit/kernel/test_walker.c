@@ -202,33 +202,33 @@ struct format_under_test {
     bool is_nested;
 };
 
-#define FORMAT(name, nested)                                                                       \
+#define FORMAT(name, entries, nested)                                                              \
     static struct pt_result name##_map_leaf(u64 address, unsigned level, hpa_t frame,              \
                                             struct pt_access access, bool may_replace)             \
     {                                                                                              \
-        u64 leaf = pt_##name.leaf(level, frame, access);                                           \
-        return pt_map(&pt_##name, root, address, level, leaf, may_replace);                        \
+        u64 leaf = pt_##name##_leaf(level, frame, access);                                         \
+        return pt_map(&pt_##entries, root, address, level, leaf, may_replace);                     \
     }                                                                                              \
     static struct pt_result name##_map_table(u64 address, unsigned level, hpa_t table)             \
     {                                                                                              \
-        return pt_map(&pt_##name, root, address, level, pt_##name.table(table), false);            \
+        return pt_map(&pt_##entries, root, address, level, pt_##entries##_table(table), false);    \
     }                                                                                              \
     static bool name##_unmap_leaf(u64 address, unsigned level, hpa_t frame)                        \
     {                                                                                              \
-        return pt_unmap(&pt_##name, root, address, level, true, frame);                            \
+        return pt_unmap(&pt_##entries, root, address, level, true, frame);                         \
     }                                                                                              \
     static bool name##_unmap_table(u64 address, unsigned level, hpa_t table)                       \
     {                                                                                              \
-        return pt_unmap(&pt_##name, root, address, level, false, table);                           \
+        return pt_unmap(&pt_##entries, root, address, level, false, table);                        \
     }                                                                                              \
     static const struct format_under_test name##_format = {                                        \
         name##_map_leaf,    name##_map_table, name##_unmap_leaf,                                   \
         name##_unmap_table, walk_##name,      nested,                                              \
     }
 
-FORMAT(host, false);
-FORMAT(ept, true);
-FORMAT(npt, true);
+FORMAT(host, host, false);
+FORMAT(ept, ept, true);
+FORMAT(npt, host, true);
 
 /* Few distinct indices on each level, so that operations meet; ends of tables among them. */
 static u64 random_address(void)
