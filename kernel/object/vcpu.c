@@ -61,8 +61,7 @@ void vcpu_bind(struct vcpu *vcpu, struct tcb *tcb)
     sched_stop_remote(tcb);
     if (tcb->vcpu)
         vcpu_unbind(tcb->vcpu);
-    if (vcpu->tcb)
-        vcpu_unbind(vcpu);
+    vcpu_unbind(vcpu);
     vcpu->tcb = tcb;
     tcb->vcpu = vcpu;
 }

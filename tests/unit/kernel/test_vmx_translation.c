@@ -111,6 +111,7 @@ static const struct vmx_capabilities skylake = {
 
 static struct vcpu *fresh_vcpu(void)
 {
+    static struct vmx_core vmx_cores[2];
     static struct {
         _Alignas(4096) u8 object[BIT(VCPU_SIZE_BITS)];
     } fixture;
@@ -118,6 +119,8 @@ static struct vcpu *fresh_vcpu(void)
     struct vmx_state *state = vmx_state(vcpu);
 
     memset(&fixture, 0, sizeof(fixture));
+    for (unsigned i = 0; i < ARRAY_LENGTH(vmx_cores); i++)
+        cores[i].virt = &vmx_cores[i];
     memset(vmcs, 0, sizeof(vmcs));
     vmx_capabilities = skylake;
     vmx_slice = 50000;

@@ -47,16 +47,6 @@ _Static_assert(sizeof(struct apic_page) == PAGE_SIZE, "as the processor wants it
 
 static struct apic_page pages[CONFIG_MAX_CORES] __attribute__((aligned(4096)));
 
-/* Written by its own core only; cores share no cache line. */
-static struct {
-    struct vcpu *owner;
-} __attribute__((aligned(64))) apic_cores[CONFIG_MAX_CORES];
-
-static struct vcpu **owner(void)
-{
-    return &apic_cores[this_core()->id].owner;
-}
-
 static struct apic_page *page(void)
 {
     return &pages[this_core()->id];
@@ -76,7 +66,7 @@ struct apic {
 
 static inline struct apic apic_of(struct vcpu *vcpu)
 {
-    if (*owner() == vcpu)
+    if (vmx_core()->apic_owner == vcpu)
         return (struct apic){ &page()->registers[VMX_APIC_FIRST].value, 4 };
     return (struct apic){ vmx_state(vcpu)->apic, 1 };
 }
@@ -135,25 +125,25 @@ static void load(struct vcpu *vcpu)
 
 void vmx_apic_leave(struct vcpu *vcpu)
 {
-    if (*owner() != vcpu)
+    if (vmx_core()->apic_owner != vcpu)
         return;
     store(vcpu);
-    *owner() = NULL;
+    vmx_core()->apic_owner = NULL;
 }
 
 static __attribute__((noinline)) void take_page(struct vcpu *vcpu)
 {
-    if (*owner())
-        store(*owner());
+    if (vmx_core()->apic_owner)
+        store(vmx_core()->apic_owner);
     load(vcpu);
-    *owner() = vcpu;
+    vmx_core()->apic_owner = vcpu;
 }
 
 void vmx_apic_prepare(struct vcpu *vcpu)
 {
     struct apic apic;
 
-    if (*owner() != vcpu)
+    if (vmx_core()->apic_owner != vcpu)
         take_page(vcpu);
     apic = apic_of(vcpu);
     vmwrite(VMCS_GUEST_INTERRUPT_STATUS, highest(apic, APIC_ISR) << 8 | highest(apic, APIC_IRR));

@@ -96,8 +96,9 @@ static inline void vmx_set_lasting(struct vmx_state *state, enum vmx_attention b
 struct vmx_core {
     struct vcpu *prepared; /* the last that was entered, if nothing has come between [all: NULL] */
     struct vcpu *current;  /* whose VMCS is the current one */
-    u64 flush_generation;  /* what is cached of a nested root since an older one is stale [all] */
-    u64 vpid_generation;   /* a VPID of an older one is somebody else's */
+    struct vcpu *apic_owner; /* whose registers are in the core's virtual-APIC page */
+    u64 flush_generation;    /* what is cached of a nested root since an older one is stale [all] */
+    u64 vpid_generation;     /* a VPID of an older one is somebody else's */
     u32 next_vpid;
     struct table_register gdt, idt;
     u64 tss;
