@@ -41,18 +41,14 @@ static const struct {
 };
 /* clang-format on */
 
-/* Exits that no intercept of ours asks for: the processor knows more than we do; the monitor
+/* Of exits that no intercept of ours asks for the processor knows more than we do; the monitor
  * decides. */
-static enum guest_outcome unknown_exit(struct vcpu *vcpu)
-{
-    vcpu->exit.reason = VMX_EXIT_INVALID_GUEST_STATE;
-    return GUEST_EXIT;
-}
-
 static enum guest_outcome simple_exit(struct vcpu *vcpu, u64 code)
 {
-    if (code < SIMPLE_FIRST || code > SIMPLE_LAST || !simple_exits[code - SIMPLE_FIRST].reason)
-        return unknown_exit(vcpu);
+    if (code < SIMPLE_FIRST || code > SIMPLE_LAST || !simple_exits[code - SIMPLE_FIRST].reason) {
+        vcpu->exit.reason = VMX_EXIT_INVALID_GUEST_STATE;
+        return GUEST_EXIT;
+    }
     vcpu->exit.reason = simple_exits[code - SIMPLE_FIRST].reason;
     vcpu->exit.instruction_length = simple_exits[code - SIMPLE_FIRST].length;
     return GUEST_EXIT;
@@ -84,14 +80,14 @@ static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
     struct vmcb *vmcb = svm_vmcb(vcpu);
     bool has_error = VECTORS_WITH_ERROR >> vector & 1;
     u64 error = vmcb->control.exit_info1 & MASK(32);
+    u64 info = VMX_EVENT_EXCEPTION | vector | (has_error ? EVENT_ERROR_VALID : 0);
 
     if (vector == VECTOR_MC)
         panic("machine check while a guest ran");
     if (!(svm_state(vcpu)->exception_bitmap & BIT(vector))) {
         if (vector == VECTOR_PF)
             vmcb->save.cr2 = vmcb->control.exit_info2; /* an intercepted one has not written it */
-        return give_back(vcpu, VMX_EVENT_EXCEPTION | vector | (has_error ? EVENT_ERROR_VALID : 0),
-                         error);
+        return give_back(vcpu, info, error);
     }
 
     u64 qualification = vector == VECTOR_PF   ? vmcb->control.exit_info2
@@ -99,8 +95,7 @@ static enum guest_outcome exception_exit(struct vcpu *vcpu, unsigned vector)
                                               : 0;
 
     qualified(vcpu, VMX_EXIT_EXCEPTION_NMI, qualification);
-    vcpu->exit.interruption_info =
-        EVENT_VALID | (u64)EVENT_EXCEPTION << 8 | vector | (has_error ? EVENT_ERROR_VALID : 0);
+    vcpu->exit.interruption_info = EVENT_VALID | info;
     vcpu->exit.interruption_error = has_error ? error : 0;
     return GUEST_EXIT;
 }
@@ -169,15 +164,6 @@ static enum guest_outcome nested_page_fault(struct vcpu *vcpu)
     return GUEST_EXIT;
 }
 
-static enum guest_outcome descriptor_table_exit(struct vcpu *vcpu, u64 code)
-{
-    unsigned which =
-        (unsigned)(code - SVM_EXIT_IDTR_READ); /* IDTR GDTR LDTR TR, reads then writes */
-
-    qualified(vcpu, (which & 3) < 2 ? VMX_EXIT_GDTR_IDTR : VMX_EXIT_LDTR_TR, 0);
-    return GUEST_EXIT;
-}
-
 /*
  * The event whose delivery the exit interrupted. QEMU reports a virtual interrupt's as an exception
  * with a vector above 31; it is still pending and must not be injected (docs/emulators.md, section
@@ -240,8 +226,9 @@ static __attribute__((noinline)) enum guest_outcome rare_exit(struct vcpu *vcpu,
         return debug_register_exit(vcpu, code);
     case SVM_EXIT_EXCEPTION ... SVM_EXIT_EXCEPTION + 31:
         return exception_exit(vcpu, (unsigned)code & 31);
-    case SVM_EXIT_IDTR_READ ... SVM_EXIT_TR_WRITE:
-        return descriptor_table_exit(vcpu, code);
+    case SVM_EXIT_IDTR_READ ... SVM_EXIT_TR_WRITE: /* IDTR GDTR LDTR TR, reads then writes */
+        qualified(vcpu, (code - SVM_EXIT_IDTR_READ) & 2 ? VMX_EXIT_LDTR_TR : VMX_EXIT_GDTR_IDTR, 0);
+        return GUEST_EXIT;
     case SVM_EXIT_VINTR:
         return interrupt_window_exit(vcpu);
     case SVM_EXIT_IRET:

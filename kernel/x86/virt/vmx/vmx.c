@@ -242,10 +242,10 @@ void vmx_host_nmi(void)
 
 /* --- a VCPU's life --------------------------------------------------------------------------- */
 
-static void write_io_bitmap(const u8 *bitmap, hpa_t (*address_of)(const void *))
+static void write_io_bitmap(hpa_t bitmap)
 {
-    vmwrite(VMCS_IO_BITMAP_A, address_of(bitmap).raw);
-    vmwrite(VMCS_IO_BITMAP_B, address_of(bitmap + PAGE_SIZE).raw);
+    vmwrite(VMCS_IO_BITMAP_A, bitmap.raw);
+    vmwrite(VMCS_IO_BITMAP_B, bitmap.raw + PAGE_SIZE);
 }
 
 /* Fields that no API reaches and nothing changes; those that are zero the processor does not
@@ -266,7 +266,7 @@ static void write_constants(struct vcpu *vcpu)
     for (unsigned i = 0; i < ARRAY_LENGTH(zero); i++)
         (void)vmwrite_try(zero[i], 0);
     vmwrite(VMCS_LINK_POINTER, NO_VMCS_LINK);
-    write_io_bitmap(all_ports, kernel_to_hpa);
+    write_io_bitmap(kernel_to_hpa(all_ports));
     vmwrite(VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CS);
     vmwrite(VMCS_HOST_SS_SELECTOR, SELECTOR_KERNEL_DS);
     vmwrite(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
@@ -317,15 +317,10 @@ hpa_t vmx_msr_bitmap(const struct vcpu *vcpu)
     return kernel_to_hpa(vcpu->virtual_apic ? apic_msr_bitmap : msr_bitmap);
 }
 
-static hpa_t bitmap_to_hpa(const void *bitmap)
-{
-    return ptr_to_hpa((void *)(uintptr_t)bitmap);
-}
-
 static void vmx_use_io_bitmap(struct vcpu *vcpu)
 {
     vmx_make_current(vcpu);
-    write_io_bitmap(vcpu_io_bitmap(vcpu), bitmap_to_hpa);
+    write_io_bitmap(ptr_to_hpa(vcpu_io_bitmap(vcpu)));
     end_access(vcpu);
 }
 

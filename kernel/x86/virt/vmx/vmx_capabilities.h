@@ -24,9 +24,8 @@ struct vmx_capabilities {
 };
 
 /* IA32_VMX_BASIC (A.1) */
-#define VMX_BASIC_REVISION(basic)     ((u32)((basic)&MASK(31)))
-#define VMX_BASIC_REGION_BYTES(basic) ((basic) >> 32 & MASK(13))
-#define VMX_BASIC_TRUE_CONTROLS       BIT(55)
+#define VMX_BASIC_REVISION(basic) ((u32)((basic)&MASK(31)))
+#define VMX_BASIC_TRUE_CONTROLS   BIT(55)
 
 /* IA32_VMX_MISC (A.6): one tick of the preemption timer is 2^this of the TSC. */
 #define VMX_MISC_TIMER_SHIFT(misc) ((misc)&0x1f)
@@ -38,7 +37,6 @@ struct vmx_capabilities {
 #define VMX_EPT_1G         BIT(17)
 #define VMX_INVEPT         BIT(20)
 #define VMX_INVEPT_SINGLE  BIT(25)
-#define VMX_INVEPT_ALL     BIT(26)
 #define VMX_INVVPID        BIT(32)
 #define VMX_INVVPID_ALL    BIT(42)
 
