@@ -3,7 +3,7 @@
  * A guest's translation is removed by one core while another is on its way into that guest.
  *
  * Follows   tlb_flush_nested                                kernel/x86/tlb.c
- *           svm_flush_nested, is_prepared, prepare_entry, assign_asid, accept_entry, svm_run
+ *           svm_flush_nested, is_prepared, prepare_entry, assign_asid, svm_run
  *                                                           kernel/x86/virt/svm/svm.c
  *           vm_enter, vcpu_run, handle_other_core           kernel/api/syscall.c, object/vcpu.c
  *           remote_run, remote_serve, ticket_wait           kernel/core
@@ -16,9 +16,9 @@
  * Promise   No guest uses a frame that has been given away.
  *
  * Mistakes, which the model must find: NO_REQUEST (a running guest is not asked out), STALE_TOO_LATE
- * (is_stale is set when the locks are released), LOOK_AT_STATE_FIRST (A looks who is in a guest before it has
- * the locks), NO_STALE_LOOK (is_prepared does not look at is_stale), NO_WRAP_FLUSH (ASIDs start anew
- * without a flush), FORGET_GENERATION (is_stale is taken, but the generation stays).
+ * (ASIDs grow old when the locks are released), LOOK_AT_STATE_FIRST (A looks who is in a guest before it has
+ * the locks), NO_STALE_LOOK (is_prepared does not look how old the ASID is), NO_WRAP_FLUSH (ASIDs start anew
+ * without a flush).
  */
 
 #define VCPUS 2
@@ -33,7 +33,7 @@ bool asked, irq;
 mtype state = RUNNING; /* of B's current thread */
 
 /* svm_core, svm_state */
-bool is_stale, flush_pending;
+bool flush_pending;
 byte next_asid = 1;
 byte asid[VCPUS];
 bool is_fresh[VCPUS]; /* state->asid_generation == core->asid_generation */
@@ -63,16 +63,6 @@ inline new_generation()
 
 inline prepare_entry(v)
 {
-    d_step {
-        if
-        :: is_stale ->
-            is_stale = false;
-#ifndef FORGET_GENERATION
-            new_generation()
-#endif
-        :: else
-        fi
-    }
     d_step {
         if
         :: !is_fresh[v] ->
@@ -110,13 +100,14 @@ inline svm_run(v)
 {
     if
 #ifdef NO_STALE_LOOK
-    :: loaded == v && is_fresh[v]
+    :: loaded == v
 #else
-    :: loaded == v && is_fresh[v] && !is_stale
+    :: loaded == v && is_fresh[v]
 #endif
     :: else -> prepare_entry(v)
     fi;
-    /* VMRUN; accept_entry is as good as here. */
+    lock_b = false;
+    /* VMRUN; what follows it is as good as here. */
     d_step {
         if
         :: flush_pending -> cached[1] = NONE; cached[2] = NONE; flush_pending = false
@@ -155,6 +146,7 @@ proctype core_b()
             lock_b = false
         fi
     :: state == RUNNING_VM ->
+        lock_own();
         svm_run(v);
         lock_own();
         state = RUNNING;
@@ -174,7 +166,7 @@ proctype core_a()
         given_away[1 - mapped] = false;
         mapped = 1 - mapped;
 #ifndef STALE_TOO_LATE
-        is_stale = true;
+        new_generation();
 #endif
         if
 #ifdef NO_REQUEST
@@ -194,7 +186,7 @@ proctype core_a()
         given_away[1 - mapped] = true;
         lock_b = false;
 #ifdef STALE_TOO_LATE
-        is_stale = true
+        new_generation()
 #endif
     :: flushes_left == 0 -> break
     od

@@ -32,13 +32,11 @@
 #define RFLAGS_RESET 2ull
 
 /*
- * What each core has for its guests. Written by its own core only, but for what is marked: is_stale
- * is set with a release store, before the core is interrupted if it may be running a guest, and
- * taken by an acquiring exchange before the next entry.
+ * What each core has for its guests. Its own core writes it; what is marked [all], others do, too,
+ * with all cores' locks, before the core is interrupted if it may be running a guest.
  */
 struct svm_core {
-    u64 asid_generation; /* an ASID of an older one is stale */
-    bool is_stale;       /* another core wants a new generation [atomic] */
+    u64 asid_generation; /* an ASID of an older one is stale [all] */
     u32 next_asid;
     bool flush_pending; /* ASIDs have started anew: the next entry has to flush them all */
     hpa_t host_vmcb;    /* where VMSAVE keeps the host's segments and MSRs */
@@ -192,7 +190,7 @@ static void assign_asid(struct vcpu *vcpu)
 /* The next entry of each of that core's guests takes a fresh ASID. */
 static void svm_flush_nested(unsigned core)
 {
-    __atomic_store_n(&svm_cores[core].is_stale, true, __ATOMIC_RELEASE);
+    svm_cores[core].asid_generation++;
 }
 
 static void svm_set_entry(struct vcpu *vcpu, u64 rip, u64 primary_controls, u64 interruption_info)
@@ -265,7 +263,6 @@ static bool is_prepared(struct vcpu *vcpu, const struct svm_core *core, hpa_t ne
     const struct svm_state *state = svm_state(vcpu);
 
     return this_core()->loaded_vcpu == vcpu && !(state->attention & SVM_DIRTY) &&
-           !__atomic_load_n(&core->is_stale, __ATOMIC_RELAXED) &&
            state->asid_generation == core->asid_generation &&
            svm_vmcb(vcpu)->control.nested_cr3 == nested_root.raw;
 }
@@ -276,8 +273,6 @@ static void prepare_entry(struct vcpu *vcpu, struct svm_core *core, hpa_t nested
     struct svm_state *state = svm_state(vcpu);
     struct vmcb *vmcb = svm_vmcb(vcpu);
 
-    if (__atomic_exchange_n(&core->is_stale, false, __ATOMIC_ACQUIRE))
-        core->asid_generation++;
     if (vmcb->control.nested_cr3 != nested_root.raw) {
         vmcb->control.nested_cr3 = nested_root.raw;
         state->asid_generation = 0;
