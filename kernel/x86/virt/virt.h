@@ -115,6 +115,20 @@ static inline void virt_load_tsc_aux(u64 value)
         virt_change_tsc_aux(value);
 }
 
+/* --- what the architecture says --------------------------------------------------------------- */
+
+#define VECTOR_DB  1
+#define VECTOR_NMI 2
+#define VECTOR_UD  6
+#define VECTOR_PF  14
+#define VECTOR_AC  17
+#define VECTOR_MC  18
+
+#define DR6_RESET    0xffff0ff0ull
+#define DR7_RESET    0x400ull
+#define PAT_RESET    0x0007040600070406ull
+#define RFLAGS_RESET 2ull
+
 /* --- what guests may have -------------------------------------------------------------------- */
 
 /* CR4 bits that a guest may have: without what would give it state that nobody switches (PKE, CET,

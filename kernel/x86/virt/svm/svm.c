@@ -27,10 +27,6 @@
 #include "kernel/x86/virt/svm/svm_priv.h"
 #include "lib/string.h"
 
-#define DR7_RESET    0x400ull
-#define PAT_RESET    0x0007040600070406ull
-#define RFLAGS_RESET 2ull
-
 /*
  * What each core has for its guests. Its own core writes it; what is marked [all], others do, too,
  * with all cores' locks, before the core is interrupted if it may be running a guest.

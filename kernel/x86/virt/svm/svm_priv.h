@@ -14,15 +14,6 @@
 #include "kernel/x86/virt/svm/vmcb.h"
 #include "kernel/x86/virt/virt.h"
 
-#define DR6_RESET 0xffff0ff0ull
-
-#define VECTOR_DB  1
-#define VECTOR_NMI 2
-#define VECTOR_UD  6
-#define VECTOR_PF  14
-#define VECTOR_AC  17
-#define VECTOR_MC  18
-
 /* The part of the save area that is kept aside while the processor checks what a monitor wrote. */
 #define SVM_SHADOW_BYTES offsetof(struct vmcb_save, last_branch)
 

@@ -18,10 +18,6 @@
 #include "kernel/x86/virt/vmx/vmx_priv.h"
 #include "lib/string.h"
 
-#define DR6_RESET    0xffff0ff0ull
-#define DR7_RESET    0x400ull
-#define PAT_RESET    0x0007040600070406ull
-#define RFLAGS_RESET 2ull
 #define NO_VMCS_LINK (~0ull)
 #define SLICE_US     1000
 
@@ -76,17 +72,6 @@ static void read_capabilities(struct vmx_capabilities *c)
         c->ept_vpid = rdmsr(MSR_VMX_EPT_VPID);
 }
 
-/* One bit for each MSR (25.6.9): reads of 0-1fffh, of c0000000h-, then writes of these. */
-static void msr_allow(u32 msr, bool read, bool write)
-{
-    u32 bit = msr < 0x2000 ? msr : 8 * 1024 + (msr - 0xc0000000u);
-
-    if (read)
-        msr_bitmap[bit / 8] &= (u8) ~(1u << (bit % 8));
-    if (write)
-        msr_bitmap[2048 + bit / 8] &= (u8) ~(1u << (bit % 8));
-}
-
 /* Guests have those MSRs to themselves that the VMCS exchanges, and KERNEL_GS_BASE. Others that are
  * loaded for them may be read; writes exit, so that the kernel knows the values. */
 static void msr_bitmap_init(void)
@@ -97,11 +82,11 @@ static void msr_bitmap_init(void)
 
     memset(msr_bitmap, 0xff, sizeof(msr_bitmap));
     for (unsigned i = 0; i < ARRAY_LENGTH(exchanged); i++)
-        msr_allow(exchanged[i], true, true);
+        vmx_msr_allow(msr_bitmap, exchanged[i], true, true);
     for (unsigned i = 0; i < ARRAY_LENGTH(loaded); i++)
-        msr_allow(loaded[i], true, false);
+        vmx_msr_allow(msr_bitmap, loaded[i], true, false);
     if (cpu_has_rdtscp())
-        msr_allow(MSR_TSC_AUX, true, false);
+        vmx_msr_allow(msr_bitmap, MSR_TSC_AUX, true, false);
     memcpy(apic_msr_bitmap, msr_bitmap, sizeof(msr_bitmap));
     vmx_apic_open_msrs(apic_msr_bitmap);
 }
@@ -134,7 +119,6 @@ bool vmx_probe(void)
     if (print_lacking(true))
         return false;
     (void)print_lacking(false);
-    vmx_host.has_vpid = vmx_has_vpid(&vmx_capabilities);
     vmx_slice = us_to_ticks(SLICE_US) >> VMX_MISC_TIMER_SHIFT(vmx_capabilities.misc);
     nested_has_1g = vmx_capabilities.ept_vpid & VMX_EPT_1G;
     virt_has_virtual_apic = vmx_has_virtual_apic(&vmx_capabilities);

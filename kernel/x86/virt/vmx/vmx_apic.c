@@ -151,26 +151,17 @@ void vmx_apic_prepare(struct vcpu *vcpu)
 
 /* --- what the guest reaches ------------------------------------------------------------------- */
 
-/* Bits of MSRs below 2000h (25.6.9): reads, and 2 KiB further on writes. */
-static void open_msr(u8 *bitmap, enum apic_register number)
-{
-    u32 msr = MSR_X2APIC + number;
-
-    bitmap[msr / 8] &= (u8) ~(1u << (msr % 8));
-}
-
 /* TMR, between ISR and IRR, is the monitor's. */
 void vmx_apic_open_msrs(u8 *bitmap)
 {
-    open_msr(bitmap, APIC_TPR);
-    open_msr(bitmap, APIC_PPR);
+    vmx_msr_allow(bitmap, MSR_X2APIC + APIC_TPR, true, true);
+    vmx_msr_allow(bitmap, MSR_X2APIC + APIC_PPR, true, false);
+    vmx_msr_allow(bitmap, MSR_X2APIC + APIC_EOI, false, true);
+    vmx_msr_allow(bitmap, MSR_X2APIC + APIC_SELF_IPI, false, true);
     for (unsigned i = 0; i < WORDS_OF_SET; i++) {
-        open_msr(bitmap, APIC_ISR + i);
-        open_msr(bitmap, APIC_IRR + i);
+        vmx_msr_allow(bitmap, MSR_X2APIC + APIC_ISR + i, true, false);
+        vmx_msr_allow(bitmap, MSR_X2APIC + APIC_IRR + i, true, false);
     }
-    open_msr(bitmap + 2048, APIC_TPR);
-    open_msr(bitmap + 2048, APIC_EOI);
-    open_msr(bitmap + 2048, APIC_SELF_IPI);
 }
 
 /* --- fields ----------------------------------------------------------------------------------- */

@@ -19,11 +19,6 @@
 #include "kernel/x86/virt/virt.h"
 #include "kernel/x86/virt/vmx/vmx_capabilities.h"
 
-#define VECTOR_DB  1
-#define VECTOR_NMI 2
-#define VECTOR_AC  17
-#define VECTOR_MC  18
-
 #define VMX_SHADOWS ((u64)(VMX_INTERRUPTIBILITY_STI | VMX_INTERRUPTIBILITY_MOV_SS))
 
 /* What the next entry has to do first. With none of it, an entry is a usual one. */
@@ -112,7 +107,6 @@ static inline struct vmx_core *vmx_core(void)
 /* Of the machine, the same on every core: fixed after vmx_probe. */
 struct vmx_host {
     u64 star, sfmask; /* the kernel's own */
-    bool has_vpid;
 };
 
 extern struct vmx_host vmx_host;
@@ -159,6 +153,18 @@ enum guest_outcome vmx_exit(struct vcpu *vcpu, u64 reason);
 
 /* --- vmx_apic.c: the virtual APIC; fields are called with the VMCS current ---------------------
  */
+
+/* Opens an MSR to guests. One bit for each (25.6.9): reads of 0-1fffh, of c0000000h-, then writes
+ * of these. */
+static inline void vmx_msr_allow(u8 *bitmap, u32 msr, bool read, bool write)
+{
+    u32 bit = msr < 0x2000 ? msr : 8 * 1024 + (msr - 0xc0000000u);
+
+    if (read)
+        bitmap[bit / 8] &= (u8) ~(1u << (bit % 8));
+    if (write)
+        bitmap[2048 + bit / 8] &= (u8) ~(1u << (bit % 8));
+}
 
 /* This core's virtual-APIC page. */
 hpa_t vmx_apic_page(void);

@@ -125,7 +125,7 @@ static void prepare_translations(struct vmx_state *state, struct vmx_core *core,
         state->nested_root = nested_root;
         state->flush_generation = core->flush_generation;
     }
-    if (vmx_host.has_vpid &&
+    if ((state->secondary & VMX_SECONDARY_VPID) &&
         (state->vpid_generation != core->vpid_generation || (state->attention & VMX_RETAG)))
         assign_vpid(state, core);
     state->attention &= (u16)~VMX_RETAG;
