@@ -6,8 +6,6 @@
 #include "kernel/object/vcpu.h"
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/virt/svm/svm.h"
-#include "kernel/x86/virt/vmx/vmx.h"
 
 const struct virt_backend *virt;
 bool virt_has_virtual_apic;
@@ -40,9 +38,9 @@ static u64 guest_xcr0(void)
 
 void virt_init(void)
 {
-    if (svm_probe())
+    if (svm_backend.probe())
         virt = &svm_backend;
-    else if (vmx_probe())
+    else if (vmx_backend.probe())
         virt = &vmx_backend;
     if (!virt) {
         print("no hardware virtualisation: VCPU objects are not available\n");

@@ -25,6 +25,8 @@ struct virt_backend {
     const char *name;
     enum nested_format nested_format;
 
+    /* Whether the CPU has what the backend needs; says on the console what it lacks. */
+    bool (*probe)(void);
     void (*init_core)(void);
     /* Fresh guest state in a zeroed control block. All cores' locks. */
     void (*create)(struct vcpu *vcpu);
@@ -68,7 +70,8 @@ struct virt_backend {
     void (*flush_nested)(unsigned core);
 };
 
-/* NULL on a machine without VT-x and AMD-V. */
+extern const struct virt_backend svm_backend, vmx_backend;
+/* The one that is in use; NULL on a machine without VT-x and AMD-V. */
 extern const struct virt_backend *virt;
 /* VCPUs may have a virtual APIC. Fixed after virt_init. */
 extern bool virt_has_virtual_apic;

@@ -28,7 +28,6 @@
 #include "kernel/vspace/pt_ept.h"
 #include "kernel/vspace/pt_host.h"
 #include "kernel/vspace/pt_npt.h"
-#include "kernel/x86/virt/svm/svm.h"
 #include "kernel/x86/virt/virt.h"
 
 #define STEPS          30000

@@ -23,7 +23,6 @@
 #include "kernel/vspace/vspace.h"
 #include "kernel/x86/context.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/virt/svm/svm.h"
 #include "kernel/x86/virt/svm/svm_priv.h"
 #include "lib/string.h"
 
@@ -86,7 +85,7 @@ static void msr_permissions_init(void)
 #define CPUID_SVM             0x8000000au
 #define SVM_EDX_NESTED_PAGING BIT(0)
 
-bool svm_probe(void)
+static bool svm_probe(void)
 {
     if (!cpu_has_svm())
         return false;
@@ -433,6 +432,7 @@ static void svm_decode_state(struct vcpu *vcpu, u64 words[4])
 const struct virt_backend svm_backend = {
     .name = "AMD-V",
     .nested_format = NESTED_NPT,
+    .probe = svm_probe,
     .init_core = svm_init_core,
     .create = svm_create,
     .use_io_bitmap = svm_use_io_bitmap,

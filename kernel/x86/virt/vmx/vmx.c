@@ -3,8 +3,6 @@
  * VT-x: turning it on, the life of a VMCS. Its fields are vmx_fields.c's, an entry vmx_run.c's.
  * Sources: Intel SDM volume 3, chapters 24 to 27; appendix A (capabilities).
  */
-#include "kernel/x86/virt/vmx/vmx.h"
-
 #include "abi/vmcs.h"
 #include "kernel/core/config.h"
 #include "kernel/core/core.h"
@@ -104,7 +102,7 @@ static bool print_lacking(bool is_needed)
     return count;
 }
 
-bool vmx_probe(void)
+static bool vmx_probe(void)
 {
     u64 feature_control;
 
@@ -346,6 +344,7 @@ static bool vmx_write_field(struct vcpu *vcpu, u64 field, u64 value, u64 *writte
 const struct virt_backend vmx_backend = {
     .name = "VT-x",
     .nested_format = NESTED_EPT,
+    .probe = vmx_probe,
     .init_core = vmx_init_core,
     .create = vmx_create,
     .use_io_bitmap = vmx_use_io_bitmap,
