@@ -9,13 +9,12 @@ unsigned nr_cores = 1;
 /* Never run in user mode; THREAD_IDLE makes kernel_leave wait for interrupts. */
 static struct tcb idle_threads[CONFIG_MAX_CORES];
 
-void core_init(unsigned id, u32 apic_id)
+void core_init(unsigned id)
 {
     struct core *core = &cores[id];
 
     core->self = core;
     core->id = id;
-    core->apic_id = apic_id;
     core->idle = &idle_threads[id];
     core->idle->state = THREAD_IDLE;
     core->idle->core = (u16)id;

@@ -93,7 +93,7 @@ extern struct core cores[CONFIG_MAX_CORES];
 extern unsigned nr_cores; /* started; fixed after boot */
 
 /* Boot: what a core needs before it can take locks or panic; GS base must already point to it. */
-void core_init(unsigned id, u32 apic_id);
+void core_init(unsigned id);
 
 #ifdef BULKHEAD_HOST
 extern unsigned host_core; /* which one the test plays */

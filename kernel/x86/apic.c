@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/x86/apic.h"
 
+#include "kernel/core/core.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/remote.h"
 #include "kernel/core/time.h"
@@ -12,16 +13,12 @@ enum apic_register {
     APIC_ID = 0x20,
     APIC_TASK_PRIORITY = 0x80,
     APIC_END_OF_INTERRUPT = 0xb0,
-    APIC_LOGICAL_DESTINATION = 0xd0,
-    APIC_DESTINATION_FORMAT = 0xe0,
     APIC_SPURIOUS_VECTOR = 0xf0,
     APIC_REQUESTED = 0x200, /* eight registers of 32 vectors, 16 bytes apart */
     APIC_ERROR_STATUS = 0x280,
     APIC_COMMAND = 0x300, /* x2APIC: one register of 64 bits */
     APIC_COMMAND_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
-    APIC_LVT_THERMAL = 0x330,
-    APIC_LVT_PERFORMANCE = 0x340,
     APIC_LVT_LINT0 = 0x350,
     APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
@@ -57,32 +54,26 @@ static inline void apic_write(enum apic_register at, u32 value)
 
 /* --- the old interrupt controllers ----------------------------------------------------------- */
 
-#define PIC1_COMMAND     0x20
-#define PIC1_DATA        0x21
-#define PIC2_COMMAND     0xa0
-#define PIC2_DATA        0xa1
+#define PIC1             0x20 /* command port; the next one is for data */
+#define PIC2             0xa0
 #define PIC_FIRST_VECTOR 32
 
 /* Moved away from the exceptions before they are masked: a spurious one may still come. */
-static void mask_8259(void)
+static void mask_8259(u16 pic, u8 first_vector, u8 cascade)
 {
-    out8(PIC1_COMMAND, 0x11);
-    out8(PIC2_COMMAND, 0x11);
-    out8(PIC1_DATA, PIC_FIRST_VECTOR);
-    out8(PIC2_DATA, PIC_FIRST_VECTOR + 8);
-    out8(PIC1_DATA, 4);
-    out8(PIC2_DATA, 2);
-    out8(PIC1_DATA, 1);
-    out8(PIC2_DATA, 1);
-    out8(PIC1_DATA, 0xff);
-    out8(PIC2_DATA, 0xff);
+    out8(pic, 0x11); /* initialisation: three more words follow */
+    out8(pic + 1, first_vector);
+    out8(pic + 1, cascade);
+    out8(pic + 1, 1);    /* 8086 mode */
+    out8(pic + 1, 0xff); /* masks all */
 }
 
 /* --- set-up ---------------------------------------------------------------------------------- */
 
 void apic_init(u64 address)
 {
-    mask_8259();
+    mask_8259(PIC1, PIC_FIRST_VECTOR, 4);
+    mask_8259(PIC2, PIC_FIRST_VECTOR + 8, 2);
     /*
      * Firmware that has turned x2APIC on expects it to stay on; otherwise it is simply the faster.
      */
@@ -103,21 +94,18 @@ void apic_init_core(void)
 
     apic_write(APIC_SPURIOUS_VECTOR, SPURIOUS_ENABLED | VECTOR_SPURIOUS);
     apic_write(APIC_TASK_PRIORITY, 0);
-    apic_write(APIC_LVT_TIMER, LVT_MASKED);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_LINT1, LVT_NMI);
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_ERROR_STATUS, 0);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     apic_write(APIC_TIMER_INITIAL, 0);
+    apic_timer_use(cpu.tsc_deadline);
     apic_end_of_interrupt();
-}
 
-u32 apic_id(void)
-{
     u32 id = apic_read(APIC_ID);
 
-    return apic_page ? id >> 24 : id;
+    this_core()->apic_id = apic_page ? id >> 24 : id;
 }
 
 void apic_end_of_interrupt(void)
@@ -189,18 +177,13 @@ void apic_look_again(void)
 
 /* --- timer ----------------------------------------------------------------------------------- */
 
-void apic_timer_use_deadline(void)
+void apic_timer_use(bool deadline)
 {
-    apic_write(APIC_LVT_TIMER, TIMER_DEADLINE | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, (deadline ? TIMER_DEADLINE : TIMER_PERIODIC) | VECTOR_TIMER);
     /*
      * The mode must be in effect before the first deadline is written (SDM, "TSC-Deadline Mode").
      */
     __asm__ volatile("mfence" : : : "memory");
-}
-
-void apic_timer_use_countdown(void)
-{
-    apic_write(APIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TIMER);
 }
 
 void apic_timer_count(u32 ticks)

@@ -20,9 +20,8 @@
 
 /* Boot: finds the local APIC's registers, masks the 8259s. */
 void apic_init(u64 address);
-/* Each core. */
+/* Each core: its timer, too, which nothing has set yet; cores[].apic_id. */
 void apic_init_core(void);
-u32 apic_id(void);
 void apic_end_of_interrupt(void);
 
 /* Starting another processor (SDM volume 3, "MP Initialization Protocol"): INIT, then twice a
@@ -44,8 +43,7 @@ void apic_look_again(void);
  * The timer's register level, for timer.c. The countdown begins anew at its end, so that an
  * interrupt that was lost comes again after as long.
  */
-void apic_timer_use_deadline(void);
-void apic_timer_use_countdown(void);
+void apic_timer_use(bool deadline);
 void apic_timer_count(u32 ticks);
 u32 apic_timer_remaining(void);
 

@@ -87,9 +87,7 @@ static void interrupts_init(void)
     ioapic_init(acpi.io_apic);
     add(&machine.reserved, acpi.local_apic, acpi.local_apic + LOCAL_APIC_BYTES);
     add(&machine.reserved, acpi.io_apic, acpi.io_apic + IO_APIC_BYTES);
-    core_init(0, apic_id());
     timer_init();
-    timer_init_core();
 }
 
 static void describe_machine(void)
@@ -116,7 +114,7 @@ void kernel_main(u32 magic, u32 info)
     u64 entered = rdtsc();
 
     descriptors_init_core(0);
-    core_init(0, 0);
+    core_init(0);
     console_init(magic, info);
     cpu_detect();
     cpu_init_core();

@@ -172,7 +172,6 @@ static void syscall_init(void)
 
 void descriptors_init_core(unsigned core)
 {
-    cores[core].self = &cores[core];
     cores[core].kernel_stack = (u64)(uintptr_t)kernel_stacks[core] + CONFIG_KERNEL_STACK_BYTES;
     segments_init(core);
     if (core == 0)

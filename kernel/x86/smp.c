@@ -14,7 +14,6 @@
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/descriptors.h"
 #include "kernel/x86/entry.h"
-#include "kernel/x86/timer.h"
 #include "kernel/x86/virt/virt.h"
 #include "lib/string.h"
 
@@ -57,13 +56,11 @@ void ap_main(void)
     unsigned id = nr_cores;
 
     descriptors_init_core(id);
-    core_init(id, 0);
+    core_init(id);
     cpu_init_core();
     this_core()->root = ptr_to_hpa(paging_kernel_root()).raw;
     write_cr3(this_core()->root);
     apic_init_core();
-    this_core()->apic_id = apic_id();
-    timer_init_core();
     virt_init_core();
     __atomic_store_n(&arrived, true, __ATOMIC_RELEASE);
     while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE))

@@ -57,30 +57,6 @@ static u64 hpet_read(void)
     return mmio_read32(hpet + HPET_COUNTER);
 }
 
-#define PIT_HERTZ    1193182
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND  0x43
-#define PIT_GATE     0x61
-
-/* Channel 2 counts down from 65535, over and over; the gate at port 61h starts it, speaker off. */
-static void pit_start(void)
-{
-    out8(PIT_GATE, (u8)((in8(PIT_GATE) & ~2u) | 1));
-    out8(PIT_COMMAND, 0xb4); /* channel 2, both bytes, mode 2 */
-    out8(PIT_CHANNEL2, 0xff);
-    out8(PIT_CHANNEL2, 0xff);
-}
-
-static u64 pit_read(void)
-{
-    out8(PIT_COMMAND, 0x80); /* latch channel 2 */
-
-    u32 low = in8(PIT_CHANNEL2);
-    u32 high = in8(PIT_CHANNEL2);
-
-    return 0xffff - (low | high << 8);
-}
-
 static bool counts(const struct reference_clock *clock)
 {
     u64 first = clock->read();
@@ -112,13 +88,6 @@ static bool choose_pm_timer(struct reference_clock *clock)
 {
     *clock = (struct reference_clock){ "ACPI timer", PM_TIMER_HERTZ, PM_TIMER_MASK, pm_timer_read };
     return acpi.pm_timer_port && counts(clock);
-}
-
-static bool choose_pit(struct reference_clock *clock)
-{
-    *clock = (struct reference_clock){ "PIT", PIT_HERTZ, 0xffff, pit_read };
-    pit_start();
-    return counts(clock);
 }
 
 /* --- measuring ------------------------------------------------------------------------------- */
@@ -184,16 +153,16 @@ void timer_init(void)
 {
     struct reference_clock clock;
 
-    if (!choose_hpet(&clock) && !choose_pm_timer(&clock) && !choose_pit(&clock))
-        panic(
-            "no clock to measure the processor's against: neither HPET, ACPI timer nor PIT count");
+    if (!choose_hpet(&clock) && !choose_pm_timer(&clock))
+        panic("no clock to measure the processor's against: neither HPET nor ACPI timer counts");
 
-    apic_timer_use_countdown();
+    apic_timer_use(false);
     apic_timer_count(UINT32_MAX);
 
     struct rates rates = measure(&clock);
 
     apic_timer_count(0);
+    apic_timer_use(cpu.tsc_deadline);
     tsc_mhz = (u32)((rates.tsc_hertz + 500000) / 1000000);
     if (tsc_mhz == 0 || rates.countdown_hertz == 0)
         panic("the processor's clocks stand still (TSC %lu Hz, APIC timer %lu Hz)", rates.tsc_hertz,
@@ -202,14 +171,6 @@ void timer_init(void)
     countdown_min = (u32)(rates.countdown_hertz * COUNTDOWN_MIN_US / 1000000) + 1;
     print("TSC %u MHz by %s; timer by %s (%lu MHz)\n", tsc_mhz, clock.name,
           cpu.tsc_deadline ? "TSC deadline" : "APIC countdown", rates.countdown_hertz / 1000000);
-}
-
-void timer_init_core(void)
-{
-    if (cpu.tsc_deadline)
-        apic_timer_use_deadline();
-    else
-        apic_timer_use_countdown();
 }
 
 ticks_t time_now(void)

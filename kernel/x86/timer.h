@@ -6,9 +6,7 @@
 #ifndef KERNEL_X86_TIMER_H
 #define KERNEL_X86_TIMER_H
 
-/* Boot, first core: measures; sets tsc_mhz. */
+/* Boot, first core: measures; sets tsc_mhz. The timer's interrupt is as apic_init_core left it. */
 void timer_init(void);
-/* Each core. */
-void timer_init_core(void);
 
 #endif
