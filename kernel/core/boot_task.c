@@ -13,6 +13,7 @@
 #include "abi/bootinfo.h"
 #include "kernel/core/boot.h"
 #include "kernel/core/config.h"
+#include "kernel/core/core.h"
 #include "kernel/core/elf.h"
 #include "kernel/core/memory.h"
 #include "kernel/core/panic.h"
@@ -37,17 +38,14 @@
 #define INITIAL_SC_BITS  7
 #define INITIAL_PRIORITY (CONFIG_PRIORITIES - 1)
 #define ROOT_SLOTS       BIT(CONFIG_ROOT_CNODE_BITS)
-/* The physical window ends where the kernel's image begins (ABI section 9). */
-#define WINDOW_BYTES (0x8000000000ULL - 0x80000000ULL)
 /* Writes there are interrupts: no memory, whatever the memory map says. */
 #define MSI_HOLE_START 0xfffffff8ULL
 #define MSI_HOLE_END   0x100000000ULL
 
 /* Of use only until boot_initial_task returns; too big for the stack. */
 static struct boot_task {
-    const struct boot_machine *machine;
+    struct boot_machine *machine;
     struct elf_image image;
-    struct boot_regions free; /* RAM that may be taken */
     struct boot_regions device;
     struct slot *slots; /* of the root CNode */
     u64 next_slot;
@@ -55,80 +53,32 @@ static struct boot_task {
     hpa_t image_memory;
     seL4_BootInfo *bootinfo;
     u64 ipc_buffer, bootinfo_address, end; /* virtual; the end of all that is mapped */
-    u8 *extra;                             /* extra bootinfo blocks */
-    unsigned extra_pages;
+    u8 *extra;                             /* extra bootinfo blocks: one page */
     unsigned dropped_untypeds;
 } task;
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-static void must_fit(bool fits)
-{
-    if (!fits)
-        panic("boot: the machine's memory map has too many pieces");
-}
-
-static void free_remove(u64 start, u64 end)
-{
-    if (start < end)
-        must_fit(regions_remove(&task.free, start, end));
-}
-
-/* The pages in which the loader put the module: modules do not share any. */
-static struct boot_region module_region(void)
-{
-    u64 start = ptr_to_hpa(task.machine->module).raw;
-
-    return (struct boot_region){ round_down_bits(start, PAGE_BITS),
-                                 round_up_bits(start + task.machine->module_size, PAGE_BITS) };
-}
-
-static void find_free_memory(void)
-{
-    const struct boot_machine *machine = task.machine;
-
-    task.free = machine->ram;
-    for (unsigned i = 0; i < machine->in_use.count; i++)
-        free_remove(machine->in_use.at[i].start, machine->in_use.at[i].end);
-    for (unsigned i = 0; i < machine->reserved.count; i++)
-        free_remove(machine->reserved.at[i].start, machine->reserved.at[i].end);
-    free_remove(machine->discarded.start, machine->discarded.end);
-    free_remove(WINDOW_BYTES, ~0ULL);
-    free_remove(module_region().start, module_region().end);
-}
-
-/* The module has been read. Its pages count as free as far as they are RAM. */
+/* The module has been read. The pages in which the loader put it, which modules do not share, are
+ * free as far as they are RAM. */
 static void return_module(void)
 {
-    struct boot_region module = module_region();
+    u64 start = round_down_bits(task.machine->module.start, PAGE_BITS);
+    u64 end = round_up_bits(task.machine->module.end, PAGE_BITS);
 
-    for (unsigned i = 0; i < task.machine->ram.count; i++) {
-        struct boot_region ram = task.machine->ram.at[i];
-        u64 start = module.start > ram.start ? module.start : ram.start;
-        u64 end = module.end < ram.end ? module.end : ram.end;
-
-        if (start < end)
-            must_fit(regions_add(&task.free, start, end));
-    }
+    if (regions_contain(&task.machine->ram, start, end))
+        regions_add(&task.machine->free, start, end);
 }
 
 /* Zeroed memory from the top of RAM. */
 static hpa_t take(u64 bytes, unsigned align_bits)
 {
-    for (unsigned i = task.free.count; i-- > 0;) {
-        struct boot_region region = task.free.at[i];
-        u64 start;
+    u64 start = regions_take(&task.machine->free, bytes, align_bits, PADDR_TOP);
 
-        if (region.end - region.start < bytes)
-            continue;
-        start = round_down_bits(region.end - bytes, align_bits);
-        if (start < region.start)
-            continue;
-        free_remove(start, start + bytes);
-        memset(hpa_to_ptr(hpa(start)), 0, bytes);
-        return hpa(start);
-    }
-    panic("boot: no %lu KiB of free memory in one piece for the initial task", bytes / 1024);
+    if (!start)
+        panic("boot: no %lu KiB of free memory in one piece for the initial task", bytes / 1024);
+    memset(hpa_to_ptr(hpa(start)), 0, bytes);
+    return hpa(start);
 }
 
 static hpa_t take_object(unsigned size_bits)
@@ -182,20 +132,20 @@ static void make_controls(void)
 
 /* --- address space --------------------------------------------------------------------------- */
 
-static u64 image_pages(void)
+static u64 image_bytes(void)
 {
     return round_up_bits(task.image.end, PAGE_BITS) - task.image.start;
 }
 
-/* Addresses behind the image; nr_extra pages of extra bootinfo. */
+/* Addresses behind the image. */
 static void plan_addresses(void)
 {
-    task.ipc_buffer = task.image.start + image_pages();
+    task.ipc_buffer = task.image.start + image_bytes();
     task.bootinfo_address = task.ipc_buffer + PAGE_SIZE;
-    task.end = task.bootinfo_address + PAGE_SIZE + task.extra_pages * PAGE_SIZE;
+    task.end = task.bootinfo_address + 2 * PAGE_SIZE;
     if (task.end > USER_TOP)
         panic("boot: the initial task's image leaves no room for bootinfo behind it");
-    if (image_pages() / PAGE_SIZE > ROOT_SLOTS / 2 + ROOT_SLOTS / 4)
+    if (image_bytes() / PAGE_SIZE > ROOT_SLOTS / 2 + ROOT_SLOTS / 4)
         panic("boot: the initial task's image has more pages than its CNode has slots for");
 }
 
@@ -257,41 +207,31 @@ static void make_mappings(void)
 {
     provide_at(seL4_CapInitThreadIPCBuffer, map_page(task.ipc_buffer, take_object(PAGE_BITS)));
     provide_at(seL4_CapBootInfoFrame, map_page(task.bootinfo_address, ptr_to_hpa(task.bootinfo)));
-    provide_pages(task.bootinfo_address + PAGE_SIZE, task.extra, task.extra_pages * PAGE_SIZE,
+    provide_pages(task.bootinfo_address + PAGE_SIZE, task.extra, PAGE_SIZE,
                   &task.bootinfo->extraBIPages);
-    provide_pages(task.image.start, hpa_to_ptr(task.image_memory), image_pages(),
+    provide_pages(task.image.start, hpa_to_ptr(task.image_memory), image_bytes(),
                   &task.bootinfo->userImageFrames);
 }
 
 /* --- bootinfo -------------------------------------------------------------------------------- */
 
-static u64 extra_bytes(void)
-{
-    const struct boot_machine *machine = task.machine;
+_Static_assert(sizeof(seL4_X86_BootInfo_VBE) + sizeof(seL4_X86_BootInfo_RSDP) +
+                       sizeof(seL4_X86_BootInfo_fb_t) + sizeof(seL4_X86_BootInfo_mmap_t) +
+                       sizeof(seL4_X86_BootInfo_tsc) + sizeof(struct bulkhead_bootinfo) <=
+                   PAGE_SIZE,
+               "the extra blocks fit a page");
 
-    return (machine->vbe ? sizeof(seL4_X86_BootInfo_VBE) : 0) +
-           (machine->has_rsdp ? sizeof(seL4_X86_BootInfo_RSDP) : 0) +
-           (machine->has_framebuffer ? sizeof(seL4_X86_BootInfo_fb_t) : 0) +
-           sizeof(seL4_X86_BootInfo_mmap_t) + sizeof(seL4_X86_BootInfo_tsc) +
-           sizeof(struct bulkhead_bootinfo);
-}
-
-/* Starts a block of the size given behind the others; returns where its contents go. */
-static u8 *extra_block(u64 id, u64 bytes)
+/* Puts a block of the size given behind the others, unless there are no contents for it. */
+static void add_block(u64 id, u64 bytes, const void *contents)
 {
     seL4_BootInfoHeader header = { .id = id, .len = bytes };
     u8 *block = task.extra + task.bootinfo->extraLen;
 
+    if (!contents)
+        return;
     memcpy(block, &header, sizeof header);
+    memcpy(block + sizeof header, contents, bytes - sizeof header);
     task.bootinfo->extraLen += bytes;
-    return block + sizeof header;
-}
-
-static void extra_copy(u64 id, u64 bytes, const void *contents)
-{
-    u8 *to = extra_block(id, bytes);
-
-    memcpy(to, contents, bytes - sizeof(seL4_BootInfoHeader));
 }
 
 static u64 extensions(void)
@@ -310,46 +250,32 @@ static u64 extensions(void)
     return mask;
 }
 
-static void write_memory_map(void)
-{
-    u8 *to = extra_block(SEL4_BOOTINFO_HEADER_X86_MBMMAP, sizeof(seL4_X86_BootInfo_mmap_t));
-    u32 room = SEL4_MULTIBOOT_MAX_MMAP_ENTRIES * sizeof(seL4_X86_mb_mmap_t);
-    u32 bytes = task.machine->memory_map_bytes < room ? task.machine->memory_map_bytes : room;
-
-    memcpy(to, &bytes, sizeof bytes);
-    if (bytes)
-        memcpy(to + sizeof bytes, task.machine->memory_map, bytes);
-}
-
-static void write_extra_blocks(void)
+static void add_blocks(void)
 {
     const struct boot_machine *machine = task.machine;
     u32 mhz = tsc_mhz;
     u64 mask = extensions();
 
-    if (machine->vbe)
-        extra_copy(SEL4_BOOTINFO_HEADER_X86_VBE, sizeof(seL4_X86_BootInfo_VBE), machine->vbe);
-    if (machine->has_rsdp)
-        extra_copy(SEL4_BOOTINFO_HEADER_X86_ACPI_RSDP, sizeof(seL4_X86_BootInfo_RSDP),
-                   machine->rsdp);
-    if (machine->has_framebuffer)
-        extra_copy(SEL4_BOOTINFO_HEADER_X86_FRAMEBUFFER, sizeof(seL4_X86_BootInfo_fb_t),
-                   machine->framebuffer);
-    write_memory_map();
-    extra_copy(SEL4_BOOTINFO_HEADER_X86_TSC_FREQ, sizeof(seL4_X86_BootInfo_tsc), &mhz);
-    extra_copy(SEL4_BOOTINFO_HEADER_BULKHEAD, sizeof(struct bulkhead_bootinfo), &mask);
+    add_block(SEL4_BOOTINFO_HEADER_X86_VBE, sizeof(seL4_X86_BootInfo_VBE), machine->vbe);
+    add_block(SEL4_BOOTINFO_HEADER_X86_ACPI_RSDP, sizeof(seL4_X86_BootInfo_RSDP), machine->rsdp);
+    add_block(SEL4_BOOTINFO_HEADER_X86_FRAMEBUFFER, sizeof(seL4_X86_BootInfo_fb_t),
+              machine->framebuffer);
+    add_block(SEL4_BOOTINFO_HEADER_X86_MBMMAP, sizeof(seL4_X86_BootInfo_mmap_t),
+              machine->memory_map);
+    add_block(SEL4_BOOTINFO_HEADER_X86_TSC_FREQ, sizeof(seL4_X86_BootInfo_tsc), &mhz);
+    add_block(SEL4_BOOTINFO_HEADER_BULKHEAD, sizeof(struct bulkhead_bootinfo), &mask);
 }
 
 static void make_bootinfo(void)
 {
     seL4_BootInfo *bootinfo = hpa_to_ptr(take_object(PAGE_BITS));
 
-    bootinfo->numNodes = task.machine->nr_cores;
+    bootinfo->numNodes = nr_cores;
     bootinfo->ipcBuffer = (seL4_IPCBuffer *)(uintptr_t)task.ipc_buffer;
     bootinfo->initThreadCNodeSizeBits = CONFIG_ROOT_CNODE_BITS;
     task.bootinfo = bootinfo;
-    task.extra = hpa_to_ptr(take(task.extra_pages * PAGE_SIZE, PAGE_BITS));
-    write_extra_blocks();
+    task.extra = hpa_to_ptr(take_object(PAGE_BITS));
+    add_blocks();
 }
 
 /* --- untypeds -------------------------------------------------------------------------------- */
@@ -371,37 +297,32 @@ static void provide_untyped(u64 start, unsigned size_bits, bool is_device)
 
 static void provide_untypeds(u64 start, u64 end, bool is_device)
 {
+    _Static_assert(PADDR_TOP <= BIT(seL4_MaxUntypedBits), "no block is too large");
+
     while (start < end) {
         unsigned size_bits = block_bits(start, end);
 
-        if (size_bits > seL4_MaxUntypedBits)
-            size_bits = seL4_MaxUntypedBits;
         if (size_bits >= seL4_MinUntypedBits)
             provide_untyped(start, size_bits, is_device);
         start += BIT(size_bits);
     }
 }
 
-static void device_remove_all(const struct boot_regions *regions)
+static void provide_all_untypeds(const struct boot_regions *regions, bool is_device)
 {
     for (unsigned i = 0; i < regions->count; i++)
-        must_fit(regions_remove(&task.device, regions->at[i].start, regions->at[i].end));
+        provide_untypeds(regions->at[i].start, regions->at[i].end, is_device);
 }
 
 static void make_untypeds(void)
 {
-    const struct boot_machine *machine = task.machine;
-
     task.bootinfo->untyped.start = task.next_slot;
-    task.device = (struct boot_regions){ .count = 1, .at = { { 0, PADDR_TOP } } };
-    device_remove_all(&machine->ram);
-    device_remove_all(&machine->reserved);
-    must_fit(regions_remove(&task.device, MSI_HOLE_START, MSI_HOLE_END));
-    for (unsigned i = 0; i < task.device.count; i++)
-        provide_untypeds(task.device.at[i].start, task.device.at[i].end, true);
-    provide_untypeds(machine->discarded.start, machine->discarded.end, false);
-    for (unsigned i = 0; i < task.free.count; i++)
-        provide_untypeds(task.free.at[i].start, task.free.at[i].end, false);
+    regions_add(&task.device, 0, PADDR_TOP);
+    regions_remove_all(&task.device, &task.machine->ram);
+    regions_remove_all(&task.device, &task.machine->reserved);
+    regions_remove(&task.device, MSI_HOLE_START, MSI_HOLE_END);
+    provide_all_untypeds(&task.device, true);
+    provide_all_untypeds(&task.machine->free, false);
     task.bootinfo->untyped.end = task.next_slot;
     if (task.dropped_untypeds)
         print("boot: memory in too many pieces: %u untypeds dropped\n", task.dropped_untypeds);
@@ -456,22 +377,22 @@ static struct tcb *make_thread(void)
 
 static void load_image(void)
 {
-    task.image_memory = take(image_pages(), PAGE_BITS);
+    task.image_memory = take(image_bytes(), PAGE_BITS);
     elf_load(&task.image, hpa_to_ptr(task.image_memory));
 }
 
-struct tcb *boot_initial_task(const struct boot_machine *machine)
+struct tcb *boot_initial_task(struct boot_machine *machine)
 {
+    struct boot_region module = machine->module;
     const char *problem;
     struct tcb *tcb;
 
-    task = (struct boot_task){ .machine = machine };
-    problem = elf_check(machine->module, machine->module_size, &task.image);
+    memset(&task, 0, sizeof task);
+    task.machine = machine;
+    problem = elf_check(hpa_to_ptr(hpa(module.start)), module.end - module.start, &task.image);
     if (problem)
         panic("boot: the first module is no usable initial task: %s", problem);
-    task.extra_pages = (unsigned)BIT(bits_to_hold((extra_bytes() + PAGE_SIZE - 1) / PAGE_SIZE));
     plan_addresses();
-    find_free_memory();
 
     make_cnode();
     make_bootinfo();

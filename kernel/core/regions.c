@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/core/regions.h"
 
+#include "kernel/core/panic.h"
+#include "lib/bits.h"
+
 static void delete_at(struct boot_regions *regions, unsigned index)
 {
     regions->count--;
@@ -8,23 +11,22 @@ static void delete_at(struct boot_regions *regions, unsigned index)
         regions->at[i] = regions->at[i + 1];
 }
 
-static bool insert_at(struct boot_regions *regions, unsigned index, struct boot_region region)
+static void insert_at(struct boot_regions *regions, unsigned index, struct boot_region region)
 {
     if (regions->count == BOOT_MAX_REGIONS)
-        return false;
+        panic("memory is in more than %u pieces", BOOT_MAX_REGIONS);
     for (unsigned i = regions->count; i > index; i--)
         regions->at[i] = regions->at[i - 1];
     regions->at[index] = region;
     regions->count++;
-    return true;
 }
 
-bool regions_add(struct boot_regions *regions, u64 start, u64 end)
+void regions_add(struct boot_regions *regions, u64 start, u64 end)
 {
     unsigned i = 0;
 
     if (start >= end)
-        return true;
+        return;
     while (i < regions->count && regions->at[i].end < start)
         i++;
     /* Swallow all that meet or touch the new one. */
@@ -35,32 +37,43 @@ bool regions_add(struct boot_regions *regions, u64 start, u64 end)
             end = regions->at[i].end;
         delete_at(regions, i);
     }
-    return insert_at(regions, i, (struct boot_region){ start, end });
+    insert_at(regions, i, (struct boot_region){ start, end });
 }
 
-bool regions_remove(struct boot_regions *regions, u64 start, u64 end)
+void regions_remove(struct boot_regions *regions, u64 start, u64 end)
 {
     for (unsigned i = 0; i < regions->count && start < end;) {
-        struct boot_region *region = &regions->at[i];
+        struct boot_region met = regions->at[i];
 
-        if (region->end <= start || region->start >= end) {
+        if (met.end <= start || met.start >= end) {
             i++;
-        } else if (region->start < start && region->end > end) {
-            struct boot_region tail = { end, region->end };
+            continue;
+        }
+        /* What of it lies before and behind: nothing, if the end comes first. */
+        delete_at(regions, i);
+        regions_add(regions, met.start, start);
+        regions_add(regions, end, met.end);
+    }
+}
 
-            region->end = start;
-            return insert_at(regions, i + 1, tail);
-        } else if (region->start < start) {
-            region->end = start;
-            i++;
-        } else if (region->end > end) {
-            region->start = end;
-            i++;
-        } else {
-            delete_at(regions, i);
+void regions_remove_all(struct boot_regions *regions, const struct boot_regions *others)
+{
+    for (unsigned i = 0; i < others->count; i++)
+        regions_remove(regions, others->at[i].start, others->at[i].end);
+}
+
+u64 regions_take(struct boot_regions *regions, u64 bytes, unsigned align_bits, u64 limit)
+{
+    for (unsigned i = regions->count; i-- > 0;) {
+        u64 end = regions->at[i].end < limit ? regions->at[i].end : limit;
+        u64 start = end < bytes ? 0 : round_down_bits(end - bytes, align_bits);
+
+        if (start > 0 && start >= regions->at[i].start) {
+            regions_remove(regions, start, start + bytes);
+            return start;
         }
     }
-    return true;
+    return 0;
 }
 
 bool regions_overlap(const struct boot_regions *regions, u64 start, u64 end)

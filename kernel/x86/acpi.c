@@ -46,14 +46,9 @@ static bool sums_to_zero(const u8 *bytes, u64 count)
 
 /* --- the root pointer ------------------------------------------------------------------------ */
 
-static bool rsdp_is_good(const u8 *rsdp)
-{
-    return memcmp(rsdp, "RSD PTR ", 8) == 0 && sums_to_zero(rsdp, RSDP_BYTES);
-}
-
 static bool take_rsdp(const u8 *rsdp, u64 bytes)
 {
-    if (bytes < RSDP_BYTES || !rsdp_is_good(rsdp))
+    if (bytes < RSDP_BYTES || memcmp(rsdp, "RSD PTR ", 8) != 0 || !sums_to_zero(rsdp, RSDP_BYTES))
         return false;
     memset(acpi.rsdp, 0, sizeof(acpi.rsdp));
     memcpy(acpi.rsdp, rsdp, RSDP_BYTES);
@@ -62,7 +57,6 @@ static bool take_rsdp(const u8 *rsdp, u64 bytes)
         memcpy(acpi.rsdp, rsdp, RSDP2_BYTES);
     else
         acpi.rsdp[RSDP_REVISION] = 0;
-    acpi.has_rsdp = true;
     return true;
 }
 
@@ -89,54 +83,36 @@ static bool search_bios(void)
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
-struct table {
-    const u8 *bytes; /* NULL: absent */
-    u32 length;
-};
-
-static struct table table_at(u64 address)
+static u32 table_length(const u8 *table)
 {
-    const u8 *bytes = kernel_window(address, TABLE_HEADER_BYTES);
-
-    if (!address || !bytes)
-        return (struct table){ 0 };
-
-    u32 length = get32(bytes + 4);
-
-    if (length < TABLE_HEADER_BYTES || length > TABLE_MAX_BYTES ||
-        !kernel_window(address, length) || !sums_to_zero(bytes, length))
-        return (struct table){ 0 };
-    return (struct table){ bytes, length };
+    return get32(table + 4);
 }
 
-static bool has_signature(struct table table, const char *signature)
+/* The table that is said to be at the address, or NULL. */
+static const u8 *table_at(u64 address, const char *signature)
 {
-    return table.bytes && memcmp(table.bytes, signature, 4) == 0;
+    const u8 *table = address ? kernel_window(address, TABLE_HEADER_BYTES) : NULL;
+    u32 length = table ? table_length(table) : 0;
+
+    return length >= TABLE_HEADER_BYTES && length <= TABLE_MAX_BYTES &&
+                   memcmp(table, signature, 4) == 0 && kernel_window(address, length) &&
+                   sums_to_zero(table, length)
+               ? table
+               : NULL;
 }
 
-/* The tables listed in the root table, by number; its entries have 4 bytes (RSDT) or 8 (XSDT). */
-static struct table find_table(const char *signature)
+/* From the root table, whose entries have 8 bytes (XSDT) or 4 (RSDT). */
+static const u8 *find_table(const char *signature)
 {
-    bool extended = acpi.rsdp[RSDP_REVISION] >= 2 && get64(acpi.rsdp + RSDP_XSDT);
-    struct table root =
-        table_at(extended ? get64(acpi.rsdp + RSDP_XSDT) : get32(acpi.rsdp + RSDP_RSDT));
+    const u8 *xsdt = table_at(get64(acpi.rsdp + RSDP_XSDT), "XSDT");
+    const u8 *root = xsdt ? xsdt : table_at(get32(acpi.rsdp + RSDP_RSDT), "RSDT");
+    u32 width = xsdt ? 8 : 4;
+    const u8 *table = NULL;
 
-    if (!has_signature(root, extended ? "XSDT" : "RSDT")) {
-        extended = false;
-        root = table_at(get32(acpi.rsdp + RSDP_RSDT));
-        if (!has_signature(root, "RSDT"))
-            return (struct table){ 0 };
-    }
-
-    u32 width = extended ? 8 : 4;
-
-    for (u32 at = TABLE_HEADER_BYTES; at + width <= root.length; at += width) {
-        struct table table = table_at(extended ? get64(root.bytes + at) : get32(root.bytes + at));
-
-        if (has_signature(table, signature))
-            return table;
-    }
-    return (struct table){ 0 };
+    for (u32 at = TABLE_HEADER_BYTES; root && !table && at + width <= table_length(root);
+         at += width)
+        table = table_at(xsdt ? get64(root + at) : get32(root + at), signature);
+    return table;
 }
 
 /* --- processors and interrupt controllers ---------------------------------------------------- */
@@ -154,18 +130,8 @@ enum madt_type {
 
 static void add_processor(u32 apic_id, u32 flags)
 {
-    if (!(flags & MADT_ENABLED))
-        return;
-    if (acpi.nr_processors < CONFIG_MAX_CORES)
+    if ((flags & MADT_ENABLED) && acpi.nr_processors < CONFIG_MAX_CORES)
         acpi.apic_ids[acpi.nr_processors++] = apic_id;
-}
-
-static void add_io_apic(const u8 *entry)
-{
-    if (acpi.nr_io_apics++ > 0)
-        return;
-    acpi.io_apic = get32(entry + 4);
-    acpi.io_apic_first_interrupt = get32(entry + 8);
 }
 
 static void read_madt_entry(const u8 *entry, u8 length)
@@ -176,8 +142,8 @@ static void read_madt_entry(const u8 *entry, u8 length)
             add_processor(entry[3], get32(entry + 4));
         break;
     case MADT_IO_APIC:
-        if (length >= 12)
-            add_io_apic(entry);
+        if (length >= 12 && !acpi.io_apic)
+            acpi.io_apic = get32(entry + 4);
         break;
     case MADT_LOCAL_APIC_ADDRESS:
         if (length >= 12)
@@ -192,19 +158,23 @@ static void read_madt_entry(const u8 *entry, u8 length)
     }
 }
 
-static void read_madt(struct table madt)
+static void read_madt(const u8 *madt)
 {
-    if (madt.length < MADT_ENTRIES)
-        panic("ACPI: the table of processors (MADT) is too short");
-    acpi.local_apic = get32(madt.bytes + MADT_LOCAL_APIC_AT);
-    for (u32 at = MADT_ENTRIES; at + 2 <= madt.length;) {
-        u8 length = madt.bytes[at + 1];
+    u32 end = madt ? table_length(madt) : 0;
 
-        if (length < 2 || length > madt.length - at)
+    if (end < MADT_ENTRIES)
+        panic("ACPI: no usable table of processors (MADT)");
+    acpi.local_apic = get32(madt + MADT_LOCAL_APIC_AT);
+    for (u32 at = MADT_ENTRIES; at + 2 <= end;) {
+        u8 length = madt[at + 1];
+
+        if (length < 2 || length > end - at)
             break;
-        read_madt_entry(madt.bytes + at, length);
+        read_madt_entry(madt + at, length);
         at += length;
     }
+    if (!acpi.io_apic)
+        panic("ACPI: no I/O APIC");
 }
 
 /* --- timers ---------------------------------------------------------------------------------- */
@@ -215,39 +185,29 @@ static void read_madt(struct table madt)
 #define HPET_ADDRESS         44
 #define ADDRESS_SPACE_MEMORY 0
 
-static void read_fadt(struct table fadt)
+static void read_fadt(const u8 *fadt)
 {
-    if (fadt.length <= FADT_PM_TIMER_LENGTH || fadt.bytes[FADT_PM_TIMER_LENGTH] != 4)
+    if (!fadt || table_length(fadt) <= FADT_PM_TIMER_LENGTH || fadt[FADT_PM_TIMER_LENGTH] != 4)
         return;
 
-    u32 port = get32(fadt.bytes + FADT_PM_TIMER_BLOCK);
+    u32 port = get32(fadt + FADT_PM_TIMER_BLOCK);
 
     if (port <= 0xfffc)
         acpi.pm_timer_port = (u16)port;
 }
 
-static void read_hpet(struct table hpet)
+static void read_hpet(const u8 *hpet)
 {
-    if (hpet.length >= HPET_ADDRESS + 8 && hpet.bytes[HPET_ADDRESS_SPACE] == ADDRESS_SPACE_MEMORY)
-        acpi.hpet = get64(hpet.bytes + HPET_ADDRESS);
+    if (hpet && table_length(hpet) >= HPET_ADDRESS + 8 &&
+        hpet[HPET_ADDRESS_SPACE] == ADDRESS_SPACE_MEMORY)
+        acpi.hpet = get64(hpet + HPET_ADDRESS);
 }
 
 void acpi_init(const u8 *rsdp, u32 bytes, bool search)
 {
     if (!take_rsdp(rsdp, bytes) && !(search && search_bios()))
         panic("no ACPI: neither the boot loader nor the firmware names its tables");
-
-    struct table madt = find_table("APIC");
-    struct table fadt = find_table("FACP");
-    struct table hpet = find_table("HPET");
-
-    if (!madt.bytes)
-        panic("ACPI: no usable table of processors (MADT)");
-    read_madt(madt);
-    if (fadt.bytes)
-        read_fadt(fadt);
-    if (hpet.bytes)
-        read_hpet(hpet);
-    if (acpi.nr_io_apics == 0)
-        panic("ACPI: no I/O APIC");
+    read_madt(find_table("APIC"));
+    read_fadt(find_table("FACP"));
+    read_hpet(find_table("HPET"));
 }

@@ -14,16 +14,11 @@
 
 struct acpi {
     u8 rsdp[36];
-    bool has_rsdp;
-
     u64 local_apic;
     unsigned nr_processors; /* usable ones, at most CONFIG_MAX_CORES */
     u32 apic_ids[CONFIG_MAX_CORES];
 
-    unsigned nr_io_apics; /* that the firmware names; the kernel drives the first */
-    u64 io_apic;
-    u32 io_apic_first_interrupt;
-
+    u64 io_apic;       /* the first one that the firmware names */
     u16 pm_timer_port; /* 0: none */
     u64 hpet;          /* 0: none */
 };

@@ -23,25 +23,22 @@
 #include "kernel/x86/smp.h"
 #include "kernel/x86/timer.h"
 #include "kernel/x86/virt/virt.h"
-#include "lib/string.h"
+#include "lib/bits.h"
 
-#define LOW_MEMORY_END   BIT(20)
-#define IO_APIC_BYTES    4096
-#define LOCAL_APIC_BYTES 4096
+#define LOW_MEMORY_END BIT(20)
 
 static struct boot_machine machine;
 
+/* Code and data of boot.S: needed until all processors have started. */
+static const struct boot_region boot_part = { (u64)kernel_boot_start, (u64)kernel_boot_end };
+
 NORETURN void kernel_main(u32 magic, u32 info);
 
-static void add(struct boot_regions *regions, u64 start, u64 end)
-{
-    if (!regions_add(regions, start, end))
-        panic("too many memory regions");
-}
-
+/* Until the command line has been read, on the firmware's port. */
 static void console_init(u32 magic, u32 info)
 {
-    loader_read_command_line(magic, info);
+    serial_init(serial_default_port());
+    loader_read(magic, info);
     serial_init((u16)loader_option("console_port", serial_default_port()));
     print("\nBulkhead\n");
 }
@@ -49,25 +46,17 @@ static void console_init(u32 magic, u32 info)
 /* RAM is what lies above 1 MiB: below, firmware and devices have their say. */
 static void memory_init(void)
 {
-    struct boot_regions free;
-
     machine.ram = loader.usable;
-    if (!regions_remove(&machine.ram, 0, LOW_MEMORY_END))
-        panic("too many memory regions");
+    regions_remove(&machine.ram, 0, LOW_MEMORY_END);
+    machine.module = loader.module;
 
-    machine.discarded =
-        (struct boot_region){ (u64)(uintptr_t)kernel_boot_start, (u64)(uintptr_t)kernel_boot_end };
-    add(&machine.in_use, machine.discarded.start, machine.discarded.end);
-    add(&machine.in_use, kernel_to_hpa(kernel_code_start).raw, kernel_to_hpa(kernel_end).raw);
-
-    free = machine.ram;
-    for (unsigned i = 0; i < machine.in_use.count; i++)
-        if (!regions_remove(&free, machine.in_use.at[i].start, machine.in_use.at[i].end))
-            panic("too many memory regions");
-    for (unsigned i = 0; i < loader.in_use.count; i++)
-        if (!regions_remove(&free, loader.in_use.at[i].start, loader.in_use.at[i].end))
-            panic("too many memory regions");
-    kernel_tables_init(&machine, &loader.cached, &free);
+    machine.free = machine.ram;
+    regions_remove(&machine.free, boot_part.start, boot_part.end);
+    regions_remove(&machine.free, kernel_to_hpa(kernel_code_start).raw,
+                   kernel_to_hpa(kernel_end).raw);
+    regions_remove(&machine.free, round_down_bits(machine.module.start, PAGE_BITS),
+                   round_up_bits(machine.module.end, PAGE_BITS));
+    kernel_tables_init(&loader.cached, &machine.free);
 }
 
 static void print_memory(void)
@@ -80,33 +69,32 @@ static void print_memory(void)
           acpi.nr_processors == 1 ? "" : "s", loader.is_multiboot2 ? "Multiboot 2" : "Multiboot 1");
 }
 
+/* Registers that the kernel keeps to itself, whatever the memory map says of them. */
+static void reserve_page(u64 address)
+{
+    regions_add(&machine.reserved, address, address + PAGE_SIZE);
+    regions_remove(&machine.free, address, address + PAGE_SIZE);
+}
+
 static void interrupts_init(void)
 {
     apic_init(acpi.local_apic);
     apic_init_core();
     ioapic_init(acpi.io_apic);
-    add(&machine.reserved, acpi.local_apic, acpi.local_apic + LOCAL_APIC_BYTES);
-    add(&machine.reserved, acpi.io_apic, acpi.io_apic + IO_APIC_BYTES);
+    reserve_page(acpi.local_apic);
+    reserve_page(acpi.io_apic);
     timer_init();
 }
 
 static void describe_machine(void)
 {
-    if (loader.module.end == 0)
+    if (machine.module.end == 0)
         panic("the boot loader brought no module: the first one is the initial task");
-    machine.module = kernel_window(loader.module.start, loader.module.end - loader.module.start);
-    machine.module_size = loader.module.end - loader.module.start;
-    if (!machine.module)
-        panic("the first boot module is not in memory");
-    machine.nr_cores = nr_cores;
-
-    memcpy(machine.rsdp, acpi.rsdp, sizeof(machine.rsdp));
-    machine.has_rsdp = acpi.has_rsdp;
-    machine.memory_map = loader.memory_map;
-    machine.memory_map_bytes = loader.memory_map_bytes;
-    memcpy(machine.framebuffer, loader.framebuffer, sizeof(machine.framebuffer));
-    machine.has_framebuffer = loader.has_framebuffer;
-    machine.vbe = loader.has_vbe ? loader.vbe : NULL;
+    regions_add(&machine.free, boot_part.start, boot_part.end);
+    machine.vbe = loader.has_vbe ? &loader.vbe : NULL;
+    machine.rsdp = acpi.rsdp;
+    machine.framebuffer = loader.has_framebuffer ? loader.framebuffer : NULL;
+    machine.memory_map = &loader.memory_map;
 }
 
 void kernel_main(u32 magic, u32 info)
@@ -118,7 +106,6 @@ void kernel_main(u32 magic, u32 info)
     console_init(magic, info);
     cpu_detect();
     cpu_init_core();
-    loader_read(magic, info);
     memory_init();
     acpi_init(loader.rsdp, loader.rsdp_bytes, !loader.is_multiboot2);
     print_memory();

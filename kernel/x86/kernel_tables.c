@@ -8,7 +8,6 @@
 #include "kernel/vspace/tlb.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/image.h"
-#include "lib/string.h"
 
 #define PTE_PRESENT       BIT(0)
 #define PTE_WRITABLE      BIT(1)
@@ -32,19 +31,16 @@ static u64 image_directory[ENTRIES] __attribute__((aligned(4096)));
 
 static const struct boot_regions *cached_memory;
 
-/* Page tables are taken downwards from the end of one region. */
-static u64 table_memory_low, table_memory_next, table_memory_end;
+static struct boot_regions *free_memory;
 
+/* Its memory has any contents. */
 static u64 *new_table(void)
 {
-    if (table_memory_next - table_memory_low < PAGE_SIZE)
+    u64 address = regions_take(free_memory, PAGE_SIZE, PAGE_BITS, DEVICES_END);
+
+    if (!address)
         panic("no memory for the kernel's page tables");
-    table_memory_next -= PAGE_SIZE;
-
-    u64 *table = hpa_to_ptr(hpa(table_memory_next));
-
-    memset(table, 0, PAGE_SIZE);
-    return table;
+    return hpa_to_ptr(hpa(address));
 }
 
 static u64 no_execute(void)
@@ -108,28 +104,10 @@ static void map_image_part(const u8 *start, const u8 *end, u64 attributes)
         image_directory[i] = i << LARGE_BITS | PTE_PRESENT | PTE_LARGE | PTE_GLOBAL | attributes;
 }
 
-/* The largest free region below 4 GiB is where tables come from. */
-static void choose_table_memory(const struct boot_regions *free)
-{
-    for (unsigned i = 0; i < free->count; i++) {
-        struct boot_region region = free->at[i];
-
-        if (region.end > DEVICES_END)
-            region.end = DEVICES_END;
-        if (region.start < region.end &&
-            region.end - region.start > table_memory_end - table_memory_low) {
-            table_memory_low = region.start;
-            table_memory_end = region.end;
-        }
-    }
-    table_memory_next = table_memory_end;
-}
-
-void kernel_tables_init(struct boot_machine *machine, const struct boot_regions *cached,
-                        const struct boot_regions *free)
+void kernel_tables_init(const struct boot_regions *cached, struct boot_regions *free)
 {
     cached_memory = cached;
-    choose_table_memory(free);
+    free_memory = free;
     for (unsigned i = 0; i < IMAGE_SLOT; i++)
         kernel_pdpt[i] = window_entry((u64)i << HUGE_BITS, HUGE_BITS);
 
@@ -141,8 +119,6 @@ void kernel_tables_init(struct boot_machine *machine, const struct boot_regions 
 
     this_core()->root = kernel_to_hpa(kernel_pml4).raw;
     write_cr3(this_core()->root);
-    if (!regions_add(&machine->in_use, table_memory_next, table_memory_end))
-        panic("too many memory regions");
 }
 
 static bool is_shown(u64 address, u64 bytes)

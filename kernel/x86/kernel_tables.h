@@ -16,12 +16,8 @@
 
 #include "kernel/core/boot.h"
 
-/*
- * Makes and loads them. `cached` is RAM; page tables come from `free`, and what they take is added
- * to machine->in_use.
- */
-void kernel_tables_init(struct boot_machine *machine, const struct boot_regions *cached,
-                        const struct boot_regions *free);
+/* Makes and loads them. `cached` is RAM; page tables are taken from `free`. */
+void kernel_tables_init(const struct boot_regions *cached, struct boot_regions *free);
 /* Physical memory that the window shows, or NULL. */
 const void *kernel_window(u64 address, u64 bytes);
 /* Registers of a device in the window, or NULL. */

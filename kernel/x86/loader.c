@@ -5,6 +5,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/print.h"
 #include "kernel/core/regions.h"
+#include "lib/bits.h"
 #include "lib/string.h"
 
 struct loader loader;
@@ -18,37 +19,15 @@ struct loader loader;
 
 static const void *mapped(u64 address, u64 bytes)
 {
-    if (address == 0 || address >= MAPPED_END || bytes > MAPPED_END - address)
-        return NULL;
-    return hpa_to_ptr(hpa(address));
-}
-
-static void copy_command_line(u64 address, u64 max_bytes)
-{
-    u64 room = max_bytes < LOADER_COMMAND_LINE_BYTES ? max_bytes : LOADER_COMMAND_LINE_BYTES;
-    const char *text = mapped(address, room);
-
-    if (!text || room == 0)
-        return;
-    memcpy(loader.command_line, text, room);
-    loader.command_line[room - 1] = '\0';
+    return address && range_fits(address, bytes, MAPPED_END) ? hpa_to_ptr(hpa(address)) : NULL;
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-static u64 round_up_to_page(u64 address)
-{
-    return (address + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-}
-
-static u64 round_down_to_page(u64 address)
-{
-    return address & ~(PAGE_SIZE - 1);
-}
-
 /* The kernel sees no more physical memory than its window has. */
 #define WINDOW_BYTES (510ull << 30)
 
+/* Of RAM, all whole pages; of anything else, all pages that it touches. */
 static void add_memory(u64 start, u64 bytes, u32 type)
 {
     u64 end;
@@ -58,41 +37,55 @@ static void add_memory(u64 start, u64 bytes, u32 type)
     if (__builtin_add_overflow(start, bytes, &end) || end > WINDOW_BYTES)
         end = WINDOW_BYTES;
 
-    bool complete = true;
+    u64 first = round_up_bits(start, PAGE_BITS), last = round_down_bits(end, PAGE_BITS);
 
-    if (type == MEMORY_USABLE) {
-        complete = regions_add(&loader.usable, round_up_to_page(start), round_down_to_page(end)) &&
-                   regions_add(&loader.cached, round_up_to_page(start), round_down_to_page(end));
-    } else {
-        complete = regions_add(&loader.unusable, round_down_to_page(start), round_up_to_page(end));
-        if (type == MEMORY_ACPI_TABLES)
-            complete &=
-                regions_add(&loader.cached, round_up_to_page(start), round_down_to_page(end));
-    }
-    if (!complete)
-        print("memory map: too many regions, 0x%lx..0x%lx ignored\n", start, end);
+    if (type == MEMORY_USABLE || type == MEMORY_ACPI_TABLES)
+        regions_add(&loader.cached, first, last);
+    if (type == MEMORY_USABLE)
+        regions_add(&loader.usable, first, last);
+    else
+        regions_add(&loader.unusable, round_down_bits(start, PAGE_BITS),
+                    round_up_bits(end, PAGE_BITS));
 }
 
-/* Where descriptions overlap, the careful one counts. */
-static void finish_memory(void)
-{
-    for (unsigned i = 0; i < loader.unusable.count; i++)
-        if (!regions_remove(&loader.usable, loader.unusable.at[i].start, loader.unusable.at[i].end))
-            panic("memory map: too many regions");
-    if (loader.usable.count == 0)
-        panic("the boot loader tells of no memory");
-}
-
+/* The first one counts. */
 static void add_module(u64 start, u64 end)
 {
-    if (end <= start || !mapped(start, end - start)) {
+    if (end <= start || !mapped(start, end - start))
         print("a boot module at 0x%lx..0x%lx is ignored\n", start, end);
-        return;
-    }
-    if (!regions_add(&loader.in_use, round_down_to_page(start), round_up_to_page(end)))
-        panic("too many boot modules");
-    if (loader.module.end == 0)
+    else if (loader.module.end == 0)
         loader.module = (struct boot_region){ start, end };
+}
+
+/* --- what is only passed on ------------------------------------------------------------------ */
+
+static void copy_command_line(const void *text, u64 bytes)
+{
+    u64 room = sizeof(loader.command_line) - 1;
+
+    if (text)
+        memcpy(loader.command_line, text, bytes < room ? bytes : room);
+}
+
+static void copy_framebuffer(const void *framebuffer)
+{
+    memcpy(loader.framebuffer, framebuffer, sizeof(loader.framebuffer));
+    loader.has_framebuffer = true;
+}
+
+/* words: mode, interface segment, offset, length, 16 bits each; the API wants 32. */
+static void copy_vbe(const void *words, const void *control, const void *mode)
+{
+    u16 narrow[4];
+
+    if (!control || !mode)
+        return;
+    memcpy(narrow, words, sizeof(narrow));
+    memcpy(loader.vbe.control, control, sizeof(loader.vbe.control));
+    memcpy(loader.vbe.mode, mode, sizeof(loader.vbe.mode));
+    for (unsigned i = 0; i < ARRAY_LENGTH(narrow); i++)
+        loader.vbe.words[i] = narrow[i];
+    loader.has_vbe = true;
 }
 
 /* --- Multiboot 1 ----------------------------------------------------------------------------- */
@@ -108,7 +101,7 @@ struct multiboot1_info {
     u32 drives_length, drives_addr;
     u32 config_table, boot_loader_name, apm_table;
     u32 vbe_control_info, vbe_mode_info;
-    u16 vbe_mode, vbe_interface_seg, vbe_interface_off, vbe_interface_len;
+    u8 vbe_mode[8]; /* and interface segment, offset, length */
     u8 framebuffer[22];
 } __attribute__((packed));
 _Static_assert(offsetof(struct multiboot1_info, framebuffer) == 88,
@@ -131,9 +124,6 @@ struct multiboot1_region {
     u32 type;
 } __attribute__((packed));
 
-#define VBE_CONTROL_BYTES 512
-#define VBE_MODE_BYTES    256
-
 static void multiboot1_memory_map(const struct multiboot1_info *info)
 {
     const u8 *map = mapped(info->mmap_addr, info->mmap_length);
@@ -149,28 +139,12 @@ static void multiboot1_memory_map(const struct multiboot1_info *info)
             region.size > info->mmap_length - offset - sizeof(region.size))
             break;
         add_memory(region.base, region.length, region.type);
-        if (loader.memory_map_bytes + sizeof(region) <= LOADER_MEMORY_MAP_BYTES) {
-            memcpy(loader.memory_map + loader.memory_map_bytes, &region, sizeof(region));
-            loader.memory_map_bytes += (u32)sizeof(region);
+        if (loader.memory_map.bytes + sizeof(region) <= LOADER_MEMORY_MAP_BYTES) {
+            memcpy(loader.memory_map.entries + loader.memory_map.bytes, &region, sizeof(region));
+            loader.memory_map.bytes += (u32)sizeof(region);
         }
         offset += region.size + (u32)sizeof(region.size);
     }
-}
-
-static void multiboot1_vbe(const struct multiboot1_info *info)
-{
-    const void *control = mapped(info->vbe_control_info, VBE_CONTROL_BYTES);
-    const void *mode = mapped(info->vbe_mode_info, VBE_MODE_BYTES);
-    u8 *vbe = loader.vbe;
-    u32 mode_number = info->vbe_mode;
-
-    if (!control || !mode)
-        return;
-    memcpy(vbe, control, VBE_CONTROL_BYTES);
-    memcpy(vbe + 512, mode, VBE_MODE_BYTES);
-    memcpy(vbe + 768, &mode_number, 4);
-    memcpy(vbe + 772, &info->vbe_interface_seg, 6);
-    loader.has_vbe = true;
 }
 
 static void multiboot1_modules(const struct multiboot1_info *info)
@@ -184,32 +158,28 @@ static void multiboot1_modules(const struct multiboot1_info *info)
     }
 }
 
-static const struct multiboot1_info *multiboot1_info(u32 info)
+static void multiboot1_read(u32 address)
 {
-    const struct multiboot1_info *i = mapped(info, sizeof(*i));
+    const struct multiboot1_info *info = mapped(address, sizeof(*info));
 
-    if (!i)
+    if (!info)
         panic("the boot loader's information is out of reach");
-    return i;
-}
-
-static void multiboot1_read(const struct multiboot1_info *info)
-{
     if (!(info->flags & MULTIBOOT1_HAS_MEMORY))
         panic("the boot loader tells no memory sizes");
+    if (info->flags & MULTIBOOT1_HAS_COMMAND_LINE)
+        copy_command_line(mapped(info->cmdline, LOADER_COMMAND_LINE_BYTES),
+                          LOADER_COMMAND_LINE_BYTES);
     if (info->flags & MULTIBOOT1_HAS_MEMORY_MAP)
         multiboot1_memory_map(info);
     if (loader.usable.count == 0)
         add_memory(BIT(20), (u64)info->mem_upper * 1024, MEMORY_USABLE);
-
     if (info->flags & MULTIBOOT1_HAS_MODULES)
         multiboot1_modules(info);
     if (info->flags & MULTIBOOT1_HAS_VBE)
-        multiboot1_vbe(info);
-    if (info->flags & MULTIBOOT1_HAS_FRAMEBUFFER) {
-        memcpy(loader.framebuffer, info->framebuffer, sizeof(loader.framebuffer));
-        loader.has_framebuffer = true;
-    }
+        copy_vbe(info->vbe_mode, mapped(info->vbe_control_info, sizeof(loader.vbe.control)),
+                 mapped(info->vbe_mode_info, sizeof(loader.vbe.mode)));
+    if (info->flags & MULTIBOOT1_HAS_FRAMEBUFFER)
+        copy_framebuffer(info->framebuffer);
 }
 
 /* --- Multiboot 2 ----------------------------------------------------------------------------- */
@@ -229,31 +199,6 @@ enum multiboot2_type {
     MULTIBOOT2_RSDP_1 = 14,
     MULTIBOOT2_RSDP_2 = 15,
 };
-
-typedef void (*multiboot2_handler)(const struct multiboot2_tag *tag, const u8 *content, u32 bytes);
-
-static void multiboot2_for_each_tag(u32 info, multiboot2_handler handler)
-{
-    const u32 *header = info % 8 ? NULL : mapped(info, 8);
-    u32 total = header ? header[0] : 0;
-    u32 offset = 8;
-
-    if (total < 8 || !mapped(info, total))
-        panic("the boot loader's information is out of reach");
-    while (total - offset >= sizeof(struct multiboot2_tag)) {
-        const struct multiboot2_tag *tag = (const void *)((const u8 *)header + offset);
-
-        if (tag->type == MULTIBOOT2_END || tag->size < sizeof(*tag) || tag->size > total - offset)
-            return;
-        handler(tag, (const u8 *)(tag + 1), tag->size - (u32)sizeof(*tag));
-
-        u64 next = (offset + (u64)tag->size + 7) & ~7ull;
-
-        if (next > total)
-            return;
-        offset = (u32)next;
-    }
-}
 
 static void multiboot2_memory_map(const u8 *content, u32 bytes)
 {
@@ -276,19 +221,6 @@ static void multiboot2_memory_map(const u8 *content, u32 bytes)
     }
 }
 
-/*
- * u16 mode, interface segment, offset, length; then the two blocks. The API wants the blocks first.
- */
-static void multiboot2_vbe(const u8 *content, u32 bytes)
-{
-    if (bytes < 8 + VBE_CONTROL_BYTES + VBE_MODE_BYTES)
-        return;
-    memcpy(loader.vbe, content + 8, VBE_CONTROL_BYTES + VBE_MODE_BYTES);
-    memcpy(loader.vbe + 768, content, 2);
-    memcpy(loader.vbe + 772, content + 2, 6);
-    loader.has_vbe = true;
-}
-
 static void multiboot2_rsdp(const u8 *content, u32 bytes)
 {
     u32 room = bytes < sizeof(loader.rsdp) ? bytes : (u32)sizeof(loader.rsdp);
@@ -299,28 +231,28 @@ static void multiboot2_rsdp(const u8 *content, u32 bytes)
     loader.rsdp_bytes = room;
 }
 
-static void multiboot2_tag(const struct multiboot2_tag *tag, const u8 *content, u32 bytes)
+static void multiboot2_tag(u32 type, const u8 *content, u32 bytes)
 {
-    u32 module[2];
+    const u32 *words = (const void *)content;
 
-    switch (tag->type) {
+    switch (type) {
+    case MULTIBOOT2_COMMAND_LINE:
+        copy_command_line(content, bytes);
+        break;
     case MULTIBOOT2_MODULE:
-        if (bytes < sizeof(module))
-            break;
-        memcpy(module, content, sizeof(module));
-        add_module(module[0], module[1]);
+        if (bytes >= 2 * sizeof(*words))
+            add_module(words[0], words[1]);
         break;
     case MULTIBOOT2_MEMORY_MAP:
         multiboot2_memory_map(content, bytes);
         break;
     case MULTIBOOT2_VBE:
-        multiboot2_vbe(content, bytes);
+        if (bytes >= 8 + sizeof(loader.vbe.control) + sizeof(loader.vbe.mode))
+            copy_vbe(content, content + 8, content + 8 + sizeof(loader.vbe.control));
         break;
     case MULTIBOOT2_FRAMEBUFFER:
-        if (bytes >= sizeof(loader.framebuffer)) {
-            memcpy(loader.framebuffer, content, sizeof(loader.framebuffer));
-            loader.has_framebuffer = true;
-        }
+        if (bytes >= sizeof(loader.framebuffer))
+            copy_framebuffer(content);
         break;
     case MULTIBOOT2_RSDP_1:
     case MULTIBOOT2_RSDP_2:
@@ -331,60 +263,58 @@ static void multiboot2_tag(const struct multiboot2_tag *tag, const u8 *content, 
     }
 }
 
-static void multiboot2_command_line(const struct multiboot2_tag *tag, const u8 *content, u32 bytes)
+static void multiboot2_read(u32 info)
 {
-    if (tag->type == MULTIBOOT2_COMMAND_LINE)
-        copy_command_line(ptr_to_hpa(content).raw, bytes);
+    const u32 *header = info % 8 ? NULL : mapped(info, 8);
+    u64 total = header ? header[0] : 0;
+    u64 offset = 8;
+
+    if (total < 8 || !mapped(info, total))
+        panic("the boot loader's information is out of reach");
+    while (offset + sizeof(struct multiboot2_tag) <= total) {
+        const struct multiboot2_tag *tag = (const void *)((const u8 *)header + offset);
+
+        if (tag->type == MULTIBOOT2_END || tag->size < sizeof(*tag) || tag->size > total - offset)
+            return;
+        multiboot2_tag(tag->type, (const u8 *)(tag + 1), tag->size - (u32)sizeof(*tag));
+        offset = round_up_bits(offset + tag->size, 3);
+    }
 }
 
 /* --- either ---------------------------------------------------------------------------------- */
-
-void loader_read_command_line(u32 magic, u32 info)
-{
-    if (magic == LOADER_MULTIBOOT2) {
-        multiboot2_for_each_tag(info, multiboot2_command_line);
-    } else if (magic == LOADER_MULTIBOOT1) {
-        const struct multiboot1_info *i = multiboot1_info(info);
-
-        if (i->flags & MULTIBOOT1_HAS_COMMAND_LINE)
-            copy_command_line(i->cmdline, LOADER_COMMAND_LINE_BYTES);
-    }
-}
 
 void loader_read(u32 magic, u32 info)
 {
     loader.is_multiboot2 = magic == LOADER_MULTIBOOT2;
     if (magic == LOADER_MULTIBOOT1)
-        multiboot1_read(multiboot1_info(info));
+        multiboot1_read(info);
     else if (magic == LOADER_MULTIBOOT2)
-        multiboot2_for_each_tag(info, multiboot2_tag);
+        multiboot2_read(info);
     else
         panic("started by no Multiboot loader (magic number 0x%x)", magic);
-    finish_memory();
+    /* Where descriptions overlap, the careful one counts. */
+    regions_remove_all(&loader.usable, &loader.unusable);
+    if (loader.usable.count == 0)
+        panic("the boot loader tells of no memory");
 }
 
 static u64 parse_number(const char *text, u64 otherwise)
 {
-    unsigned base = 10;
-    u64 value = 0;
-    bool any = false;
+    static const char digits[] = "0123456789abcdef";
+    bool is_hex = text[0] == '0' && (text[1] | 0x20) == 'x';
+    const char *at = is_hex ? text + 2 : text;
+    u64 base = is_hex ? 16 : 10, value = 0;
 
-    if (text[0] == '0' && (text[1] | 0x20) == 'x') {
-        base = 16;
-        text += 2;
-    }
-    for (; *text && *text != ' '; text++) {
-        char c = *text >= 'A' && *text <= 'F' ? (char)(*text | 0x20) : *text;
-        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-                                                : 99;
+    if (*at == '\0' || *at == ' ')
+        return otherwise;
+    for (; *at && *at != ' '; at++) {
+        const char *digit = memchr(digits, *at | 0x20, base); /* in lower case */
 
-        if (digit >= base || value > (~0ull - digit) / base)
+        if (!digit || value > (~0ull - base) / base)
             return otherwise;
-        value = value * base + digit;
-        any = true;
+        value = value * base + (u64)(digit - digits);
     }
-    return any ? value : otherwise;
+    return value;
 }
 
 u64 loader_option(const char *name, u64 otherwise)

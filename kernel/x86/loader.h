@@ -17,7 +17,6 @@
 
 #define LOADER_COMMAND_LINE_BYTES 512
 #define LOADER_MEMORY_MAP_BYTES   1200 /* 50 entries of 24 bytes: what the API's block holds */
-#define LOADER_VBE_BYTES          784
 
 struct loader {
     bool is_multiboot2;
@@ -26,24 +25,26 @@ struct loader {
     struct boot_regions usable; /* whole pages of RAM, all addresses */
     struct boot_regions cached; /* that and what firmware keeps in RAM: ACPI tables */
     struct boot_regions unusable;
-    struct boot_regions in_use; /* by the loader: all modules */
-    struct boot_region module;  /* the first one; empty if there is none */
+    struct boot_region module; /* the first one; empty if there is none */
 
     u8 rsdp[36]; /* Multiboot 2 only */
     u32 rsdp_bytes;
-    u8 memory_map[LOADER_MEMORY_MAP_BYTES]; /* Multiboot 1 only */
-    u32 memory_map_bytes;
+    struct {
+        u32 bytes; /* of entries that there are */
+        u8 entries[LOADER_MEMORY_MAP_BYTES];
+    } memory_map; /* Multiboot 1 only */
     u8 framebuffer[22];
     bool has_framebuffer;
-    u8 vbe[LOADER_VBE_BYTES];
+    struct {
+        u8 control[512], mode[256];
+        u32 words[4]; /* mode, interface segment, offset, length */
+    } vbe;
     bool has_vbe;
 };
 
 extern struct loader loader;
 
-/* Only the command line, so that the console can be set up before anything can go wrong. */
-void loader_read_command_line(u32 magic, u32 info);
-/* All the rest; panics with the reason if it is not usable. */
+/* Panics with the reason if what it says is not usable. */
 void loader_read(u32 magic, u32 info);
 /* The number after `name=` on the command line, hexadecimal with 0x; or `otherwise`. */
 u64 loader_option(const char *name, u64 otherwise);

@@ -6,6 +6,7 @@
 #include "kernel/core/memory.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/print.h"
+#include "kernel/core/regions.h"
 #include "kernel/core/time.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vspace/tlb.h"
@@ -17,8 +18,8 @@
 #include "kernel/x86/virt/virt.h"
 #include "lib/string.h"
 
-#define LOW_MEMORY_FIRST BIT(PAGE_BITS) /* the BIOS's own data lies below */
-#define LOW_MEMORY_END   0xa0000ull
+/* Above may lie data of the firmware that no map tells of. */
+#define LOW_MEMORY_END 0x80000ull
 
 #define INIT_WAIT_US     10000
 #define STARTUP_WAIT_US  200
@@ -39,14 +40,6 @@ static bool arrived;
 static bool go_on;
 
 NORETURN void ap_main(void);
-
-static void wait_us(u64 us)
-{
-    ticks_t end = time_now() + us_to_ticks(us);
-
-    while (time_now() < end)
-        cpu_pause();
-}
 
 /* --- on the one that is started -------------------------------------------------------------- */
 
@@ -89,7 +82,7 @@ static bool start(u32 apic_id, u8 page)
     arrived = false;
     ap_stack = (u64)(uintptr_t)kernel_stacks[nr_cores] + CONFIG_KERNEL_STACK_BYTES;
     apic_send_init(apic_id);
-    wait_us(INIT_WAIT_US);
+    (void)has_arrived_within(INIT_WAIT_US); /* only waits */
     apic_send_startup(apic_id, page);
     if (has_arrived_within(STARTUP_WAIT_US))
         return true;
@@ -98,23 +91,10 @@ static bool start(u32 apic_id, u8 page)
     return has_arrived_within(ARRIVAL_LIMIT_US);
 }
 
-/* The page is not given back as it was: nobody has been promised what is in free memory. */
-static u64 low_page(const struct boot_regions *usable)
+void smp_start(struct boot_regions *usable)
 {
-    for (unsigned i = 0; i < usable->count; i++) {
-        u64 page = (usable->at[i].start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-
-        if (page < LOW_MEMORY_FIRST)
-            page = LOW_MEMORY_FIRST;
-        if (page + PAGE_SIZE <= usable->at[i].end && page < LOW_MEMORY_END)
-            return page;
-    }
-    return 0;
-}
-
-void smp_start(const struct boot_regions *usable)
-{
-    u64 page = low_page(usable);
+    /* Not given back as it was: nobody has been promised what is in free memory. */
+    u64 page = regions_take(usable, PAGE_SIZE, PAGE_BITS, LOW_MEMORY_END);
 
     if (acpi.nr_processors <= 1)
         return;

@@ -13,8 +13,8 @@
 
 #include "kernel/core/boot.h"
 
-/* usable: RAM below 1 MiB that is free is where a processor's first instructions can lie. */
-void smp_start(const struct boot_regions *usable);
+/* usable: RAM, below 1 MiB too, where a processor's first instructions must lie. */
+void smp_start(struct boot_regions *usable);
 /* The initial task is made: the others begin to idle, and may be given work. */
 void smp_release(void);
 

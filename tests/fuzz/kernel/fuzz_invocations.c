@@ -43,6 +43,7 @@
 #define MIB           BIT(20)
 #define NR_CORES      2
 #define RAM_START     MIB
+#define MODULE_AT     (RAM_START + 64 * PAGE_SIZE)
 #define RAM_END       (12 * MIB)
 #define IMAGE_AT      0x400000ULL
 #define PLAY_SLOTS    64
@@ -221,10 +222,8 @@ static void begin(void)
 {
     struct boot_machine machine = {
         .ram = { 1, { { RAM_START, RAM_END } } },
-        .in_use = { 0 },
-        .discarded = { 0, 0 },
-        .nr_cores = NR_CORES,
-        .module_size = sizeof image,
+        .free = { 2, { { RAM_START, MODULE_AT }, { MODULE_AT + PAGE_SIZE, RAM_END } } },
+        .module = { MODULE_AT, MODULE_AT + sizeof image },
     };
     struct tcb *initial;
     seL4_BootInfo *bootinfo;
@@ -234,7 +233,7 @@ static void begin(void)
     fakes.quiet = true;
     nested_format = NESTED_NPT;
     nested_has_1g = true;
-    machine.module = memcpy(hpa_to_ptr(hpa(RAM_START + 64 * PAGE_SIZE)), &image, sizeof image);
+    memcpy(hpa_to_ptr(hpa(MODULE_AT)), &image, sizeof image);
     initial = boot_initial_task(&machine);
     initial_context = initial->sched_context;
     playground.slots = cnode_slots(initial->slots[TCB_CSPACE].cap);

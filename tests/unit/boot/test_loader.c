@@ -60,18 +60,49 @@ static void test_multiboot1(void **state)
 {
     (void)state;
     put_multiboot1();
-    loader_read_command_line(LOADER_MULTIBOOT1, INFO);
     assert_false(PANICS(loader_read(LOADER_MULTIBOOT1, INFO)));
     assert_int_equal(loader_option("console_port", 1), 0x2f8);
     assert_int_equal(loader_option("port", 1), 1);
     assert_int_equal(loader.module.start, MODULE);
     assert_int_equal(loader.module.end, MODULE + 5000);
-    assert_true(regions_contain(&loader.in_use, MODULE + 0x10000, MODULE + 0x11000));
     /* The ACPI tables' pages are taken out of the RAM that covers them. */
     assert_int_equal(loader.usable.count, 2);
     assert_int_equal(loader.usable.at[0].end, 0x5000000);
     assert_int_equal(loader.usable.at[1].start, 0x5002000);
-    assert_int_equal(loader.memory_map_bytes, 48);
+    assert_int_equal(loader.memory_map.bytes, 48);
+}
+
+/* The API's block ends with four words of 32 bits, which loaders tell with 16 (ABI section 8.5). */
+static void assert_vbe(void)
+{
+    const u32 words[4] = { 0xf001, 0xf002, 0xf003, 0xf004 };
+    const u8 *vbe = (const u8 *)&loader.vbe;
+
+    assert_true(loader.has_vbe);
+    assert_memory_equal(vbe, "VESA", 4);
+    assert_memory_equal(vbe + 512, "mode", 4);
+    assert_memory_equal(vbe + 768, words, sizeof(words));
+}
+
+static void put_vbe_words(u32 at)
+{
+    u16 words[4] = { 0xf001, 0xf002, 0xf003, 0xf004 };
+
+    machine_put(at, words, sizeof(words));
+}
+
+static void test_multiboot1_vbe(void **state)
+{
+    (void)state;
+    put_multiboot1();
+    put32(INFO, 1 | 64 | 0x800);
+    put32(INFO + 72, AREA + 0x1000);
+    put32(INFO + 76, AREA + 0x2000);
+    put_vbe_words(INFO + 80);
+    machine_put(AREA + 0x1000, "VESA", 4);
+    machine_put(AREA + 0x2000, "mode", 4);
+    assert_false(PANICS(loader_read(LOADER_MULTIBOOT1, INFO)));
+    assert_vbe();
 }
 
 static void test_multiboot1_without_map(void **state)
@@ -117,6 +148,10 @@ static void put_multiboot2(void)
     put32(at + 24, 1);
     at = put_tag(8, 24);
     machine_put(at, "framebuffer.framebuffer", 24);
+    at = put_tag(7, 8 + 512 + 256);
+    put_vbe_words(at);
+    machine_put(at + 8, "VESA", 4);
+    machine_put(at + 8 + 512, "mode", 4);
     at = put_tag(15, 36);
     machine_put(at, "RSD PTR ....", 12);
     at = put_tag(14, 20);
@@ -128,14 +163,14 @@ static void test_multiboot2(void **state)
 {
     (void)state;
     put_multiboot2();
-    loader_read_command_line(LOADER_MULTIBOOT2, INFO);
+    assert_false(PANICS(loader_read(LOADER_MULTIBOOT2, INFO)));
     assert_int_equal(loader_option("a", 1), 12);
     assert_int_equal(loader_option("b", 7), 7);
-    assert_false(PANICS(loader_read(LOADER_MULTIBOOT2, INFO)));
     assert_int_equal(loader.module.start, MODULE);
     assert_int_equal(loader.usable.at[0].end, 510ull << 30); /* as far as the window goes */
     assert_true(loader.has_framebuffer);
     assert_memory_equal(loader.framebuffer, "framebuffer.framebuffer", 22);
+    assert_vbe();
     assert_int_equal(loader.rsdp_bytes, 36);
     assert_memory_equal(loader.rsdp, "RSD PTR ", 8);
 }
@@ -174,14 +209,13 @@ static void assert_sane(void)
         assert_int_equal(loader.usable.at[i].end % PAGE_SIZE, 0);
     }
     assert_true(loader.module.end <= BIT(32));
-    assert_true(loader.memory_map_bytes <= LOADER_MEMORY_MAP_BYTES);
+    assert_true(loader.memory_map.bytes <= LOADER_MEMORY_MAP_BYTES);
     assert_non_null(memchr(loader.command_line, 0, sizeof(loader.command_line)));
 }
 
 static void read_all(u32 magic)
 {
     memset(&loader, 0, sizeof(loader));
-    loader_read_command_line(magic, INFO);
     loader_read(magic, INFO);
 }
 
@@ -210,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_multiboot1, set_up),
+        cmocka_unit_test_setup(test_multiboot1_vbe, set_up),
         cmocka_unit_test_setup(test_multiboot1_without_map, set_up),
         cmocka_unit_test_setup(test_multiboot2, set_up),
         cmocka_unit_test_setup(test_refused, set_up),

@@ -14,8 +14,10 @@
 #include "abi/bootinfo.h"
 #include "kernel/core/boot.h"
 #include "kernel/core/config.h"
+#include "kernel/core/core.h"
 #include "kernel/core/elf.h"
 #include "kernel/core/memory.h"
+#include "kernel/core/regions.h"
 #include "kernel/core/time.h"
 #include "kernel/object/derivation.h"
 #include "kernel/object/object.h"
@@ -43,6 +45,8 @@ struct file {
 
 static struct file file;
 static struct boot_machine machine;
+static const struct boot_regions in_use = { 2,
+                                            { { MIB, 2 * MIB }, { 30 * MIB, 30 * MIB + 0x5000 } } };
 static struct tcb *tcb;
 static struct slot *slots;
 static seL4_BootInfo *bootinfo;
@@ -74,11 +78,11 @@ static void make_file(void)
 
 static void put_module(const void *data, u64 size)
 {
-    u8 *at = hpa_to_ptr(hpa(MODULE_AT));
-
-    memcpy(at, data, size);
-    machine.module = at;
-    machine.module_size = size;
+    memcpy(hpa_to_ptr(hpa(MODULE_AT)), data, size);
+    machine.module = (struct boot_region){ MODULE_AT, MODULE_AT + size };
+    machine.free = machine.ram;
+    regions_remove_all(&machine.free, &in_use);
+    regions_remove(&machine.free, MODULE_AT, round_up_bits(MODULE_AT + size, PAGE_BITS));
 }
 
 static void forget_asids(void)
@@ -94,6 +98,12 @@ static void forget_asids(void)
     slots = NULL;
 }
 
+/* Contents of the block of that kind: bytes that are used, entries. */
+static struct {
+    u32 bytes;
+    u8 entries[1200];
+} memory_map;
+
 static int set_up(void **state)
 {
     (void)state;
@@ -104,11 +114,10 @@ static int set_up(void **state)
     make_file();
     machine = (struct boot_machine){
         .ram = { 2, { { MIB, 16 * MIB }, { 16 * MIB + 0x3000, RAM_END } } },
-        .in_use = { 2, { { MIB, 2 * MIB }, { 30 * MIB, 30 * MIB + 0x5000 } } },
         .reserved = { 2, { { 0xfec00000, 0xfec01000 }, { 0xfee00000, 0xfee01000 } } },
-        .discarded = { MIB + 0x4000, MIB + 0x9000 },
-        .nr_cores = 3,
+        .memory_map = &memory_map,
     };
+    nr_cores = 3;
     put_module(&file, sizeof file);
     return 0;
 }
@@ -281,27 +290,23 @@ static const u8 *block(u64 *offset, u64 id, u64 bytes)
 
 static void extra_blocks_come_in_order(void **state)
 {
-    static u8 vbe[784], map[60 * 24];
+    static u8 vbe[784], rsdp[36], framebuffer[22];
     u64 offset = 0, mask;
     u32 word;
 
     (void)state;
     memset(vbe, 0x11, sizeof vbe);
-    memset(map, 0x22, sizeof map);
+    memset(&memory_map, 0x22, sizeof memory_map);
+    memset(rsdp, 0x33, sizeof rsdp);
+    memset(framebuffer, 0x44, sizeof framebuffer);
     machine.vbe = vbe;
-    machine.has_rsdp = machine.has_framebuffer = true;
-    memset(machine.rsdp, 0x33, sizeof machine.rsdp);
-    memset(machine.framebuffer, 0x44, sizeof machine.framebuffer);
-    machine.memory_map = map;
-    machine.memory_map_bytes = sizeof map;
+    machine.rsdp = rsdp;
+    machine.framebuffer = framebuffer;
     boot();
     assert_memory_equal(block(&offset, 1, 800), vbe, 784);
-    assert_memory_equal(block(&offset, 3, 52), machine.rsdp, 36);
-    assert_memory_equal(block(&offset, 4, 38), machine.framebuffer, 22);
-    const u8 *mmap = block(&offset, 2, 1220);
-    memcpy(&word, mmap, 4);
-    assert_int_equal(word, 50 * 24); /* at most 50 entries */
-    assert_memory_equal(mmap + 4, map, 1200);
+    assert_memory_equal(block(&offset, 3, 52), rsdp, 36);
+    assert_memory_equal(block(&offset, 4, 38), framebuffer, 22);
+    assert_memory_equal(block(&offset, 2, 1220), &memory_map, 1204);
     memcpy(&word, block(&offset, 5, 20), 4);
     assert_int_equal(word, tsc_mhz);
     memcpy(&mask, block(&offset, 0xb0000001, 24), 8);
@@ -317,6 +322,7 @@ static void missing_blocks_leave_no_gap(void **state)
     u32 word;
 
     (void)state;
+    memset(&memory_map, 0, sizeof memory_map);
     fakes.has_nx = false;
     virt_has_virtual_apic = false;
     boot();
@@ -384,10 +390,8 @@ static void memory_is_all_there_once(void **state)
     count = collect(extents);
     for (unsigned i = 0; i < count; i++) {
         bool is_ram = in_regions(&machine.ram, extents[i].start);
-        bool is_discarded =
-            extents[i].start >= machine.discarded.start && extents[i].end <= machine.discarded.end;
 
-        assert_true(is_discarded || !in_regions(&machine.in_use, extents[i].start));
+        assert_false(in_regions(&in_use, extents[i].start));
         assert_false(in_regions(&machine.reserved, extents[i].start));
         assert_false(extents[i].start < 0x100000000 && extents[i].end > 0xfffffff8);
         if (is_ram)
@@ -395,15 +399,15 @@ static void memory_is_all_there_once(void **state)
     }
     for (unsigned i = 0; i < machine.ram.count; i++)
         expected += machine.ram.at[i].end - machine.ram.at[i].start;
-    for (unsigned i = 0; i < machine.in_use.count; i++)
-        expected -= machine.in_use.at[i].end - machine.in_use.at[i].start;
-    expected += machine.discarded.end - machine.discarded.start;
+    for (unsigned i = 0; i < in_use.count; i++)
+        expected -= in_use.at[i].end - in_use.at[i].start;
     assert_int_equal(ram, expected);
 }
 
 static void untypeds_are_described(void **state)
 {
     bool seen_ram = false;
+    u64 end = 0;
 
     (void)state;
     boot();
@@ -421,7 +425,9 @@ static void untypeds_are_described(void **state)
         assert_int_equal(untyped_free_offset(cap), BIT(desc.sizeBits));
         assert_int_equal(desc.isDevice, !in_regions(&machine.ram, desc.paddr));
         if (!desc.isDevice && !seen_ram)
-            assert_int_equal(desc.paddr, machine.discarded.start);
+            end = 0;
+        assert_true(desc.paddr >= end); /* either kind ascends */
+        end = desc.paddr + BIT(desc.sizeBits);
         seen_ram |= !desc.isDevice;
         assert_true(desc.isDevice != seen_ram); /* device memory first */
     }

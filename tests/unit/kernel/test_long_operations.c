@@ -98,9 +98,11 @@ static u64 largest_untyped(const seL4_BootInfo *bootinfo)
 
 static int set_up(void **state)
 {
-    struct boot_machine machine = { .ram = { 1, { { MIB, RAM_END } } },
-                                    .nr_cores = 1,
-                                    .module_size = sizeof image };
+    struct boot_machine machine = {
+        .ram = { 1, { { MIB, RAM_END } } },
+        .free = { 2, { { MIB, 2 * MIB }, { 2 * MIB + PAGE_SIZE, RAM_END } } },
+        .module = { 2 * MIB, 2 * MIB + sizeof image },
+    };
     const seL4_BootInfo *bootinfo;
 
     (void)state;
@@ -109,7 +111,7 @@ static int set_up(void **state)
     fakes_reset(BIG_AT + BIT(BIG_BITS));
     fakes.quiet = true;
     fakes.on_interrupt_look = look;
-    machine.module = memcpy(hpa_to_ptr(hpa(2 * MIB)), &image, sizeof image);
+    memcpy(hpa_to_ptr(hpa(2 * MIB)), &image, sizeof image);
     thread = boot_initial_task(&machine);
     sched_start(thread);
     slots = cnode_slots(thread->slots[TCB_CSPACE].cap);
