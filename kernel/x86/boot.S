@@ -6,12 +6,13 @@
  * of its information, any stack, any descriptor tables (Multiboot 0.6.96 section 3.2; Multiboot 2.0
  * section 3.3). This code and its data run where they are loaded and are free memory after boot.
  *
- * It maps the first 4 GiB of physical memory three times, all of it writable: where they are, in
- * the physical window, and (the first GiB) at the kernel's link address. kernel_tables.c makes the
- * final tables from C.
+ * Its tables map the first 4 GiB of physical memory three times, all of it writable: where they
+ * are, in the physical window, and (the first GiB) at the kernel's link address. kernel_tables.c
+ * makes the final tables from C. The data segments stay what they were until descriptors.c loads
+ * its own: 64-bit code is not subject to them.
  *
- * The other processors come through the same tables, from ap_start on: 16-bit real mode, cs * 16 = the page
- * that a copy of it lies in, interrupts off (SDM volume 3, "MP Initialization Protocol").
+ * The other processors come through the same tables, from ap_start on: 16-bit real mode, cs * 16 =
+ * the page that a copy of it lies in, interrupts off (SDM volume 3, "MP Initialization Protocol").
  */
 #include "kernel/gen/asm_offsets.h"
 
@@ -28,8 +29,7 @@
 #define CPUID_LONG_MODE_BIT 29
 
 #define CODE_SELECTOR 8
-#define DATA_SELECTOR 16
-#define CODE_32_SELECTOR 24
+#define CODE_32_SELECTOR 16
 #define CR0_PE 1
 
         .section .boot.header, "a"
@@ -57,16 +57,6 @@ multiboot2_header_end:
         mov %eax, %cr0
 .endm
 
-.macro LOAD_DATA_SEGMENTS
-        mov $DATA_SELECTOR, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        xor %eax, %eax
-        mov %eax, %fs
-        mov %eax, %gs
-.endm
-
         .code32
         .section .boot.text, "ax"
         .globl boot_entry
@@ -84,28 +74,6 @@ boot_entry:
         cpuid
         bt $CPUID_LONG_MODE_BIT, %edx
         jnc no_long_mode
-
-        /* Four page directories, 2048 entries of 2 MiB. */
-        mov $boot_directories, %edi
-        mov $(PRESENT_WRITABLE | LARGE), %eax
-1:      mov %eax, (%edi)
-        movl $0, 4(%edi)
-        add $0x200000, %eax
-        add $8, %edi
-        cmp $(boot_directories + 4 * 4096), %edi
-        jne 1b
-
-        mov $(boot_directories + PRESENT_WRITABLE), %eax
-        mov %eax, boot_pdpt_high + 510 * 8
-        xor %ecx, %ecx
-2:      mov %eax, boot_pdpt_low(, %ecx, 8)
-        mov %eax, boot_pdpt_high(, %ecx, 8)
-        add $4096, %eax
-        inc %ecx
-        cmp $4, %ecx
-        jne 2b
-        movl $(boot_pdpt_low + PRESENT_WRITABLE), boot_pml4
-        movl $(boot_pdpt_high + PRESENT_WRITABLE), boot_pml4 + 511 * 8
 
         ENTER_LONG_MODE
         lgdt boot_gdt_pointer
@@ -131,11 +99,9 @@ no_long_mode:
         jz 5f
         mov %al, %bl
         mov $0x3fd, %dx
-        mov $0x10000, %ecx
-4:      in %dx, %al
-        pause
+4:      in %dx, %al             /* all ones where there is no port */
         test $0x20, %al
-        loopz 4b
+        jz 4b
         mov %bl, %al
         mov $0x3f8, %dx
         out %al, %dx
@@ -148,7 +114,6 @@ no_long_mode_text:
 
         .code64
 boot_64:
-        LOAD_DATA_SEGMENTS
         mov $(kernel_stacks + KERNEL_STACK_BYTES), %rsp
         /* The stack protector's value; its lowest byte ends strings. */
         rdtsc
@@ -182,14 +147,11 @@ ap_start_end:
 
         .code32
 ap_32:
-        mov $DATA_SELECTOR, %eax
-        mov %eax, %ds
         ENTER_LONG_MODE
         ljmp $CODE_SELECTOR, $ap_64
 
         .code64
 ap_64:
-        LOAD_DATA_SEGMENTS
         mov ap_stack, %rsp
         xor %ebp, %ebp
         mov $ap_main, %rax
@@ -200,21 +162,30 @@ ap_64:
 boot_gdt:
         .quad 0
         .quad 0x00af9b000000ffff
-        .quad 0x00cf93000000ffff
         .quad 0x00cf9b000000ffff
 boot_gdt_pointer:
         .short boot_gdt_pointer - boot_gdt - 1
         .long boot_gdt
 
-        .section .boot.bss, "aw", @nobits
+        .section .boot.data, "aw"
         .balign 4096
 boot_pml4:
-        .skip 4096
-boot_pdpt_low:
-        .skip 4096
-boot_pdpt_high:
-        .skip 4096
+        .quad boot_pdpt + PRESENT_WRITABLE
+        .skip 510 * 8
+        .quad boot_pdpt + PRESENT_WRITABLE
+boot_pdpt:
+        .quad boot_directories + 0x0000 + PRESENT_WRITABLE
+        .quad boot_directories + 0x1000 + PRESENT_WRITABLE
+        .quad boot_directories + 0x2000 + PRESENT_WRITABLE
+        .quad boot_directories + 0x3000 + PRESENT_WRITABLE
+        .skip 506 * 8
+        .quad boot_directories + PRESENT_WRITABLE
+        .quad 0
 boot_directories:
-        .skip 4 * 4096
+        page = 0
+        .rept 4 * 512
+        .quad page + (PRESENT_WRITABLE | LARGE)
+        page = page + 0x200000
+        .endr
 
         .section .note.GNU-stack, "", @progbits

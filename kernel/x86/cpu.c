@@ -30,7 +30,6 @@ static const struct cpu_feature needed[] = {
     { "FXSAVE (FXSR)", 1, EDX, 24 },
     { "SSE2", 1, EDX, 26 },
     { "SYSCALL", 0x80000001, EDX, 11 },
-    { "64-bit mode (LM)", 0x80000001, EDX, 29 },
 };
 
 static bool has(u32 leaf, enum cpuid_register in, unsigned bit)
