@@ -12,9 +12,9 @@
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/image.h"
 #include "kernel/x86/traps.h"
+#include "lib/string.h"
 
 #define BACKTRACE_DEPTH 24
-#define SYMBOL_NAME_MAX 64
 
 static bool panicking;
 
@@ -26,42 +26,26 @@ static NORETURN void stop(void)
 
 /* --- symbols --------------------------------------------------------------------------------- */
 
-static const char *parse_hex(const char *at, u64 *value)
-{
-    for (*value = 0; at < kernel_symbols_end && *at != ' '; at++)
-        *value = *value << 4 | (u64)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
-    return at;
-}
-
-static const char *end_of_line(const char *at)
-{
-    while (at < kernel_symbols_end && *at != '\n')
-        at++;
-    return at;
-}
-
+/* Lines of an address, a space and a name (make-symbols), by address. */
 static void print_symbol(u64 address)
 {
     const char *name = NULL, *name_end = NULL;
     u64 base = 0;
 
-    for (const char *at = kernel_symbols_start; at < kernel_symbols_end;) {
-        u64 value;
-        const char *space = parse_hex(at, &value);
-        const char *end = end_of_line(space);
+    for (const char *at = kernel_symbols_start; at < kernel_symbols_end; at = name_end + 1) {
+        u64 value = 0;
 
+        for (; *at != ' '; at++)
+            value = value << 4 | (u64)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
         if (value > address)
             break;
-        name = space + 1;
-        name_end = end;
         base = value;
-        at = end + 1;
+        name = at + 1;
+        name_end = memchr(name, '\n', (size_t)(kernel_symbols_end - name));
     }
     print("  0x%lx", address);
     if (name && address - base < BIT(20))
-        print("  %.*s + 0x%lx",
-              (int)(name_end - name < SYMBOL_NAME_MAX ? name_end - name : SYMBOL_NAME_MAX), name,
-              (address - base));
+        print("  %.*s + 0x%lx", (int)(name_end - name), name, address - base);
     print("\n");
 }
 
@@ -120,26 +104,30 @@ static void begin(void)
         print("?: ");
 }
 
-static void print_thread(void)
+/* How it came to that: code is the last address known that is not in a frame, or 0. */
+static NORETURN void end(u64 code, u64 frame)
 {
     const struct core *core = core_if_known();
 
+    print("cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx\n", read_cr0(), read_cr2(), read_cr3(),
+          read_cr4());
     if (core && core->current)
         print("current thread: %s (state %u) at 0x%lx\n",
               core->current == core->idle ? "idle"
               : core->current->name[0]    ? core->current->name
                                           : "unnamed",
               core->current->state, core->current->context.rip);
-}
-
-static void print_control_registers(void)
-{
-    print("cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx\n", read_cr0(), read_cr2(), read_cr3(),
-          read_cr4());
+    print("backtrace:\n");
+    if (is_code(code))
+        print_symbol(code);
+    print_backtrace(frame);
+    print("stopped\n");
+    stop();
 }
 
 void panic(const char *format, ...)
 {
+    u64 rbp = (u64)(uintptr_t)__builtin_frame_address(0);
     va_list arguments;
     u64 rsp, rflags;
 
@@ -148,41 +136,14 @@ void panic(const char *format, ...)
     va_start(arguments, format);
     print_arguments(format, arguments);
     va_end(arguments);
-    print("\n");
-    print("rsp %016lx  rbp %016lx  rfl %016lx\n", rsp, (u64)(uintptr_t)__builtin_frame_address(0),
-          rflags);
-    print_control_registers();
-    print_thread();
-    print("backtrace:\n");
-    print_backtrace((u64)(uintptr_t)__builtin_frame_address(0));
-    print("stopped\n");
-    stop();
+    print("\nrsp %016lx  rbp %016lx  rfl %016lx\n", rsp, rbp, rflags);
+    end(0, rbp);
 }
 
-static const char *const exception_names[32] = {
-    "divide error",
-    "debug",
-    "NMI",
-    "breakpoint",
-    "overflow",
-    "bound range",
-    "invalid opcode",
-    "device not available",
-    "double fault",
-    "coprocessor overrun",
-    "invalid TSS",
-    "segment not present",
-    "stack fault",
-    "general protection",
-    "page fault",
-    NULL,
-    "x87 error",
-    "alignment check",
-    "machine check",
-    "SIMD error",
-    "virtualisation exception",
-    "control protection",
-};
+/* The manual's mnemonics (SDM volume 3, section 6.3.1). */
+static const char exception_names[][4] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
+                                           "#DF", "?",   "#TS", "#NP", "#SS", "#GP", "#PF", "?",
+                                           "#MF", "#AC", "#MC", "#XM", "#VE", "#CP" };
 
 static void print_registers(const struct trap_frame *f)
 {
@@ -199,24 +160,18 @@ static void print_registers(const struct trap_frame *f)
 
     for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++)
         print("%s %016lx%s", registers[i].name, registers[i].value, i % 4 == 3 ? "\n" : "  ");
-    print_control_registers();
 }
 
 void trap_panic(const struct trap_frame *frame)
 {
-    const char *name = frame->vector < 32 ? exception_names[frame->vector] : "interrupt";
+    u64 vector = frame->vector;
 
     begin();
-    print("%s (vector %lu, error code 0x%lx)\n", name ? name : "exception", frame->vector,
+    print("%s (vector %lu, error code 0x%lx)\n",
+          vector < ARRAY_LENGTH(exception_names) ? exception_names[vector] : "trap", vector,
           frame->error_code);
     print_registers(frame);
-    print_thread();
-    print("backtrace:\n");
-    if (is_code(frame->rip))
-        print_symbol(frame->rip);
-    print_backtrace(frame->rbp);
-    print("stopped\n");
-    stop();
+    end(frame->rip, frame->rbp);
 }
 
 void leave_panic(void)
