@@ -14,7 +14,6 @@
 
 #define CR0_PE BIT(0)
 #define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
 #define CR0_TS BIT(3)
 #define CR0_ET BIT(4)
 #define CR0_NE BIT(5)
@@ -29,7 +28,6 @@
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_VMXE       BIT(13)
 #define CR4_FSGSBASE   BIT(16)
-#define CR4_PCIDE      BIT(17)
 #define CR4_OSXSAVE    BIT(18)
 #define CR4_SMEP       BIT(20)
 #define CR4_SMAP       BIT(21)
@@ -123,26 +121,6 @@ extern struct cpu cpu;
 void cpu_detect(void);
 /* Each core: control registers and MSRs that the kernel relies on, except paging's root. */
 void cpu_init_core(void);
-
-static inline bool cpu_has_svm(void)
-{
-    return cpu.svm;
-}
-
-static inline bool cpu_has_vmx(void)
-{
-    return cpu.vmx;
-}
-
-static inline bool cpu_has_rdtscp(void)
-{
-    return cpu.rdtscp;
-}
-
-static inline bool cpu_has_xsave(void)
-{
-    return cpu.xsave;
-}
 
 /* --- registers ------------------------------------------------------------------------------- */
 

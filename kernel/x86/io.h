@@ -54,14 +54,4 @@ static inline void mmio_write32(volatile void *address, u32 value)
     *(volatile u32 *)address = value;
 }
 
-static inline u64 mmio_read64(const volatile void *address)
-{
-    return *(const volatile u64 *)address;
-}
-
-static inline void mmio_write64(volatile void *address, u64 value)
-{
-    *(volatile u64 *)address = value;
-}
-
 #endif

@@ -19,7 +19,7 @@ u64 virt_guest_xcr0 = 1;
  * the VCPU's area. Each component's place is fixed by the CPU (CPUID 13, subleaf = component). */
 static u64 guest_xcr0(void)
 {
-    if (!cpu_has_xsave())
+    if (!cpu.xsave)
         return 3;
 
     struct cpuid supported = cpuid(CPUID_XSAVE, 0);
@@ -55,7 +55,7 @@ void virt_init_core(void)
 {
     if (!virt)
         return;
-    if (cpu_has_rdtscp())
+    if (cpu.rdtscp)
         wrmsr(MSR_TSC_AUX, 0);
     virt->init_core();
 }

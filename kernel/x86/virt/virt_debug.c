@@ -34,7 +34,7 @@ void virt_debug_load(struct vcpu *vcpu)
 
 void virt_change_tsc_aux(u64 value)
 {
-    if (!cpu_has_rdtscp())
+    if (!cpu.rdtscp)
         return;
     wrmsr(MSR_TSC_AUX, value);
     this_core()->tsc_aux = value;

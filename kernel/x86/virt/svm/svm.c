@@ -78,7 +78,7 @@ static void msr_permissions_init(void)
     memset(msr_permissions, 0xff, sizeof(msr_permissions));
     for (unsigned i = 0; i < ARRAY_LENGTH(exchanged); i++)
         msr_allow(exchanged[i], true, true);
-    if (cpu_has_rdtscp())
+    if (cpu.rdtscp)
         msr_allow(MSR_TSC_AUX, true, false);
 }
 
@@ -87,7 +87,7 @@ static void msr_permissions_init(void)
 
 static bool svm_probe(void)
 {
-    if (!cpu_has_svm())
+    if (!cpu.svm)
         return false;
 
     struct cpuid features = cpuid(CPUID_SVM, 0);

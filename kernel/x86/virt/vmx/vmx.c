@@ -83,7 +83,7 @@ static void msr_bitmap_init(void)
         vmx_msr_allow(msr_bitmap, exchanged[i], true, true);
     for (unsigned i = 0; i < ARRAY_LENGTH(loaded); i++)
         vmx_msr_allow(msr_bitmap, loaded[i], true, false);
-    if (cpu_has_rdtscp())
+    if (cpu.rdtscp)
         vmx_msr_allow(msr_bitmap, MSR_TSC_AUX, true, false);
     memcpy(apic_msr_bitmap, msr_bitmap, sizeof(msr_bitmap));
     vmx_apic_open_msrs(apic_msr_bitmap);
@@ -106,7 +106,7 @@ static bool vmx_probe(void)
 {
     u64 feature_control;
 
-    if (!cpu_has_vmx())
+    if (!cpu.vmx)
         return false;
     feature_control = rdmsr(MSR_FEATURE_CONTROL);
     if ((feature_control & FEATURE_LOCKED) && !(feature_control & FEATURE_VMXON)) {

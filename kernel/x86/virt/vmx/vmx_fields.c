@@ -162,7 +162,7 @@ u64 *vmx_msr(struct vcpu *vcpu, u64 msr, bool is_write)
     else if (msr == VCPU_MSR_VMX_MISC)
         return &vmx_capabilities.misc;
     if (msr == MSR_TSC_AUX)
-        return cpu_has_rdtscp() ? &vcpu->tsc_aux : NULL;
+        return cpu.rdtscp ? &vcpu->tsc_aux : NULL;
     return msr == MSR_KERNEL_GS_BASE ? &vmx_state(vcpu)->kernel_gs_base
                                      : vmx_syscall_msr(vmx_state(vcpu), msr);
 }
