@@ -58,11 +58,6 @@ static const char *segment_check(const struct elf_segment *segment, u64 size)
 
 static void image_extend(struct elf_image *image, const struct elf_segment *segment)
 {
-    if (image->start == image->end) {
-        image->start = segment->vaddr;
-        image->end = segment->vaddr + segment->memsz;
-        return;
-    }
     if (segment->vaddr < image->start)
         image->start = segment->vaddr;
     if (segment->vaddr + segment->memsz > image->end)
@@ -86,7 +81,11 @@ const char *elf_check(const u8 *file, u64 size, struct elf_image *image)
     if (problem)
         return problem;
     *image = (struct elf_image){
-        .file = file, .entry = header.entry, .headers = header.phoff, .nr_headers = header.phnum
+        .file = file,
+        .start = USER_TOP,
+        .entry = header.entry,
+        .headers = header.phoff,
+        .nr_headers = header.phnum,
     };
     for (unsigned i = 0; i < image->nr_headers; i++) {
         struct elf_segment segment = segment_read(image, i);
@@ -98,7 +97,7 @@ const char *elf_check(const u8 *file, u64 size, struct elf_image *image)
             return problem;
         image_extend(image, &segment);
     }
-    if (image->start == image->end)
+    if (image->end == 0)
         return "nothing to load";
     if (!is_aligned_bits(image->start, PAGE_BITS))
         return "does not start at a page boundary";

@@ -183,7 +183,7 @@ kernel_trap:
         mov %gs:CORE_KERNEL_STACK, %rsp
         xor %ebp, %ebp
         cld
-        call interrupt_from_kernel
+        call trap_interrupt
         jmp leave_now
 
         /* The return to user mode refused: the thread's fault, not the kernel's. Its registers are

@@ -88,20 +88,16 @@ static void exchange_bases(struct core *core, struct tcb *to)
     core->loaded = to;
 }
 
-static void switch_usually(struct core *core, struct tcb *tcb)
-{
-    switch_root(core, tcb->known.root);
-    exchange_bases(core, tcb);
-}
-
 void arch_switch_to_thread(struct tcb *tcb)
 {
     struct core *core = this_core();
 
-    if (core->loaded != tcb && switch_is_usual(core, tcb))
-        switch_usually(core, tcb);
-    else
+    if (core->loaded != tcb && switch_is_usual(core, tcb)) {
+        switch_root(core, tcb->known.root);
+        exchange_bases(core, tcb);
+    } else {
         switch_thoroughly(core, tcb);
+    }
 }
 
 /* The address space stays: idling touches no user memory, and often the same thread comes back. */

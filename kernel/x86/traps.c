@@ -56,7 +56,7 @@ static void unknown_syscall(unsigned vector, struct tcb *thread)
     handle_unknown_syscall((s64)(int32_t)number);
 }
 
-static void interrupt(u64 vector)
+void trap_interrupt(u64 vector)
 {
     if (vector == VECTOR_TIMER) {
         apic_end_of_interrupt();
@@ -85,10 +85,5 @@ void trap_from_user(u64 vector)
     else if (vector >= VECTOR_UNKNOWN_SYSCALL && vector != VECTOR_SPURIOUS)
         unknown_syscall((unsigned)vector, thread);
     else
-        interrupt(vector);
-}
-
-void interrupt_from_kernel(u64 vector)
-{
-    interrupt(vector);
+        trap_interrupt(vector);
 }

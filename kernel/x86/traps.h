@@ -22,8 +22,8 @@ struct trap_frame {
 
 /* An exception or interrupt of user code; its registers are in current's context. */
 void trap_from_user(u64 vector);
-/* An interrupt that came in the one place of the kernel where they may. */
-void interrupt_from_kernel(u64 vector);
+/* An interrupt: of user code, or in the one place of the kernel where they may come. */
+void trap_interrupt(u64 vector);
 /* Anything else that happens in the kernel, and what can have no other end. */
 __attribute__((noreturn)) void trap_panic(const struct trap_frame *frame);
 /* kernel_leave found the current thread in a state in which it cannot be left to. */
