@@ -57,6 +57,11 @@ enum tcb_slot {
     TCB_SLOT_COUNT,
 };
 
+/* In the release queue's heap (kernel/sched/release.c). */
+struct heap_place {
+    struct tcb *parent, *child[2];
+};
+
 /* A fault that waits to be sent or answered. type is seL4_Fault_*. */
 struct fault {
     u64 type;
@@ -96,8 +101,8 @@ struct tcb {
     struct tcb *cancel_cursor; /* where this thread's CancelBadgedSends goes on */
     struct tcb *cancel_owner;  /* whose cancel_cursor points here */
     u64 cancel_epoch;          /* requeues seen when the search began (endpoint.c) */
-    struct tcb *sched_next, *sched_prev;     /* ready queue */
-    struct tcb *heap_parent, *heap_child[2]; /* release queue */
+    struct tcb *sched_next, *sched_prev; /* ready queue */
+    struct heap_place heap;              /* release queue */
 
     /* The thread whose SchedContext_YieldTo this one waits for is in yield_to. */
     struct sched_context *yield_to;

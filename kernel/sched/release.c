@@ -29,7 +29,7 @@ struct tcb *release_at(const struct core *core, unsigned node)
 
     /* The bits below the highest say which way to go at each level. */
     for (unsigned bit = 31 - (unsigned)__builtin_clz(node); bit-- > 0;)
-        tcb = tcb->heap_child[node >> bit & 1];
+        tcb = tcb->heap.child[node >> bit & 1];
     return tcb;
 }
 
@@ -38,56 +38,45 @@ struct tcb *release_at(const struct core *core, unsigned node)
 /* What leads to the thread: its parent's link, or the root. */
 static struct tcb **link_to(struct core *core, const struct tcb *tcb)
 {
-    struct tcb *parent = tcb->heap_parent;
+    struct tcb *parent = tcb->heap.parent;
 
-    return parent ? &parent->heap_child[parent->heap_child[1] == tcb] : &core->release_head;
+    return parent ? &parent->heap.child[parent->heap.child[1] == tcb] : &core->release_head;
 }
 
 static void adopt_children(struct tcb *tcb)
 {
     for (unsigned side = 0; side < 2; side++)
-        if (tcb->heap_child[side])
-            tcb->heap_child[side]->heap_parent = tcb;
+        if (tcb->heap.child[side])
+            tcb->heap.child[side]->heap.parent = tcb;
 }
 
-/* heir, which is in no place now, takes the place of tcb. */
-static void replace(struct core *core, struct tcb *tcb, struct tcb *heir)
+/* The two change places; one may be the other's parent, or be the other. */
+static void exchange(struct core *core, struct tcb *a, struct tcb *b)
 {
-    *link_to(core, tcb) = heir;
-    heir->heap_parent = tcb->heap_parent;
-    heir->heap_child[0] = tcb->heap_child[0];
-    heir->heap_child[1] = tcb->heap_child[1];
-    adopt_children(heir);
-}
+    struct tcb **to_a = link_to(core, a), **to_b = link_to(core, b);
+    struct heap_place place;
 
-/* The thread and its parent change places. */
-static void rise(struct core *core, struct tcb *tcb)
-{
-    struct tcb *parent = tcb->heap_parent;
-    unsigned side = parent->heap_child[1] == tcb;
-    struct tcb *sibling = parent->heap_child[!side];
-
-    *link_to(core, parent) = tcb;
-    tcb->heap_parent = parent->heap_parent;
-    parent->heap_child[0] = tcb->heap_child[0];
-    parent->heap_child[1] = tcb->heap_child[1];
-    adopt_children(parent);
-    tcb->heap_child[side] = parent;
-    tcb->heap_child[!side] = sibling;
-    adopt_children(tcb);
+    *to_a = b;
+    *to_b = a;
+    place = a->heap;
+    a->heap = b->heap;
+    b->heap = place;
+    /* If one was in the other's place as its child, it is now its own parent: until here. */
+    adopt_children(a);
+    adopt_children(b);
 }
 
 /* --- order ----------------------------------------------------------------------------------- */
 
 static void sift_up(struct core *core, struct tcb *tcb)
 {
-    while (tcb->heap_parent && release_time(tcb) < release_time(tcb->heap_parent))
-        rise(core, tcb);
+    while (tcb->heap.parent && release_time(tcb) < release_time(tcb->heap.parent))
+        exchange(core, tcb, tcb->heap.parent);
 }
 
 static struct tcb *earlier_child(const struct tcb *tcb)
 {
-    struct tcb *left = tcb->heap_child[0], *right = tcb->heap_child[1];
+    struct tcb *left = tcb->heap.child[0], *right = tcb->heap.child[1];
 
     return right && release_time(right) < release_time(left) ? right : left;
 }
@@ -97,7 +86,7 @@ static void sift_down(struct core *core, struct tcb *tcb)
     struct tcb *child;
 
     while ((child = earlier_child(tcb)) && release_time(child) < release_time(tcb))
-        rise(core, child);
+        exchange(core, tcb, child);
 }
 
 /* --- operations ------------------------------------------------------------------------------ */
@@ -111,11 +100,10 @@ void release_queue_insert(struct tcb *tcb)
         return;
     kernel_assert(!tcb->in_ready_queue);
     tcb->in_release_queue = true;
-    tcb->heap_child[0] = tcb->heap_child[1] = NULL;
     node = ++core->release_count;
-    tcb->heap_parent = node > 1 ? release_at(core, node / 2) : NULL;
-    if (tcb->heap_parent)
-        tcb->heap_parent->heap_child[node & 1] = tcb;
+    tcb->heap = (struct heap_place){ .parent = node > 1 ? release_at(core, node / 2) : NULL };
+    if (tcb->heap.parent)
+        tcb->heap.parent->heap.child[node & 1] = tcb;
     else
         core->release_head = tcb;
     sift_up(core, tcb);
@@ -134,10 +122,10 @@ void release_queue_remove(struct tcb *tcb)
         core->reprogram = true;
     tcb->in_release_queue = false;
     last = release_at(core, core->release_count--);
-    *link_to(core, last) = NULL;
+    exchange(core, tcb, last);
+    *link_to(core, tcb) = NULL;
     if (last == tcb)
         return;
-    replace(core, tcb, last);
     sift_up(core, last);
     sift_down(core, last);
 }

@@ -580,7 +580,7 @@ static unsigned check_release_queue(const struct core *core)
 {
     must(!core->release_head == !core->release_count);
     for (unsigned node = 1; node <= core->release_count; node++) {
-        const struct tcb *tcb = release_at(core, node), *parent = tcb->heap_parent;
+        const struct tcb *tcb = release_at(core, node), *parent = tcb->heap.parent;
 
         must(is_live(tcb, CAP_TCB) && tcb->in_release_queue && tcb->sched_context);
         must(parent == (node > 1 ? release_at(core, node / 2) : NULL));

@@ -300,7 +300,7 @@ static void check_release_queue(const struct core *core)
 {
     assert_int_equal(core->release_head != NULL, core->release_count != 0);
     for (unsigned node = 1; node <= core->release_count; node++) {
-        const struct tcb *at = release_at(core, node), *parent = at->heap_parent;
+        const struct tcb *at = release_at(core, node), *parent = at->heap.parent;
 
         assert_true(at->in_release_queue && !at->in_ready_queue && thread_is_runnable(at));
         assert_int_equal(at->core, core->id);
@@ -308,7 +308,7 @@ static void check_release_queue(const struct core *core)
         if (parent)
             assert_true(release_time(parent) <= release_time(at));
         for (unsigned side = 0; side < 2; side++)
-            assert_int_equal(at->heap_child[side] != NULL, 2 * node + side <= core->release_count);
+            assert_int_equal(at->heap.child[side] != NULL, 2 * node + side <= core->release_count);
     }
 }
 
