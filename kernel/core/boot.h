@@ -3,8 +3,8 @@
  * Boot: what kernel/x86 has found out about the machine, and the making of the initial task from
  * it (ABI section 8). Everything here runs once, on the first core, before any user code.
  *
- * The order (kernel/x86/boot.c calls it): early serial, CPU features, loader's data, ACPI, final
- * page tables, interrupt controllers, timers, virtualisation, boot_initial_task, scheduling.
+ * The order (kernel/x86/boot.c calls it): serial line, loader's data, CPU features, final page
+ * tables, ACPI, interrupt controllers, timers, virtualisation, boot_initial_task, scheduling.
  * Units: ranges are half open, [start, end), physical.
  */
 #ifndef KERNEL_CORE_BOOT_H
@@ -24,11 +24,10 @@ struct boot_regions {
 };
 
 struct boot_machine {
-    struct boot_regions
-        ram; /* usable RAM at or above 1 MiB, ascending, no overlap (whole, with what is in use) */
+    struct boot_regions ram;  /* usable RAM at or above 1 MiB, with what is in use of it */
     struct boot_regions free; /* RAM without the kernel, its page tables and the module */
-    struct boot_regions
-        reserved; /* not RAM, but the kernel's own: local APIC, I/O APIC, IOMMU registers */
+    /* The kernel's own: registers of the local APIC, of the I/O APIC. */
+    struct boot_regions reserved;
     struct boot_region module; /* the initial task's ELF image; free RAM once it has been read */
 
     /* For extra bootinfo: contents of the blocks, without their headers; NULL when absent. */
@@ -37,8 +36,8 @@ struct boot_machine {
 
 /*
  * Makes the root CNode, address space, IPC buffer, bootinfo, scheduling context and thread, and the
- * untypeds of all that is left (machine->free is used up). Returns the thread, ready to run. Panics with the reason when
- * the module is no usable ELF image or memory does not suffice.
+ * untypeds of all that is left: what is in machine->free is given away. Returns the thread, ready
+ * to run. Panics with the reason when the module is no usable ELF image or memory does not suffice.
  */
 struct tcb *boot_initial_task(struct boot_machine *machine);
 
