@@ -27,46 +27,39 @@ enum status invoke_page_map_ept(struct request *request)
     u64 gpa = request_word(request, 0) & ~MASK(PAGE_BITS);
     unsigned rights = request_word(request, 1) & RIGHTS_ALL;
     u64 memory = request_word(request, 2);
-    enum status status;
     u64 *root;
 
     if (nested_format == NESTED_NONE)
         return error_code(request, seL4_IllegalOperation);
-    if (frame_size(frame) == FRAME_1G && !nested_has_1g)
+    if ((frame_size(frame) == FRAME_1G && !nested_has_1g) || frame_map(frame) != FRAME_UNMAPPED)
         return error_capability(request, 0);
-    if (frame_map(frame) != FRAME_UNMAPPED)
-        return error_capability(request, 0);
-    status = check_nested(request, space, gpa, &root);
-    if (status != STATUS_OK)
-        return status;
+    if (check_nested(request, space, gpa, &root) != STATUS_OK)
+        return STATUS_ERROR;
     if (gpa & MASK(frame_size_bits(frame)))
         return error_code(request, seL4_AlignmentError);
 
-    status = request_map_result(request, nested_map_frame(root, gpa, frame, rights, memory));
-    if (status == STATUS_OK)
-        frame_set_mapped(request->slot, FRAME_IN_EPT, mapped_data(space, gpa));
-    return status;
+    if (request_map_result(request, nested_map_frame(root, gpa, frame, rights, memory)) !=
+        STATUS_OK)
+        return STATUS_ERROR;
+    frame_set_mapped(request->slot, FRAME_IN_EPT, mapped_data(space, gpa));
+    return STATUS_OK;
 }
 
 enum status invoke_ept_paging_map(struct request *request)
 {
     struct cap space = request->extra[0]->cap;
     u64 gpa = request_word(request, 0) & ~MASK(table_span_bits(request->cap.type));
-    enum status status;
     u64 *root;
 
     if (nested_format == NESTED_NONE)
         return error_code(request, seL4_IllegalOperation);
     if (table_is_mapped(request->cap))
         return error_capability(request, 0);
-    status = check_nested(request, space, gpa, &root);
-    if (status != STATUS_OK)
-        return status;
-
-    status = request_map_result(request, nested_map_table(root, gpa, request->cap));
-    if (status == STATUS_OK)
-        table_set_mapped(request->slot, true, mapped_data(space, gpa));
-    return status;
+    if (check_nested(request, space, gpa, &root) != STATUS_OK ||
+        request_map_result(request, nested_map_table(root, gpa, request->cap)) != STATUS_OK)
+        return STATUS_ERROR;
+    table_set_mapped(request->slot, true, mapped_data(space, gpa));
+    return STATUS_OK;
 }
 
 /* A guest that runs meanwhile on another core leaves the old space before this returns. */

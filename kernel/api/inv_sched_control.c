@@ -85,10 +85,9 @@ enum status invoke_sched_control_configure_flags(struct request *request)
         .badge = request_word(request, 3),
         .flags = request_word(request, 4),
     };
-    enum status status = check(request, &p, cap);
 
-    if (status != STATUS_OK)
-        return status;
+    if (check(request, &p, cap) != STATUS_OK)
+        return STATUS_ERROR;
     /* There is no such core: its threads would never run. */
     if (sched_control_core(request->cap) >= nr_cores)
         return error_code(request, seL4_IllegalOperation);

@@ -6,7 +6,6 @@ set(KERNEL_CORE_SOURCES
     core/preempt.c
     core/print.c
     core/regions.c
-    core/remote.c
-    core/time.c)
+    core/remote.c)
 # The initial task's making.
 list(APPEND KERNEL_CORE_SOURCES core/boot_task.c core/elf.c)

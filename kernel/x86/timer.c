@@ -18,6 +18,8 @@
  */
 #define COUNTDOWN_MIN_US 20
 
+u32 tsc_mhz = 1;
+
 /* APIC timer ticks for each TSC tick, with 32 bits after the point. */
 static u64 countdown_per_tick;
 static u32 countdown_min;
