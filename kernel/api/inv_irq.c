@@ -15,15 +15,10 @@
  */
 static enum status check_source(struct request *request, const u64 *source, bool is_msi)
 {
-    u64 max[SOURCE_WORDS] = { 255, 31, 7, UINT64_MAX };
+    const u64 max_msi[SOURCE_WORDS] = { 255, 31, 7, UINT64_MAX };
+    const u64 max_pin[SOURCE_WORDS] = { 0, ioapic_pins() - 1, 1, 1 }; /* there is one I/O APIC */
+    const u64 *max = is_msi ? max_msi : max_pin;
 
-    if (!is_msi) {
-        if (ioapic_count() == 0)
-            return error_code(request, seL4_IllegalOperation);
-        max[0] = ioapic_count() - 1;
-        max[1] = source[0] <= max[0] ? ioapic_pins((unsigned)source[0]) - 1 : 0;
-        max[2] = max[3] = 1;
-    }
     for (unsigned i = 0; i < SOURCE_WORDS; i++)
         if (source[i] > max[i])
             return error_range(request, 0, max[i]);
@@ -50,7 +45,7 @@ enum status invoke_irq_control_issue(struct request *request)
     if (is_msi)
         irq_issue_msi(irq);
     else
-        irq_issue_io_apic(irq, (unsigned)source[0], (unsigned)source[1], source[2], source[3]);
+        irq_issue_io_apic(irq, (unsigned)source[1], source[2], source[3]);
     slot_insert_new(request->slot, slot, cap_make(CAP_IRQ_HANDLER, hpa(0), 0, irq));
     return STATUS_OK;
 }

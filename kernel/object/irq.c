@@ -11,30 +11,27 @@ struct irq irqs[IRQ_COUNT];
 static void irq_mask(const struct irq *irq, bool masked)
 {
     if (irq->state == IRQ_IO_APIC && irq->routed)
-        ioapic_mask(irq->io_apic, irq->pin, masked);
+        ioapic_mask(irq->pin, masked);
 }
 
 /* A pin can lead to one vector only. */
-static void pin_take_over(unsigned io_apic, unsigned pin)
+static void pin_take_over(unsigned pin)
 {
     for (unsigned i = 0; i < IRQ_COUNT; i++) {
         struct irq *irq = &irqs[i];
 
-        if (irq->state == IRQ_IO_APIC && irq->io_apic == io_apic && irq->pin == pin)
+        if (irq->state == IRQ_IO_APIC && irq->pin == pin)
             irq->routed = false;
     }
 }
 
-void irq_issue_io_apic(unsigned irq, unsigned io_apic, unsigned pin, bool level, bool active_low)
+void irq_issue_io_apic(unsigned irq, unsigned pin, bool level, bool active_low)
 {
-    pin_take_over(io_apic, pin);
+    pin_take_over(pin);
     irqs[irq].state = IRQ_IO_APIC;
-    irqs[irq].io_apic = (u8)io_apic;
     irqs[irq].pin = (u8)pin;
-    irqs[irq].level = level;
     irqs[irq].routed = true;
-    ioapic_configure(io_apic, pin, irq + IRQ_FIRST_VECTOR, level, active_low, this_core()->apic_id);
-    ioapic_mask(io_apic, pin, true);
+    ioapic_configure(pin, irq + IRQ_FIRST_VECTOR, level, active_low, this_core()->apic_id);
 }
 
 void irq_issue_msi(unsigned irq)

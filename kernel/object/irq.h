@@ -21,8 +21,7 @@ enum irq_state { IRQ_FREE, IRQ_IO_APIC, IRQ_MSI };
 
 struct irq {
     enum irq_state state;
-    u8 io_apic, pin;
-    bool level;
+    u8 pin;      /* of the I/O APIC */
     bool routed; /* the pin still leads here: no later handler has taken it over */
     /* The capability to signal. Slots are aligned to their size. */
     _Alignas(32) struct slot notification;
@@ -34,7 +33,7 @@ extern struct irq irqs[IRQ_COUNT];
  * Gives a free irq to a new handler. A pin starts masked; it leaves any earlier handler that had
  * it.
  */
-void irq_issue_io_apic(unsigned irq, unsigned io_apic, unsigned pin, bool level, bool active_low);
+void irq_issue_io_apic(unsigned irq, unsigned pin, bool level, bool active_low);
 void irq_issue_msi(unsigned irq);
 /* The last handler capability goes: the irq, which signals nothing any more, becomes free. */
 void irq_finalise(unsigned irq);
@@ -53,10 +52,9 @@ void irq_deliver(unsigned irq);
 void irq_acknowledge(unsigned irq);
 
 /* kernel/x86/ioapic.c; host tests fake them. */
-unsigned ioapic_count(void);
-unsigned ioapic_pins(unsigned ioapic);
-void ioapic_configure(unsigned ioapic, unsigned pin, unsigned vector, bool level, bool active_low,
-                      u32 apic_id);
-void ioapic_mask(unsigned ioapic, unsigned pin, bool masked);
+unsigned ioapic_pins(void);
+/* The pin stays masked. */
+void ioapic_configure(unsigned pin, unsigned vector, bool level, bool active_low, u32 apic_id);
+void ioapic_mask(unsigned pin, bool masked);
 
 #endif

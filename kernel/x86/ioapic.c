@@ -41,35 +41,28 @@ void ioapic_init(u64 address)
         panic("I/O APIC registers at 0x%lx are not device memory", address);
     nr_pins = ((io_apic_read(REGISTER_VERSION) >> 16) & 0xff) + 1;
     for (unsigned pin = 0; pin < nr_pins; pin++)
-        ioapic_mask(0, pin, true);
+        ioapic_mask(pin, true);
 }
 
-unsigned ioapic_count(void)
+unsigned ioapic_pins(void)
 {
-    return 1;
+    return nr_pins;
 }
 
-unsigned ioapic_pins(unsigned ioapic)
-{
-    return ioapic == 0 ? nr_pins : 0;
-}
-
-/* The pin stays masked. */
-void ioapic_configure(unsigned ioapic, unsigned pin, unsigned vector, bool level, bool active_low,
-                      u32 apic_id)
+void ioapic_configure(unsigned pin, unsigned vector, bool level, bool active_low, u32 apic_id)
 {
     u32 low = vector | REDIRECTION_MASKED;
 
-    kernel_assert(ioapic == 0 && pin < nr_pins && apic_id < 0xff);
+    kernel_assert(pin < nr_pins && apic_id < 0xff);
     low |= level ? (u32)REDIRECTION_LEVEL : 0;
     low |= active_low ? (u32)REDIRECTION_ACTIVE_LOW : 0;
     io_apic_write(REGISTER_REDIRECTION + 2 * pin, low);
     io_apic_write(REGISTER_REDIRECTION + 2 * pin + 1, apic_id << REDIRECTION_DESTINATION_SHIFT);
 }
 
-void ioapic_mask(unsigned ioapic, unsigned pin, bool masked)
+void ioapic_mask(unsigned pin, bool masked)
 {
-    kernel_assert(ioapic == 0 && pin < nr_pins);
+    kernel_assert(pin < nr_pins);
 
     u32 low = io_apic_read(REGISTER_REDIRECTION + 2 * pin);
 

@@ -66,7 +66,6 @@ void fakes_reset(u64 bytes)
     memset(&fakes, 0, sizeof fakes);
     fakes.has_1g = true;
     fakes.has_nx = true;
-    fakes.io_apics = FAKE_IO_APICS;
     nr_cores = 1;
     host_core = 0;
     kernel_root[511] = 0x123003;
@@ -189,32 +188,25 @@ bool interrupt_is_pending(void)
     return fakes.interrupt_pending;
 }
 
-unsigned ioapic_count(void)
+unsigned ioapic_pins(void)
 {
-    return fakes.io_apics;
-}
-
-unsigned ioapic_pins(unsigned ioapic)
-{
-    assert(ioapic < fakes.io_apics);
     return FAKE_PINS;
 }
 
-void ioapic_configure(unsigned ioapic, unsigned pin, unsigned vector, bool level, bool active_low,
-                      u32 apic_id)
+void ioapic_configure(unsigned pin, unsigned vector, bool level, bool active_low, u32 apic_id)
 {
     (void)level;
     (void)active_low;
     (void)apic_id;
-    assert(ioapic < fakes.io_apics && pin < FAKE_PINS && vector >= IRQ_FIRST_VECTOR);
-    fakes.pin_vector[ioapic][pin] = vector;
-    fakes.pin_masked[ioapic][pin] = true;
+    assert(pin < FAKE_PINS && vector >= IRQ_FIRST_VECTOR);
+    fakes.pin_vector[pin] = vector;
+    fakes.pin_masked[pin] = true;
 }
 
-void ioapic_mask(unsigned ioapic, unsigned pin, bool masked)
+void ioapic_mask(unsigned pin, bool masked)
 {
-    assert(ioapic < fakes.io_apics && pin < FAKE_PINS);
-    fakes.pin_masked[ioapic][pin] = masked;
+    assert(pin < FAKE_PINS);
+    fakes.pin_masked[pin] = masked;
 }
 
 static void port_accessed(u16 port, unsigned width)

@@ -15,8 +15,7 @@
 #include "kernel/core/config.h"
 #include "kernel/core/types.h"
 
-#define FAKE_IO_APICS 2u
-#define FAKE_PINS     24u
+#define FAKE_PINS 24u
 
 struct tcb;
 
@@ -26,9 +25,8 @@ struct fakes {
     bool interrupt_pending;
     void (*on_interrupt_look)(void); /* called when the kernel looks for one */
     bool has_1g, has_nx;
-    unsigned io_apics; /* FAKE_IO_APICS, or fewer if a test wants so */
-    bool pin_masked[FAKE_IO_APICS][FAKE_PINS];
-    unsigned pin_vector[FAKE_IO_APICS][FAKE_PINS];
+    bool pin_masked[FAKE_PINS];
+    unsigned pin_vector[FAKE_PINS];
     u32 port_value; /* what port_read returns, and port_write last wrote */
     u16 port;       /* of the last access, and its width in bytes */
     unsigned port_width;
