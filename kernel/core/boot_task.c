@@ -63,11 +63,16 @@ static struct boot_task {
  * free as far as they are RAM. */
 static void return_module(void)
 {
-    u64 start = round_down_bits(task.machine->module.start, PAGE_BITS);
-    u64 end = round_up_bits(task.machine->module.end, PAGE_BITS);
+    const struct boot_regions *ram = &task.machine->ram;
+    u64 first = round_down_bits(task.machine->module.start, PAGE_BITS);
+    u64 last = round_up_bits(task.machine->module.end, PAGE_BITS);
 
-    if (regions_contain(&task.machine->ram, start, end))
+    for (unsigned i = 0; i < ram->count; i++) {
+        u64 start = first > ram->at[i].start ? first : ram->at[i].start;
+        u64 end = last < ram->at[i].end ? last : ram->at[i].end;
+
         regions_add(&task.machine->free, start, end);
+    }
 }
 
 /* Zeroed memory from the top of RAM. */

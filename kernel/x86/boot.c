@@ -34,10 +34,8 @@ static const struct boot_region boot_part = { (u64)kernel_boot_start, (u64)kerne
 
 NORETURN void kernel_main(u32 magic, u32 info);
 
-/* Until the command line has been read, on the firmware's port. */
 static void console_init(u32 magic, u32 info)
 {
-    serial_init(serial_default_port());
     loader_read(magic, info);
     serial_init((u16)loader_option("console_port", serial_default_port()));
     print("\nBulkhead\n");

@@ -29,6 +29,7 @@
 #define SEND_TRIES 100000
 
 static u16 serial_port; /* 0: none */
+static bool is_chosen;
 
 u16 serial_default_port(void)
 {
@@ -46,6 +47,7 @@ static bool is_there(u16 port)
 
 void serial_init(u16 port)
 {
+    is_chosen = true;
     serial_port = 0;
     if (port > 0xfff8 || !is_there(port))
         return;
@@ -72,6 +74,8 @@ static void send(u8 byte)
 
 void serial_put(char c)
 {
+    if (!is_chosen)
+        serial_init(serial_default_port());
     if (!serial_port)
         return;
     if (c == '\n')

@@ -13,6 +13,7 @@
 u16 serial_default_port(void);
 /* 115200 baud, 8N1. */
 void serial_init(u16 port);
+/* Before a port has been chosen, on the firmware's. */
 void serial_put(char c);
 
 #endif

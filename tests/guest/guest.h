@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A small guest: a program that a boot loader takes for a 64-bit Linux kernel. It runs in 64-bit
- * mode on its own identity mapping of the first 4 GiB, which are at GUEST_HIGH_BASE as well, one CPU
- * (smp.h has a second one), interrupts off, and speaks on COM1.
+ * mode on its own identity mapping of the first 4 GiB, which are at GUEST_HIGH_BASE as well, on one
+ * CPU (smp.h has a second one), interrupts off, and speaks on COM1.
  */
 #ifndef TESTS_GUEST_GUEST_H
 #define TESTS_GUEST_GUEST_H

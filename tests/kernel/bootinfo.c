@@ -110,6 +110,8 @@ static void untypeds(void)
         CHECK(d->isDevice <= 1);
         CHECK(!(ram_seen && d->isDevice));
         if (!d->isDevice) {
+            if (!ram_seen)
+                CHECK_EQ(d->paddr, 1 << 20); /* the boot section */
             ram_seen = true;
             ram_bytes += size;
             CHECK(d->paddr >= 1 << 20);

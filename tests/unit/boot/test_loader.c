@@ -72,6 +72,24 @@ static void test_multiboot1(void **state)
     assert_int_equal(loader.memory_map.bytes, 48);
 }
 
+/* The API's block has room for 50 entries; those behind count as memory all the same. */
+static void test_long_memory_map(void **state)
+{
+    (void)state;
+    put32(INFO, 1 | BIT(6));
+    put32(INFO + 44, 60 * 24);
+    put32(INFO + 48, AREA);
+    for (u32 i = 0; i < 60; i++) {
+        put32(AREA + 24 * i, 20);
+        put64(AREA + 24 * i + 4, 0x100000 * (i + 1));
+        put64(AREA + 24 * i + 12, 0x10000);
+        put32(AREA + 24 * i + 20, 1);
+    }
+    assert_false(PANICS(loader_read(LOADER_MULTIBOOT1, INFO)));
+    assert_int_equal(loader.memory_map.bytes, 50 * 24);
+    assert_int_equal(loader.usable.count, 60);
+}
+
 /* The API's block ends with four words of 32 bits, which loaders tell with 16 (ABI section 8.5). */
 static void assert_vbe(void)
 {
@@ -244,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_multiboot1, set_up),
+        cmocka_unit_test_setup(test_long_memory_map, set_up),
         cmocka_unit_test_setup(test_multiboot1_vbe, set_up),
         cmocka_unit_test_setup(test_multiboot1_without_map, set_up),
         cmocka_unit_test_setup(test_multiboot2, set_up),

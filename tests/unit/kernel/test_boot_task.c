@@ -450,6 +450,21 @@ static void too_many_pieces(void **state)
     assert_int_equal(bootinfo->empty.start, bootinfo->untyped.end);
 }
 
+/* Of a module that lies in RAM but for a page in between, and one behind it. */
+static void returned_module(void **state)
+{
+    u64 hole = MODULE_AT + PAGE_SIZE, end;
+
+    (void)state;
+    machine.ram = (struct boot_regions){ 2, { { MIB, hole }, { hole + PAGE_SIZE, RAM_END } } };
+    put_module(&file, sizeof file);
+    end = round_up_bits(machine.module.end, PAGE_BITS);
+    boot();
+    assert_true(regions_contain(&machine.free, MODULE_AT, hole));
+    assert_false(regions_overlap(&machine.free, hole, hole + PAGE_SIZE));
+    assert_true(regions_contain(&machine.free, hole + PAGE_SIZE, end));
+}
+
 /* --- big images ------------------------------------------------------------------------------ */
 
 static void big_image(void **state)
@@ -570,6 +585,7 @@ int main(void)
         TEST(memory_is_all_there_once),
         TEST(untypeds_are_described),
         TEST(too_many_pieces),
+        TEST(returned_module),
         TEST(big_image),
         TEST(damaged_images_are_refused),
         TEST(random_damage),
