@@ -16,14 +16,6 @@ static struct slot *target_slot(struct request *request)
     return request_slot(request, request->cap, 0, false);
 }
 
-/* The slot whose depth is this message word is empty. */
-static enum status error_missing(struct request *request, bool source, unsigned depth_word)
-{
-    return error_lookup(request, source,
-                        (struct lookup_failure){ .type = seL4_MissingCapability,
-                                                 .bits_left = request_word(request, depth_word) });
-}
-
 /* --- one slot -------------------------------------------------------------------------------- */
 
 enum status invoke_cnode_revoke(struct request *request)
@@ -74,7 +66,7 @@ static enum status transfer_slots(struct request *request, u64 length, struct tr
     if (!slots->source)
         return STATUS_ERROR;
     if (slot_is_empty(slots->source))
-        return error_missing(request, true, 3);
+        return error_missing(request, true, request_word(request, 3));
     return request->length < length ? error_code(request, seL4_TruncatedMessage) : STATUS_OK;
 }
 
@@ -144,9 +136,9 @@ static enum status rotation_check(struct request *request, struct rotation *slot
     if (slots->source != slots->target && !slot_is_empty(slots->target))
         return error_code(request, seL4_DeleteFirst);
     if (slot_is_empty(slots->source))
-        return error_missing(request, true, 7);
+        return error_missing(request, true, request_word(request, 7));
     if (slot_is_empty(slots->pivot))
-        return error_missing(request, false, 4);
+        return error_missing(request, false, request_word(request, 4));
     slots->source_cap = cap_update_data(slots->source->cap, request_word(request, 5), true);
     slots->pivot_cap = cap_update_data(slots->pivot->cap, request_word(request, 2), true);
     if (slots->source_cap.type == CAP_NULL || slots->pivot_cap.type == CAP_NULL)

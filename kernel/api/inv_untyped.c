@@ -47,11 +47,7 @@ static enum status retype_find_cnode(struct request *request, struct cap *cnode)
             return STATUS_ERROR;
         *cnode = slot->cap;
     }
-    if (cnode->type == CAP_CNODE)
-        return STATUS_OK;
-    return error_lookup(
-        request, false,
-        (struct lookup_failure){ .type = seL4_MissingCapability, .bits_left = depth });
+    return cnode->type == CAP_CNODE ? STATUS_OK : error_missing(request, false, depth);
 }
 
 static enum status retype_check_slots(struct request *request, struct cap cnode,

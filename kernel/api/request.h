@@ -74,6 +74,14 @@ static inline enum status error_lookup(struct request *request, bool source,
     return error_code(request, seL4_FailedLookup);
 }
 
+/* There should be a capability where none is. */
+static inline enum status error_missing(struct request *request, bool source, u64 bits_left)
+{
+    return error_lookup(
+        request, source,
+        (struct lookup_failure){ .type = seL4_MissingCapability, .bits_left = bits_left });
+}
+
 /* One of at most four words of an answer. It takes the place of a word of the request. */
 static inline void reply_word(struct request *request, u64 value)
 {

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Memory and devices.
 list(APPEND KERNEL_API_SOURCES
-    api/inv_asid.c
-    api/inv_ept.c
-    api/inv_frame.c
     api/inv_io_port.c
     api/inv_irq.c
-    api/inv_paging.c)
+    api/inv_memory.c)
 # Capabilities.
 list(APPEND KERNEL_API_SOURCES api/dispatch.c api/inv_cnode.c api/inv_untyped.c api/request.c)
 # Virtual machines.

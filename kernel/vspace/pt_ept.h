@@ -31,19 +31,4 @@ static inline u64 pt_ept_table(hpa_t table)
     return table.raw | PT_EPT_R | PT_EPT_W | PT_EPT_X;
 }
 
-static inline bool pt_ept_is_present(u64 entry)
-{
-    return entry & (PT_EPT_R | PT_EPT_W | PT_EPT_X);
-}
-
-static inline bool pt_ept_is_leaf(u64 entry, unsigned level)
-{
-    return level == 0 || (level < PT_TOP_LEVEL && (entry & PT_EPT_PS));
-}
-
-static const struct pt_format pt_ept = {
-    .is_present = pt_ept_is_present,
-    .is_leaf = pt_ept_is_leaf,
-};
-
 #endif

@@ -49,19 +49,4 @@ static inline u64 pt_host_table(hpa_t table)
     return table.raw | PT_HOST_P | PT_HOST_RW | PT_HOST_US | PT_HOST_A;
 }
 
-static inline bool pt_host_is_present(u64 entry)
-{
-    return entry & PT_HOST_P;
-}
-
-static inline bool pt_host_is_leaf(u64 entry, unsigned level)
-{
-    return level == 0 || (level < PT_TOP_LEVEL && (entry & PT_HOST_PS));
-}
-
-static const struct pt_format pt_host = {
-    .is_present = pt_host_is_present,
-    .is_leaf = pt_host_is_leaf,
-};
-
 #endif

@@ -12,31 +12,19 @@
 #include "abi/types.h"
 #include "kernel/vspace/pt_host.h"
 
-/* Indices of the PAT as the kernel sets it: 0 WB, 1 WT, 2 UC-, 3 UC, 4 WC. */
-#define PAT_INDEX_WB 0u
-#define PAT_INDEX_WT 1u
-#define PAT_INDEX_UC 3u
-#define PAT_INDEX_WC 4u
-
-static inline unsigned pt_npt_pat_index(unsigned ept_memory)
-{
-    switch (ept_memory) {
-    case seL4_X86_EPT_Uncacheable:
-        return PAT_INDEX_UC;
-    case seL4_X86_EPT_WriteCombining:
-        return PAT_INDEX_WC;
-    case seL4_X86_EPT_WriteThrough:
-        return PAT_INDEX_WT;
-    default:
-        return PAT_INDEX_WB;
-    }
-}
+/* By EPT memory type: its index in the PAT as the kernel sets it (0 WB, 1 WT, 3 UC, 4 WC). */
+static const u8 pt_npt_pat_index[] = {
+    [seL4_X86_EPT_Uncacheable] = 3,
+    [seL4_X86_EPT_WriteCombining] = 4,
+    [seL4_X86_EPT_WriteThrough] = 1,
+    [seL4_X86_EPT_WriteBack] = 0,
+};
 
 static inline u64 pt_npt_leaf(unsigned level, hpa_t frame, struct pt_access access)
 {
     if (!access.user)
         return 0;
-    access.memory = (u8)pt_npt_pat_index(access.memory);
+    access.memory = pt_npt_pat_index[access.memory];
     return pt_host_leaf(level, frame, access);
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 set(KERNEL_VSPACE_SOURCES
     vspace/asid.c
-    vspace/nested.c
+    vspace/pt.c
     vspace/vspace.c)

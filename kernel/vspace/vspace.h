@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Address spaces: native (PML4) and nested (EPT PML4), reached through ASIDs. One page-table walker
- * with a compile-time parameter for the entry format: host (pt_host.h), EPT (pt_ept.h), NPT
- * (pt_npt.h). AMD-V's NPT and VT-x's EPT both stand behind the API's EPT objects; which format an
- * EPT object has is fixed at boot (nested_format).
+ * (pt.h) for three formats of entries: host (pt_host.h), EPT (pt_ept.h), NPT (pt_npt.h). AMD-V's
+ * NPT and VT-x's EPT both stand behind the API's EPT objects; which format an EPT object has is
+ * fixed at boot (nested_format).
  *
  * A capability of a mapped frame or table remembers ASID and address, not the entry: when the
  * space, or a table above, has gone, looking for it finds something else or nothing, and unmapping

@@ -4,19 +4,16 @@
 set(memory_sources
     memory_world.c
     fakes.c
-    kernel/api/inv_asid.c
-    kernel/api/inv_ept.c
-    kernel/api/inv_frame.c
     kernel/api/inv_io_port.c
     kernel/api/inv_irq.c
-    kernel/api/inv_paging.c
+    kernel/api/inv_memory.c
     kernel/object/cap.c
     kernel/object/derivation.c
     kernel/object/io_port.c
     kernel/object/irq.c
     kernel/object/object.c
     kernel/vspace/asid.c
-    kernel/vspace/nested.c
+    kernel/vspace/pt.c
     kernel/vspace/vspace.c)
 
 bulkhead_host_test(kernel_walker SOURCES test_walker.c ${memory_sources})

@@ -193,42 +193,16 @@ static struct meaning walk_ept(u64 address)
 /* --- random operations ----------------------------------------------------------------------- */
 
 struct format_under_test {
-    struct pt_result (*map_leaf)(u64 address, unsigned level, hpa_t frame, struct pt_access access,
-                                 bool may_replace);
-    struct pt_result (*map_table)(u64 address, unsigned level, hpa_t table);
-    bool (*unmap_leaf)(u64 address, unsigned level, hpa_t frame);
-    bool (*unmap_table)(u64 address, unsigned level, hpa_t table);
+    u64 (*leaf)(unsigned level, hpa_t frame, struct pt_access access);
+    u64 (*table)(hpa_t table);
     struct meaning (*walk)(u64 address);
     bool is_nested;
 };
 
-#define FORMAT(name, entries, nested)                                                              \
-    static struct pt_result name##_map_leaf(u64 address, unsigned level, hpa_t frame,              \
-                                            struct pt_access access, bool may_replace)             \
-    {                                                                                              \
-        u64 leaf = pt_##name##_leaf(level, frame, access);                                         \
-        return pt_map(&pt_##entries, root, address, level, leaf, may_replace);                     \
-    }                                                                                              \
-    static struct pt_result name##_map_table(u64 address, unsigned level, hpa_t table)             \
-    {                                                                                              \
-        return pt_map(&pt_##entries, root, address, level, pt_##entries##_table(table), false);    \
-    }                                                                                              \
-    static bool name##_unmap_leaf(u64 address, unsigned level, hpa_t frame)                        \
-    {                                                                                              \
-        return pt_unmap(&pt_##entries, root, address, level, true, frame);                         \
-    }                                                                                              \
-    static bool name##_unmap_table(u64 address, unsigned level, hpa_t table)                       \
-    {                                                                                              \
-        return pt_unmap(&pt_##entries, root, address, level, false, table);                        \
-    }                                                                                              \
-    static const struct format_under_test name##_format = {                                        \
-        name##_map_leaf,    name##_map_table, name##_unmap_leaf,                                   \
-        name##_unmap_table, walk_##name,      nested,                                              \
-    }
-
-FORMAT(host, host, false);
-FORMAT(ept, ept, true);
-FORMAT(npt, host, true);
+static const struct format_under_test host_format = { pt_host_leaf, pt_host_table, walk_host,
+                                                      false };
+static const struct format_under_test ept_format = { pt_ept_leaf, pt_ept_table, walk_ept, true };
+static const struct format_under_test npt_format = { pt_npt_leaf, pt_host_table, walk_npt, true };
 
 /* Few distinct indices on each level, so that operations meet; ends of tables among them. */
 static u64 random_address(void)
@@ -266,8 +240,8 @@ static void do_map_leaf(const struct format_under_test *format)
     u64 frame = random_frame(level);
     bool may_replace = world_below(2);
     struct model_leaf *old = leaf_at(address, level);
-    struct pt_result result =
-        format->map_leaf(down(address, level), level, hpa(frame), access, may_replace);
+    struct pt_result result = pt_map(root, down(address, level), level,
+                                     format->leaf(level, hpa(frame), access), may_replace);
 
     if (stop != level) {
         assert_int_equal(result.status, PT_MISSING);
@@ -297,7 +271,7 @@ static void do_map_table(const struct format_under_test *format)
     if (table->used)
         return;
 
-    struct pt_result result = format->map_table(address, level, table->page);
+    struct pt_result result = pt_map(root, address, level, format->table(table->page), false);
 
     if (stop != level) {
         assert_int_equal(result.status, PT_MISSING);
@@ -314,7 +288,7 @@ static void do_map_table(const struct format_under_test *format)
     table->base = down(address, level);
 }
 
-static void do_unmap_leaf(const struct format_under_test *format)
+static void do_unmap_leaf(void)
 {
     struct model_leaf *leaf = &leaves[world_below(MAX_LEAVES)];
     u64 address = leaf->used ? leaf->base : random_address();
@@ -327,12 +301,12 @@ static void do_unmap_leaf(const struct format_under_test *format)
 
     bool expected = leaf->used && !wrong && first_stop(address, level) == level;
 
-    assert_int_equal(format->unmap_leaf(address, level, hpa(frame)), expected);
+    assert_int_equal(pt_unmap(root, address, level, true, hpa(frame)), expected);
     if (expected)
         leaf->used = false;
 }
 
-static void do_unmap_table(const struct format_under_test *format)
+static void do_unmap_table(void)
 {
     struct model_table *table = &tables[world_below(MAX_TABLES)];
     u64 address = table->used ? table->base : random_address();
@@ -341,7 +315,7 @@ static void do_unmap_table(const struct format_under_test *format)
     hpa_t page = wrong ? world_page(0) : table->page;
     bool expected = table->used && !wrong;
 
-    assert_int_equal(format->unmap_table(address, level, page), expected);
+    assert_int_equal(pt_unmap(root, address, level, false, page), expected);
     if (expected)
         forget_below(table);
 }
@@ -393,11 +367,11 @@ static void run(const struct format_under_test *format)
             break;
         case 5:
         case 6:
-            do_unmap_leaf(format);
+            do_unmap_leaf();
             break;
         default:
             if (world_below(4) == 0)
-                do_unmap_table(format);
+                do_unmap_table();
         }
         check_address(format, random_address());
         if (step % 512 == 0)

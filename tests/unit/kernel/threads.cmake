@@ -39,7 +39,7 @@ set(thread_sources
     kernel/sched/remote.c
     kernel/sched/sched.c
     kernel/vspace/asid.c
-    kernel/vspace/nested.c
+    kernel/vspace/pt.c
     kernel/vspace/vspace.c)
 
 bulkhead_host_test(kernel_refill SOURCES test_refill.c kernel/sched/refill.c)
