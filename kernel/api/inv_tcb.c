@@ -165,31 +165,43 @@ enum status invoke_tcb_set_flags(struct request *request)
 
 /* --- capabilities of the thread -------------------------------------------------------------- */
 
-/* A capability to be put into one of the thread's slots, and what it is derived from. */
-struct installation {
-    struct cap cap;
-    struct slot *source;
+/*
+ * What is to be put into a thread's slots, by enum tcb_slot: a capability, or null, and what it is
+ * derived from; that is NULL for a slot that stays as it is.
+ */
+struct changes {
+    struct {
+        struct cap cap;
+        struct slot *source;
+    } slot[TCB_SLOT_COUNT];
+    u64 buffer; /* the address that comes with TCB_IPC_BUFFER */
 };
 
 /* cap: what is in the source, perhaps with other data. */
 static enum status derive(struct request *request, struct slot *source, struct cap cap,
-                          struct installation *what)
+                          enum tcb_slot index, struct changes *changes)
 {
     u64 error = cap_derive(source, &cap);
 
-    *what = (struct installation){ cap, source };
+    changes->slot[index].cap = cap;
+    changes->slot[index].source = source;
     return error == seL4_NoError ? STATUS_OK : error_code(request, error);
 }
 
-static enum status check_buffer(struct request *request, u64 address, struct slot *source,
-                                struct installation *buffer)
+/* Address 0 takes the buffer away. */
+static enum status check_buffer(struct request *request, unsigned address_word, unsigned extra,
+                                struct changes *changes)
 {
-    *buffer = (struct installation){ 0 };
+    struct slot *source = request->extra[extra];
+    u64 address = request_word(request, address_word);
+
+    changes->buffer = address;
+    changes->slot[TCB_IPC_BUFFER].source = source;
     if (address == 0)
         return STATUS_OK;
-    if (derive(request, source, source->cap, buffer) != STATUS_OK)
+    if (derive(request, source, source->cap, TCB_IPC_BUFFER, changes) != STATUS_OK)
         return STATUS_ERROR;
-    if (buffer->cap.type != CAP_FRAME || frame_is_device(buffer->cap))
+    if (source->cap.type != CAP_FRAME || frame_is_device(source->cap))
         return error_code(request, seL4_IllegalOperation);
     if (address & MASK(seL4_IPCBufferSizeBits))
         return error_code(request, seL4_AlignmentError);
@@ -206,40 +218,37 @@ static bool deletion_is_long(const struct slot *slot)
 
 /* A PML4 that has no ASID cannot be derived from. */
 static enum status check_root(struct request *request, struct slot *source, u64 data,
-                              enum cap_type type, struct installation *root)
+                              enum cap_type type, enum tcb_slot index, struct changes *changes)
 {
     struct cap cap = data ? cap_update_data(source->cap, data, false) : source->cap;
 
-    if (derive(request, source, cap, root) != STATUS_OK)
+    if (derive(request, source, cap, index, changes) != STATUS_OK)
         return STATUS_ERROR;
-    return root->cap.type == type ? STATUS_OK : error_code(request, seL4_IllegalOperation);
+    return cap.type == type ? STATUS_OK : error_code(request, seL4_IllegalOperation);
 }
 
-struct space {
-    struct installation cspace, vspace;
-};
-
 /* The roots are extra capabilities first and first + 1, their data message words 0 and 1. */
-static enum status check_space(struct request *request, unsigned first, struct space *space)
+static enum status check_space(struct request *request, unsigned first, struct changes *changes)
 {
     struct tcb *tcb = invoked(request);
 
     if (deletion_is_long(&tcb->slots[TCB_CSPACE]) || deletion_is_long(&tcb->slots[TCB_VSPACE]))
         return error_code(request, seL4_IllegalOperation);
-    if (check_root(request, request->extra[first], request_word(request, 0), CAP_CNODE,
-                   &space->cspace) != STATUS_OK)
+    if (check_root(request, request->extra[first], request_word(request, 0), CAP_CNODE, TCB_CSPACE,
+                   changes) != STATUS_OK)
         return STATUS_ERROR;
     return check_root(request, request->extra[first + 1], request_word(request, 1), CAP_PML4,
-                      &space->vspace);
+                      TCB_VSPACE, changes);
 }
 
-static enum status check_handler(struct request *request, unsigned number,
-                                 struct installation *handler)
+static enum status check_handler(struct request *request, unsigned number, enum tcb_slot index,
+                                 struct changes *changes)
 {
     struct slot *source = request->extra[number - 1];
     unsigned rights = cap_rights(source->cap);
 
-    *handler = (struct installation){ source->cap, source };
+    changes->slot[index].cap = source->cap;
+    changes->slot[index].source = source;
     if (source->cap.type == CAP_NULL)
         return STATUS_OK;
     if (source->cap.type != CAP_ENDPOINT || !(rights & RIGHT_WRITE) ||
@@ -249,33 +258,25 @@ static enum status check_handler(struct request *request, unsigned number,
 }
 
 /*
- * Deleting the old capability never takes long (deletion_is_long, or by its type), and never
- * empties the source: what it might delete with it is no CNode.
+ * Handlers first, the last slots: that old one's end may be preempted, and the call, which then is
+ * repeated, finds its capabilities still where they were. Deleting another never takes long
+ * (deletion_is_long, or by its type). None empties its source: what it might delete with it is no
+ * CNode. A thread that runs goes on in its new space.
  */
-static enum status install(struct tcb *tcb, enum tcb_slot index, struct installation what)
+static enum status apply(struct tcb *tcb, const struct changes *changes)
 {
-    struct slot *slot = &tcb->slots[index];
-    enum status status = slot_delete(slot);
+    enum status status = STATUS_OK;
 
     known_advance();
-    if (status == STATUS_OK && what.cap.type != CAP_NULL)
-        slot_insert(what.cap, what.source, slot);
-    return status;
-}
-
-static enum status install_buffer(struct tcb *tcb, u64 address, struct installation buffer)
-{
-    tcb->ipc_buffer = address;
-    return install(tcb, TCB_IPC_BUFFER, buffer);
-}
-
-/* A thread that runs goes on in its new space. */
-static enum status install_space(struct tcb *tcb, struct space space)
-{
-    enum status status = install(tcb, TCB_CSPACE, space.cspace);
-
-    if (status == STATUS_OK)
-        status = install(tcb, TCB_VSPACE, space.vspace);
+    for (unsigned i = TCB_SLOT_COUNT; i-- > 0 && status == STATUS_OK;) {
+        if (!changes->slot[i].source)
+            continue;
+        status = slot_delete(&tcb->slots[i]);
+        if (i == TCB_IPC_BUFFER)
+            tcb->ipc_buffer = changes->buffer;
+        if (status == STATUS_OK && changes->slot[i].cap.type != CAP_NULL)
+            slot_insert(changes->slot[i].cap, changes->slot[i].source, &tcb->slots[i]);
+    }
     if (tcb == this_core()->current)
         reschedule_required();
     return status;
@@ -283,50 +284,40 @@ static enum status install_space(struct tcb *tcb, struct space space)
 
 enum status invoke_tcb_configure(struct request *request)
 {
-    struct tcb *tcb = invoked(request);
-    u64 address = request_word(request, 2);
-    struct installation buffer;
-    struct space space;
-    enum status status;
+    struct changes changes = { 0 };
 
-    if (check_buffer(request, address, request->extra[2], &buffer) != STATUS_OK ||
-        check_space(request, 0, &space) != STATUS_OK)
+    if (check_buffer(request, 2, 2, &changes) != STATUS_OK ||
+        check_space(request, 0, &changes) != STATUS_OK)
         return STATUS_ERROR;
-    status = install_space(tcb, space);
-    return status == STATUS_OK ? install_buffer(tcb, address, buffer) : status;
+    return apply(invoked(request), &changes);
 }
 
 enum status invoke_tcb_set_ipc_buffer(struct request *request)
 {
-    u64 address = request_word(request, 0);
-    struct installation buffer;
+    struct changes changes = { 0 };
 
-    if (check_buffer(request, address, request->extra[0], &buffer) != STATUS_OK)
+    if (check_buffer(request, 0, 0, &changes) != STATUS_OK)
         return STATUS_ERROR;
-    return install_buffer(invoked(request), address, buffer);
+    return apply(invoked(request), &changes);
 }
 
 enum status invoke_tcb_set_space(struct request *request)
 {
-    struct tcb *tcb = invoked(request);
-    struct installation handler;
-    struct space space;
-    enum status status;
+    struct changes changes = { 0 };
 
-    if (check_space(request, 1, &space) != STATUS_OK ||
-        check_handler(request, 1, &handler) != STATUS_OK)
+    if (check_space(request, 1, &changes) != STATUS_OK ||
+        check_handler(request, 1, TCB_FAULT_HANDLER, &changes) != STATUS_OK)
         return STATUS_ERROR;
-    status = install(tcb, TCB_FAULT_HANDLER, handler);
-    return status == STATUS_OK ? install_space(tcb, space) : status;
+    return apply(invoked(request), &changes);
 }
 
 enum status invoke_tcb_set_timeout_endpoint(struct request *request)
 {
-    struct installation handler;
+    struct changes changes = { 0 };
 
-    if (check_handler(request, 1, &handler) != STATUS_OK)
+    if (check_handler(request, 1, TCB_TIMEOUT_HANDLER, &changes) != STATUS_OK)
         return STATUS_ERROR;
-    return install(invoked(request), TCB_TIMEOUT_HANDLER, handler);
+    return apply(invoked(request), &changes);
 }
 
 /* --- scheduling ------------------------------------------------------------------------------ */
@@ -393,14 +384,14 @@ enum status invoke_tcb_set_sched_params(struct request *request)
 {
     struct tcb *tcb = invoked(request);
     struct sched_context *sc;
-    struct installation handler;
+    struct changes changes = { 0 };
     enum status status;
 
     if (check_priority(request, 0) != STATUS_OK || check_priority(request, 1) != STATUS_OK ||
         check_sched_context(request, &sc) != STATUS_OK ||
-        check_handler(request, 3, &handler) != STATUS_OK)
+        check_handler(request, 3, TCB_FAULT_HANDLER, &changes) != STATUS_OK)
         return STATUS_ERROR;
-    status = install(tcb, TCB_FAULT_HANDLER, handler);
+    status = apply(tcb, &changes);
     if (status != STATUS_OK)
         return status;
     tcb->max_priority = (u8)request_word(request, 0);
