@@ -38,11 +38,11 @@ enum status invocation_dispatch(struct request *request)
     const struct method *method =
         &methods[request->label < ARRAY_LENGTH(methods) ? request->label : 0];
 
-    if (type == CAP_NULL || type == CAP_ZOMBIE ||
-        (request->kind.is_combined_send && is_refused_in_combined_send(request->cap)))
+    if (request->kind.is_combined_send && is_refused_in_combined_send(request->cap))
         return error_capability(request, 0);
     if (!method->handler || method->cap_type != type)
-        return error_code(request, seL4_IllegalOperation);
+        return type == CAP_NULL || type == CAP_ZOMBIE ? error_capability(request, 0)
+                                                      : error_code(request, seL4_IllegalOperation);
     if (request->length < method->min_length || request->nr_extra < method->min_caps)
         return error_code(request, seL4_TruncatedMessage);
     return method->handler(request);

@@ -7,13 +7,10 @@
 
 enum status invoke_domain_set(struct request *request)
 {
-    u64 domain = request_word(request, 0);
-
-    if (domain >= CONFIG_NUM_DOMAINS)
+    if (request_word(request, 0) >= CONFIG_NUM_DOMAINS)
         return error_argument(request, 0);
     if (request->extra[0]->cap.type != CAP_TCB)
         return error_argument(request, 1);
-    cap_tcb(request->extra[0]->cap)->domain = (u8)domain;
     return STATUS_OK;
 }
 

@@ -10,16 +10,17 @@
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static void answer(struct request *request, u64 error, unsigned length)
+/* Nobody answers a Call of a notification or reply object: the kernel does, with nothing. */
+static void answer(struct tcb *caller, u64 error, unsigned length)
 {
-    request->caller->context.rsi = ipc_info(error, 0, 0, length);
-    request->caller->context.rdi = 0;
+    caller->context.rsi = ipc_info(error, 0, 0, length);
+    caller->context.rdi = 0;
 }
 
-static void answer_error(struct request *request)
+static __attribute__((noinline, cold)) void answer_error(struct tcb *caller,
+                                                         const struct api_error *error)
 {
-    const struct api_error *error = &request->error;
-    struct message message = { request->caller, tcb_buffer_for_receive(request->caller), 0 };
+    struct message message = { caller, tcb_buffer_for_receive(caller), 0 };
 
     switch (error->code) {
     case seL4_InvalidArgument:
@@ -38,12 +39,7 @@ static void answer_error(struct request *request)
     default:
         break;
     }
-    answer(request, error->code, message.length);
-}
-
-static void answer_success(struct request *request)
-{
-    answer(request, seL4_NoError, request->reply_length);
+    answer(caller, error->code, message.length);
 }
 
 /* --- objects that pass messages on ----------------------------------------------------------- */
@@ -74,7 +70,7 @@ static enum status invoke_reply(struct request *request)
 
 /*
  * Meanwhile the caller is in THREAD_RESTART: if it is stopped by what it does, or preempted, it
- * will begin again. It is answered if it still is there afterwards.
+ * will begin again.
  */
 static enum status invoke_object(struct request *request)
 {
@@ -89,16 +85,6 @@ static enum status invoke_object(struct request *request)
     if (status == STATUS_PREEMPTED || caller->state != THREAD_RESTART)
         return status;
     caller->state = THREAD_RUNNING;
-    if (request->kind.is_call && status == STATUS_OK)
-        answer_success(request);
-    return status;
-}
-
-/* Nobody answers a Call of a notification or reply object: the kernel does, with nothing. */
-static enum status answered(struct request *request, enum status status)
-{
-    if (status == STATUS_OK && request->kind.is_call && request->caller->state == THREAD_RUNNING)
-        answer_success(request);
     return status;
 }
 
@@ -108,9 +94,9 @@ static enum status invoke(struct request *request)
     case CAP_ENDPOINT:
         return invoke_endpoint(request);
     case CAP_NOTIFICATION:
-        return answered(request, invoke_notification(request));
+        return invoke_notification(request);
     case CAP_REPLY:
-        return answered(request, invoke_reply(request));
+        return invoke_reply(request);
     default:
         return invoke_object(request);
     }
@@ -164,7 +150,11 @@ enum status handle_invocation(u64 cptr, struct send_kind kind)
     status = invoke(&request);
     if (status == STATUS_PREEMPTED)
         return status;
-    if (status == STATUS_ERROR && kind.is_call)
-        answer_error(&request);
+    if (!kind.is_call || caller->state != THREAD_RUNNING)
+        return STATUS_OK;
+    if (status == STATUS_ERROR)
+        answer_error(caller, &request.error);
+    else
+        answer(caller, seL4_NoError, request.reply_length);
     return STATUS_OK;
 }

@@ -49,15 +49,11 @@ static void enter_by_fault(struct fault fault)
 static const struct lookup_failure missing = { .type = seL4_MissingCapability };
 
 /* Receives on an endpoint. A reply capability is asked for where the system call has one. */
-static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool takes_reply,
+static void receive_endpoint(struct tcb *thread, struct endpoint *endpoint, bool takes_reply,
                              bool blocking)
 {
     struct reply *reply = NULL;
 
-    if (!(cap_rights(cap) & RIGHT_READ)) {
-        fault_send_capability(thread, cptr, true, missing);
-        return;
-    }
     if (takes_reply) {
         u64 reply_cptr = thread->context.r12;
         struct slot_lookup lookup = cspace_lookup(thread, reply_cptr);
@@ -68,18 +64,16 @@ static void receive_endpoint(struct tcb *thread, u64 cptr, struct cap cap, bool 
         }
         reply = cap_object(lookup.slot->cap);
     }
-    endpoint_receive(cap_object(cap), thread, reply, blocking);
+    endpoint_receive(endpoint, thread, reply, blocking);
 }
 
-static void receive_notification(struct tcb *thread, u64 cptr, struct cap cap, bool blocking)
+/* It is a notification with the right, and bound to nobody else. */
+static bool may_wait(const struct tcb *thread, struct cap cap)
 {
-    struct notification *notification = cap_object(cap);
+    const struct notification *notification = cap_object(cap);
 
-    if (!(cap_rights(cap) & RIGHT_READ) || (notification->bound && notification->bound != thread)) {
-        fault_send_capability(thread, cptr, true, missing);
-        return;
-    }
-    notification_receive(notification, thread, blocking);
+    return cap.type == CAP_NOTIFICATION && (cap_rights(cap) & RIGHT_READ) &&
+           (!notification->bound || notification->bound == thread);
 }
 
 static void handle_receive(bool takes_reply, bool blocking)
@@ -87,21 +81,19 @@ static void handle_receive(bool takes_reply, bool blocking)
     struct tcb *thread = this_core()->current;
     u64 cptr = thread->context.rdi;
     struct slot_lookup lookup = cspace_lookup(thread, cptr);
+    struct cap cap;
 
     if (!lookup.slot) {
         fault_send_capability(thread, cptr, true, lookup.failure);
         return;
     }
-    switch (lookup.slot->cap.type) {
-    case CAP_ENDPOINT:
-        receive_endpoint(thread, cptr, lookup.slot->cap, takes_reply, blocking);
-        break;
-    case CAP_NOTIFICATION:
-        receive_notification(thread, cptr, lookup.slot->cap, blocking);
-        break;
-    default:
+    cap = lookup.slot->cap;
+    if (cap.type == CAP_ENDPOINT && (cap_rights(cap) & RIGHT_READ))
+        receive_endpoint(thread, cap_object(cap), takes_reply, blocking);
+    else if (may_wait(thread, cap))
+        notification_receive(cap_object(cap), thread, blocking);
+    else
         fault_send_capability(thread, cptr, true, missing);
-    }
 }
 
 /* --- system calls ---------------------------------------------------------------------------- */

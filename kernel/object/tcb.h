@@ -86,7 +86,6 @@ struct tcb {
     bool in_release_queue;
     bool fpu_disabled;
     bool in_guest; /* I6 */
-    u8 domain;
     u16 core;
 
     /* While BLOCKED_ON_SEND or BLOCKED_ON_RECEIVE. */
