@@ -91,8 +91,7 @@ enum status invoke_sched_context_yield_to(struct request *request)
     if (!target || target == caller || target->priority > caller->max_priority)
         return error_code(request, seL4_IllegalOperation);
 
-    if (sc->yield_from)
-        sched_context_complete_yield(sc->yield_from);
+    sched_context_complete_yield(sc->yield_from);
     sched_resume(target);
     if (!thread_runs_elsewhere(target) && thread_is_schedulable(target)) {
         refill_unblock(sc, this_core()->now);

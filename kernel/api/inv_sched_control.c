@@ -62,7 +62,7 @@ static void configure(struct sched_context *sc, const struct parameters *p, unsi
         sched_stop_remote(tcb);
         sched_forget(tcb);
     }
-    if (sc->core != core && sc->yield_from)
+    if (sc->core != core)
         sched_context_complete_yield(sc->yield_from);
     sc->badge = p->badge;
     sc->sporadic = p->flags & seL4_SchedContext_Sporadic;

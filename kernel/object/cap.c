@@ -57,19 +57,14 @@ bool cap_same_region(struct cap parent, struct cap child)
         return false;
     case CAP_UNTYPED:
         return extent_contains(parent, child);
-    case CAP_FRAME:
-        return child.type == CAP_FRAME && extent_contains(parent, child);
     case CAP_IRQ_CONTROL:
         return child.type == CAP_IRQ_CONTROL || child.type == CAP_IRQ_HANDLER;
     case CAP_IO_PORT_CONTROL:
         return child.type == CAP_IO_PORT_CONTROL || child.type == CAP_IO_PORT;
-    case CAP_IO_SPACE: /* the master has data 0 */
-        return child.type == CAP_IO_SPACE && (parent.data == 0 || parent.data == child.data);
     case CAP_IRQ_HANDLER:
     case CAP_SCHED_CONTROL:
-        return child.type == parent.type && child.data == parent.data;
-    case CAP_IO_PORT:
-        return child.type == CAP_IO_PORT && (u32)child.data == (u32)parent.data;
+    case CAP_IO_PORT: /* above: which VCPU this one feeds */
+        return child.type == parent.type && (u32)child.data == (u32)parent.data;
     default:
         return child.type == parent.type && child.base == parent.base &&
                cap_size_bits(child) == cap_size_bits(parent);
@@ -78,13 +73,7 @@ bool cap_same_region(struct cap parent, struct cap child)
 
 bool cap_same_object(struct cap a, struct cap b)
 {
-    if (a.type != b.type || a.type == CAP_UNTYPED)
-        return false;
-    if (a.type == CAP_FRAME)
-        return a.base == b.base && frame_size(a) == frame_size(b);
-    if (a.type == CAP_IO_SPACE)
-        return a.data == b.data;
-    return cap_same_region(a, b);
+    return a.type == b.type && a.type != CAP_UNTYPED && cap_same_region(a, b);
 }
 
 /* A frame that cannot be read cannot be used at all: the processor has no write-only pages. */

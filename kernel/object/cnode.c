@@ -62,9 +62,7 @@ struct slot_lookup cnode_lookup_target(struct cap root, u64 index, u64 depth)
 {
     struct slot_lookup result;
 
-    if (root.type != CAP_CNODE)
-        return lookup_failed((struct lookup_failure){ .type = seL4_InvalidRoot });
-    if (depth < 1 || depth > seL4_WordBits)
+    if (root.type == CAP_CNODE && (depth < 1 || depth > seL4_WordBits))
         return lookup_failed((struct lookup_failure){ .type = seL4_NoFailure });
     result = cnode_resolve(root, index, (unsigned)depth);
     if (result.slot && result.bits_left > 0)

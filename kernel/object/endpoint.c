@@ -5,6 +5,7 @@
 #include "kernel/core/core.h"
 #include "kernel/core/preempt.h"
 #include "kernel/object/ipc_objects.h"
+#include "kernel/object/object.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
 #include "kernel/object/thread_queue.h"
@@ -56,12 +57,11 @@ static u64 nr_requeues;
 
 void endpoint_requeue(struct endpoint *endpoint, struct tcb *tcb, u8 priority)
 {
-    struct thread_queue queue = queue_of(endpoint);
+    enum endpoint_state state = endpoint_state(endpoint);
 
-    thread_queue_remove(&queue, tcb);
+    endpoint_dequeue(endpoint, tcb);
     tcb->priority = priority;
-    thread_queue_insert(&queue, tcb);
-    set_queue(endpoint, queue, endpoint_state(endpoint));
+    enqueue(endpoint, tcb, state);
     nr_requeues++;
 }
 
@@ -169,25 +169,39 @@ void endpoint_receive(struct endpoint *endpoint, struct tcb *receiver, struct re
 
 /* --- the end of waiting ---------------------------------------------------------------------- */
 
-/* The thread is out of the queue. It tries again what it did, or, if it faulted, has stopped. */
-static void restart_waiter(struct tcb *tcb)
+/* The thread, which waits, tries again what it did, or, if it faulted, has stopped. */
+static void send_away(struct tcb *tcb)
 {
-    if (tcb->state == THREAD_BLOCKED_ON_RECEIVE && tcb->reply)
-        reply_unlink(tcb->reply);
-    if (tcb->fault.type != seL4_Fault_NullFault) {
-        thread_set_state(tcb, THREAD_INACTIVE);
-        return;
-    }
-    thread_set_state(tcb, THREAD_RESTART);
-    thread_wake(tcb);
+    bool has_faulted = tcb->fault.type != seL4_Fault_NullFault;
+
+    tcb_cancel_ipc(tcb);
+    if (!has_faulted)
+        tcb_restart(tcb);
 }
 
-enum status endpoint_drain(struct endpoint *endpoint)
+/* The first thread that waits at what is a zombie now. */
+static struct tcb *first_waiter(struct cap zombie)
 {
-    while (endpoint_state(endpoint) != ENDPOINT_IDLE) {
+    const struct notification *notification = cap_object(zombie);
+
+    switch (zombie_kind(zombie)) {
+    case ZOMBIE_ENDPOINT:
+        return endpoint_head(cap_object(zombie));
+    case ZOMBIE_NOTIFICATION:
+        return notification->head;
+    default:
+        return NULL;
+    }
+}
+
+enum status object_drain(struct cap zombie)
+{
+    struct tcb *first;
+
+    while ((first = first_waiter(zombie))) {
         enum status status;
 
-        restart_waiter(take_first(endpoint));
+        send_away(first);
         status = preemption_point();
         if (status != STATUS_OK)
             return status;
@@ -198,18 +212,6 @@ enum status endpoint_drain(struct endpoint *endpoint)
 bool endpoint_finalise(const struct endpoint *endpoint)
 {
     return endpoint_state(endpoint) == ENDPOINT_IDLE;
-}
-
-static void set_cancel_cursor(struct tcb *caller, struct tcb *at)
-{
-    if (caller->cancel_cursor)
-        caller->cancel_cursor->cancel_owner = NULL;
-    caller->cancel_cursor = at;
-    if (!at)
-        return;
-    if (at->cancel_owner)
-        at->cancel_owner->cancel_cursor = NULL; /* that one begins anew */
-    at->cancel_owner = caller;
 }
 
 /* Where the caller's search stopped, if that was in this queue of senders and it kept its order. */
@@ -231,16 +233,14 @@ enum status endpoint_cancel_badged_sends(struct endpoint *endpoint, u64 badge, s
     if (endpoint_state(endpoint) != ENDPOINT_SENDING)
         return STATUS_OK;
     at = search_start(endpoint, caller);
-    set_cancel_cursor(caller, NULL);
+    thread_queue_set_cursor(caller, NULL);
     for (; at && status == STATUS_OK; at = next) {
         next = at->queue_next;
-        if (at->send_badge == badge) {
-            endpoint_dequeue(endpoint, at);
-            restart_waiter(at);
-        }
+        if (at->send_badge == badge)
+            send_away(at);
         status = preemption_point();
     }
     if (status != STATUS_OK && at)
-        set_cancel_cursor(caller, at);
+        thread_queue_set_cursor(caller, at);
     return at ? status : STATUS_OK;
 }

@@ -65,10 +65,6 @@ bool endpoint_finalise(const struct endpoint *endpoint);
 bool notification_finalise(struct notification *notification);
 void reply_finalise(struct reply *reply);
 
-/* Preemptible: sends away all who wait at a zombie; they restart their system calls. */
-enum status endpoint_drain(struct endpoint *endpoint) MUST_CHECK;
-enum status notification_drain(struct notification *notification) MUST_CHECK;
-
 /*
  * Preemptible: restarts or fails the senders whose badge this is (CNode_CancelBadgedSends). caller
  * remembers how far the search has come, so that asking again goes on there.

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Notifications: a word of flags that threads can wait for, alone or beside an endpoint. */
 #include "kernel/core/core.h"
-#include "kernel/core/preempt.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
@@ -43,12 +42,9 @@ void notification_dequeue(struct notification *notification, struct tcb *tcb)
 
 void notification_requeue(struct notification *notification, struct tcb *tcb, u8 priority)
 {
-    struct thread_queue queue = queue_of(notification);
-
-    thread_queue_remove(&queue, tcb);
+    notification_dequeue(notification, tcb);
     tcb->priority = priority;
-    thread_queue_insert(&queue, tcb);
-    set_queue(notification, queue);
+    enqueue(notification, tcb);
 }
 
 /* --- scheduling contexts --------------------------------------------------------------------- */
@@ -178,22 +174,6 @@ void notification_unbind(struct notification *notification)
         return;
     notification->bound->notification = NULL;
     notification->bound = NULL;
-}
-
-enum status notification_drain(struct notification *notification)
-{
-    while (notification->head) {
-        struct tcb *tcb = notification->head;
-        enum status status;
-
-        notification_dequeue(notification, tcb);
-        thread_set_state(tcb, THREAD_RESTART);
-        thread_wake(tcb);
-        status = preemption_point();
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
 }
 
 bool notification_finalise(struct notification *notification)

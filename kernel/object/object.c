@@ -192,18 +192,6 @@ enum status object_prepare_end(struct cap cap)
     return irq_clear_notification(irq_handler_irq(cap));
 }
 
-enum status object_drain(struct cap cap)
-{
-    switch (zombie_kind(cap)) {
-    case ZOMBIE_ENDPOINT:
-        return endpoint_drain(cap_object(cap));
-    case ZOMBIE_NOTIFICATION:
-        return notification_drain(cap_object(cap));
-    default:
-        return STATUS_OK;
-    }
-}
-
 struct cap object_finalise(struct cap cap, bool is_final)
 {
     if (cap.type == CAP_ZOMBIE)

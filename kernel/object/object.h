@@ -46,7 +46,8 @@ enum status object_prepare_end(struct cap cap) MUST_CHECK;
 struct cap object_finalise(struct cap cap, bool is_final);
 /*
  * Preemptible: sends away the threads that wait at an endpoint or notification that is a zombie
- * already, so that they cannot come back. No-op for others.
+ * already, so that they cannot come back (endpoint.c); they restart their system calls. No-op for
+ * others.
  */
 enum status object_drain(struct cap zombie) MUST_CHECK;
 

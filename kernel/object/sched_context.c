@@ -113,7 +113,7 @@ void sched_context_cancel_yield(struct tcb *yielder)
 /* The invocation has been answered already, but for this word. */
 void sched_context_complete_yield(struct tcb *yielder)
 {
-    if (!yielder->yield_to)
+    if (!yielder || !yielder->yield_to)
         return;
     yielder->context.r10 = sched_context_take_consumed(yielder->yield_to);
     sched_context_cancel_yield(yielder);
@@ -132,8 +132,7 @@ void sched_context_finalise(struct sched_context *sc)
         core->consumed = 0;
         core->reprogram = true;
     }
-    if (sc->yield_from)
-        sched_context_complete_yield(sc->yield_from);
+    sched_context_complete_yield(sc->yield_from);
     sched_context_unbind_all(sc);
     sc->refill_max = 0;
 }

@@ -79,7 +79,8 @@ bool sched_context_is_released(struct sched_context *sc);
 u64 sched_context_take_consumed(struct sched_context *sc);
 /* Its thread, woken, may be late: a sporadic server's refills move up to now. */
 void sched_context_wake(struct sched_context *sc);
-/* Ends a wait in YieldTo: tells the yielder how much its target has used / forgets about it. */
+/* Ends a wait in YieldTo: tells the yielder, if there is one, how much its target has used /
+ * forgets about it. */
 void sched_context_complete_yield(struct tcb *yielder);
 void sched_context_cancel_yield(struct tcb *yielder);
 /* Moves the context to another thread (call, or return by reply). */

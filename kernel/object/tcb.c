@@ -8,6 +8,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/sched_context.h"
+#include "kernel/object/thread_queue.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/x86/fpu.h"
@@ -94,13 +95,6 @@ void tcb_restart(struct tcb *tcb)
 
 /* --- end ------------------------------------------------------------------------------------- */
 
-static void release_cancel_cursor(struct tcb *tcb)
-{
-    if (tcb->cancel_cursor)
-        tcb->cancel_cursor->cancel_owner = NULL;
-    tcb->cancel_cursor = NULL;
-}
-
 void tcb_finalise(struct tcb *tcb)
 {
     sched_stop_remote(tcb);
@@ -113,10 +107,9 @@ void tcb_finalise(struct tcb *tcb)
         struct sched_context *sc = tcb->sched_context;
 
         sched_context_unbind_tcb(sc);
-        if (sc->yield_from)
-            sched_context_complete_yield(sc->yield_from);
+        sched_context_complete_yield(sc->yield_from);
     }
-    release_cancel_cursor(tcb);
+    thread_queue_set_cursor(tcb, NULL);
     fpu_release_thread(tcb);
     kernel_assert(!tcb->in_ready_queue && !tcb->in_release_queue && !tcb->reply);
 }

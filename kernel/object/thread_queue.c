@@ -67,32 +67,32 @@ static void leave_run(const struct thread_queue *queue, struct tcb *tcb)
     }
 }
 
-/* A thread that searches the queue goes on behind the one that leaves. */
-static void move_cancel_cursor(struct tcb *tcb)
+void thread_queue_set_cursor(struct tcb *owner, struct tcb *at)
 {
-    struct tcb *owner = tcb->cancel_owner, *next = tcb->queue_next;
-
-    if (!owner)
+    if (owner->cancel_cursor)
+        owner->cancel_cursor->cancel_owner = NULL;
+    owner->cancel_cursor = at;
+    if (!at)
         return;
-    tcb->cancel_owner = NULL;
-    owner->cancel_cursor = NULL;
-    if (next && !next->cancel_owner) {
-        owner->cancel_cursor = next;
-        next->cancel_owner = owner;
-    }
+    if (at->cancel_owner)
+        at->cancel_owner->cancel_cursor = NULL; /* that one begins anew */
+    at->cancel_owner = owner;
 }
 
 void thread_queue_remove(struct thread_queue *queue, struct tcb *tcb)
 {
+    struct tcb *next = tcb->queue_next;
+
     leave_run(queue, tcb);
-    move_cancel_cursor(tcb);
     if (tcb->queue_prev)
-        tcb->queue_prev->queue_next = tcb->queue_next;
+        tcb->queue_prev->queue_next = next;
     else
-        queue->head = tcb->queue_next;
-    if (tcb->queue_next)
-        tcb->queue_next->queue_prev = tcb->queue_prev;
+        queue->head = next;
+    if (next)
+        next->queue_prev = tcb->queue_prev;
     else
         queue->tail = tcb->queue_prev;
     tcb->queue_next = tcb->queue_prev = NULL;
+    if (tcb->cancel_owner)
+        thread_queue_set_cursor(tcb->cancel_owner, next);
 }

@@ -22,5 +22,10 @@ struct thread_queue {
 
 void thread_queue_insert(struct thread_queue *queue, struct tcb *tcb);
 void thread_queue_remove(struct thread_queue *queue, struct tcb *tcb);
+/*
+ * The owner's search of a queue of senders is to go on at this thread, or, if that leaves, behind
+ * it; NULL: it does not search.
+ */
+void thread_queue_set_cursor(struct tcb *owner, struct tcb *at);
 
 #endif

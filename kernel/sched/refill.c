@@ -112,14 +112,11 @@ void refill_update(struct sched_context *sc, unsigned max_refills, ticks_t budge
                    ticks_t now)
 {
     struct refill head = *refill_head(sc);
+    bool was_round_robin = sc->period == 0;
 
-    if (period == 0 || sc->period == 0) {
-        refill_new(sc, max_refills, budget, period, now);
+    refill_new(sc, max_refills, budget, period, now);
+    if (period == 0 || was_round_robin)
         return;
-    }
-    sc->period = period;
-    sc->budget = budget;
-    sc->refill_max = (u16)max_refills;
     if (head.time < now)
         head.time = now;
     if (head.amount > budget)

@@ -58,7 +58,7 @@ void thread_set_state(struct tcb *tcb, enum thread_state state)
 void thread_set_priority(struct tcb *tcb, u8 priority)
 {
     struct core *core = &cores[tcb->core];
-    bool is_queued = tcb->in_ready_queue;
+    bool was_ready;
 
     switch (tcb->state) {
     case THREAD_BLOCKED_ON_SEND:
@@ -69,14 +69,12 @@ void thread_set_priority(struct tcb *tcb, u8 priority)
         notification_requeue((struct notification *)tcb->blocked_on, tcb, priority);
         break;
     default:
+        was_ready = tcb->in_ready_queue;
         ready_queue_remove(tcb);
         tcb->priority = priority;
-        if (is_queued)
+        if (was_ready)
             ready_queue_append(tcb);
-        if (is_queued || thread_runs_elsewhere(tcb))
-            core->choose_new = true;
-        else if (tcb == core->current || tcb == core->next)
-            reschedule_required();
+        core->choose_new |= was_ready || tcb == core->current || tcb == core->next;
     }
 }
 

@@ -64,15 +64,9 @@ bool notification_finalise(struct notification *notification)
     return true;
 }
 
-enum status endpoint_drain(struct endpoint *endpoint)
+enum status object_drain(struct cap zombie)
 {
-    (void)endpoint;
-    return STATUS_OK;
-}
-
-enum status notification_drain(struct notification *object)
-{
-    (void)object;
+    (void)zombie;
     return STATUS_OK;
 }
 

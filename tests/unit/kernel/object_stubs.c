@@ -5,6 +5,7 @@
 #include "kernel/object/io_port.h"
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/irq.h"
+#include "kernel/object/object.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
 #include "kernel/object/vcpu.h"
@@ -131,8 +132,14 @@ enum status irq_clear_notification(unsigned irq)
 }
 
 /* How many wait at an endpoint is a number in its tail; each takes a point to be sent away. */
-enum status endpoint_drain(struct endpoint *endpoint)
+enum status object_drain(struct cap zombie)
 {
+    struct endpoint *endpoint = cap_object(zombie);
+
+    if (zombie_kind(zombie) == ZOMBIE_SLOTS)
+        return STATUS_OK;
+    if (zombie_kind(zombie) == ZOMBIE_NOTIFICATION)
+        return preemption_point();
     while (endpoint->tail) {
         if (--endpoint->tail == 0)
             endpoint->head_state = ENDPOINT_IDLE;
@@ -141,12 +148,6 @@ enum status endpoint_drain(struct endpoint *endpoint)
     }
     finalised(endpoint);
     return STATUS_OK;
-}
-
-enum status notification_drain(struct notification *notification)
-{
-    (void)notification;
-    return preemption_point();
 }
 
 void refill_new(struct sched_context *sc, unsigned max_refills, ticks_t budget, ticks_t period,
