@@ -348,7 +348,7 @@ static inline const struct tcb *beneficiary(const struct notification *notificat
     const struct tcb *bound = notification->bound;
 
     if (notification->state == NOTIFICATION_WAITING)
-        return notification->head;
+        return notification->queue.head;
     return bound && (thread_is_blocked(bound) || bound->state == THREAD_RUNNING_VM) ? bound : NULL;
 }
 

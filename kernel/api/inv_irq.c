@@ -60,16 +60,15 @@ enum status invoke_irq_handler_ack(struct request *request)
 
 enum status invoke_irq_handler_set_notification(struct request *request)
 {
-    struct slot *notification = request->extra[0];
+    unsigned irq = irq_handler_irq(request->cap);
+    struct slot *source = request->extra[0];
+    enum status status;
 
-    if (notification->cap.type != CAP_NOTIFICATION ||
-        !(cap_rights(notification->cap) & RIGHT_WRITE))
+    if (source->cap.type != CAP_NOTIFICATION || !(cap_rights(source->cap) & RIGHT_WRITE))
         return error_capability(request, 0);
-
-    enum status status = irq_clear_notification(irq_handler_irq(request->cap));
-
+    status = irq_clear_notification(irq);
     if (status == STATUS_OK)
-        irq_set_notification(irq_handler_irq(request->cap), notification);
+        slot_insert(source->cap, source, &irqs[irq].notification);
     return status;
 }
 

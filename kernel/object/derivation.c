@@ -47,8 +47,11 @@ static void slot_relink(struct slot *slot)
         slot_next(slot)->prev = slot_address(slot);
 }
 
-static void slot_link_after(struct slot *slot, struct slot *prev, u64 flags)
+/* The capability comes into the empty slot, after prev. */
+static void slot_fill_after(struct slot *slot, struct cap cap, struct slot *prev, u64 flags)
 {
+    kernel_assert(slot_is_empty(slot) && slot->prev == 0 && slot->next == 0);
+    slot->cap = cap;
     slot->prev = slot_address(prev);
     slot->next = (prev->next & ~SLOT_FLAGS) | flags;
     slot_relink(slot);
@@ -86,19 +89,15 @@ void slot_insert(struct cap cap, struct slot *src, struct slot *dest)
 {
     bool subtree = starts_subtree(cap, src->cap);
 
-    kernel_assert(slot_is_empty(dest) && dest->prev == 0 && dest->next == 0);
     /* The copy of an untyped owns all of its memory: the source has none left to give. */
     if (cap.type == CAP_UNTYPED && src->cap.type == CAP_UNTYPED && cap.base == src->cap.base)
         src->cap.data = BIT(untyped_size_bits(src->cap));
-    dest->cap = cap;
-    slot_link_after(dest, src, subtree ? SLOT_REVOCABLE | SLOT_FIRST_BADGED : 0);
+    slot_fill_after(dest, cap, src, subtree ? SLOT_REVOCABLE | SLOT_FIRST_BADGED : 0);
 }
 
 void slot_insert_new(struct slot *parent, struct slot *dest, struct cap cap)
 {
-    kernel_assert(slot_is_empty(dest) && dest->prev == 0 && dest->next == 0);
-    dest->cap = cap;
-    slot_link_after(dest, parent, SLOT_REVOCABLE | SLOT_FIRST_BADGED);
+    slot_fill_after(dest, cap, parent, SLOT_REVOCABLE | SLOT_FIRST_BADGED);
 }
 
 void slot_insert_root(struct slot *dest, struct cap cap)

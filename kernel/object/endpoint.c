@@ -8,7 +8,6 @@
 #include "kernel/object/object.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
-#include "kernel/object/thread_queue.h"
 #include "kernel/sched/sched.h"
 
 /* --- the queue ------------------------------------------------------------------------------- */
@@ -188,7 +187,7 @@ static struct tcb *first_waiter(struct cap zombie)
     case ZOMBIE_ENDPOINT:
         return endpoint_head(cap_object(zombie));
     case ZOMBIE_NOTIFICATION:
-        return notification->head;
+        return notification->queue.head;
     default:
         return NULL;
     }

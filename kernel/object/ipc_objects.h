@@ -18,6 +18,7 @@
 #define KERNEL_OBJECT_IPC_OBJECTS_H
 
 #include "kernel/object/cap.h"
+#include "kernel/object/thread_queue.h"
 
 struct tcb;
 struct sched_context;
@@ -42,7 +43,7 @@ _Static_assert(sizeof(struct endpoint) == 16, "published size");
 enum notification_state { NOTIFICATION_IDLE, NOTIFICATION_WAITING, NOTIFICATION_ACTIVE };
 
 struct notification {
-    struct tcb *head, *tail;
+    struct thread_queue queue;
     u64 badge;
     struct tcb *bound;
     struct sched_context *sched_context;
@@ -126,8 +127,6 @@ void notification_dequeue(struct notification *notification, struct tcb *tcb);
 void notification_requeue(struct notification *notification, struct tcb *tcb, u8 priority);
 void notification_bind(struct notification *notification, struct tcb *tcb);
 void notification_unbind(struct notification *notification);
-/* If the notification's own scheduling context is free, tcb, which has none, gets it. */
-void notification_lend_context(struct notification *notification, struct tcb *tcb);
 /* tcb, which is about to wait, gives a scheduling context lent so back. */
 void notification_return_context(struct notification *notification, struct tcb *tcb);
 

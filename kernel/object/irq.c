@@ -47,11 +47,6 @@ void irq_finalise(unsigned irq)
     irqs[irq].routed = false;
 }
 
-void irq_set_notification(unsigned irq, struct slot *notification)
-{
-    slot_insert(notification->cap, notification, &irqs[irq].notification);
-}
-
 enum status irq_clear_notification(unsigned irq)
 {
     return slot_delete(&irqs[irq].notification);

@@ -38,8 +38,6 @@ void irq_issue_msi(unsigned irq);
 /* The last handler capability goes: the irq, which signals nothing any more, becomes free. */
 void irq_finalise(unsigned irq);
 
-/* Makes an irq that signals nothing signal a copy of the notification capability in the slot. */
-void irq_set_notification(unsigned irq, struct slot *notification);
 /*
  * Preemptible, since it may be the notification's last capability: the irq signals nothing any
  * more.

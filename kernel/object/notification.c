@@ -4,39 +4,23 @@
 #include "kernel/object/ipc_objects.h"
 #include "kernel/object/sched_context.h"
 #include "kernel/object/tcb.h"
-#include "kernel/object/thread_queue.h"
 #include "kernel/object/vcpu.h"
 #include "kernel/sched/sched.h"
 
 /* --- the queue ------------------------------------------------------------------------------- */
 
-static void set_queue(struct notification *notification, struct thread_queue queue)
-{
-    notification->head = queue.head;
-    notification->tail = queue.tail;
-    notification->state = queue.head ? NOTIFICATION_WAITING : NOTIFICATION_IDLE;
-}
-
-static struct thread_queue queue_of(const struct notification *notification)
-{
-    return (struct thread_queue){ notification->head, notification->tail };
-}
-
 static void enqueue(struct notification *notification, struct tcb *tcb)
 {
-    struct thread_queue queue = queue_of(notification);
-
-    thread_queue_insert(&queue, tcb);
-    set_queue(notification, queue);
+    thread_queue_insert(&notification->queue, tcb);
+    notification->state = NOTIFICATION_WAITING;
     tcb->blocked_on = (struct endpoint *)notification;
 }
 
 void notification_dequeue(struct notification *notification, struct tcb *tcb)
 {
-    struct thread_queue queue = queue_of(notification);
-
-    thread_queue_remove(&queue, tcb);
-    set_queue(notification, queue);
+    thread_queue_remove(&notification->queue, tcb);
+    if (!notification->queue.head)
+        notification->state = NOTIFICATION_IDLE;
     tcb->blocked_on = NULL;
 }
 
@@ -49,7 +33,8 @@ void notification_requeue(struct notification *notification, struct tcb *tcb, u8
 
 /* --- scheduling contexts --------------------------------------------------------------------- */
 
-void notification_lend_context(struct notification *notification, struct tcb *tcb)
+/* If the notification's own scheduling context is free, tcb, which has none, gets it. */
+static void lend_context(struct notification *notification, struct tcb *tcb)
 {
     struct sched_context *sc = notification->sched_context;
 
@@ -70,7 +55,7 @@ void notification_return_context(struct notification *notification, struct tcb *
 
 static void wake(struct notification *notification, struct tcb *tcb)
 {
-    notification_lend_context(notification, tcb);
+    lend_context(notification, tcb);
     thread_wake(tcb);
 }
 
@@ -126,7 +111,7 @@ void notification_signal(struct notification *notification, u64 badge)
         notification->badge = badge;
         break;
     case NOTIFICATION_WAITING:
-        first = notification->head;
+        first = notification->queue.head;
         notification_dequeue(notification, first);
         deliver(notification, first, badge);
         break;
@@ -147,7 +132,7 @@ void notification_take(struct tcb *tcb)
 void notification_receive(struct notification *notification, struct tcb *receiver, bool blocking)
 {
     if (notification_poll(notification, &receiver->context.rdi)) {
-        notification_lend_context(notification, receiver);
+        lend_context(notification, receiver);
         if (receiver->sched_context)
             sched_context_wake(receiver->sched_context);
         sched_resume(receiver);
@@ -181,5 +166,5 @@ bool notification_finalise(struct notification *notification)
     notification_unbind(notification);
     if (notification->sched_context)
         sched_context_unbind_notification(notification->sched_context);
-    return !notification->head;
+    return !notification->queue.head;
 }

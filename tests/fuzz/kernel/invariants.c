@@ -394,9 +394,9 @@ static void check_endpoint(struct endpoint *endpoint)
 
 static void check_notification(struct notification *notification)
 {
-    must((notification->state == NOTIFICATION_WAITING) == (notification->head != NULL));
-    check_waiting(notification->head, notification->tail, notification);
-    for (const struct tcb *tcb = notification->head; tcb; tcb = tcb->queue_next)
+    must((notification->state == NOTIFICATION_WAITING) == (notification->queue.head != NULL));
+    check_waiting(notification->queue.head, notification->queue.tail, notification);
+    for (const struct tcb *tcb = notification->queue.head; tcb; tcb = tcb->queue_next)
         must(tcb->state == THREAD_BLOCKED_ON_NOTIFICATION);
     if (notification->bound)
         must(is_live(notification->bound, CAP_TCB) &&
@@ -412,7 +412,7 @@ static bool is_waiting(const struct tcb *tcb)
 
     if (tcb->state == THREAD_BLOCKED_ON_NOTIFICATION) {
         must(is_live_or_zombie(tcb->blocked_on, CAP_NOTIFICATION));
-        head = ((struct notification *)tcb->blocked_on)->head;
+        head = ((struct notification *)tcb->blocked_on)->queue.head;
     } else {
         must(is_live_or_zombie(tcb->blocked_on, CAP_ENDPOINT));
         head = endpoint_head(tcb->blocked_on);

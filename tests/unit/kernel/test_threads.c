@@ -381,7 +381,7 @@ static void test_suspend_and_resume_in_each_state(void **state)
         state_of(thread, THREAD_INACTIVE);
         assert_int_equal(endpoint_state(endpoint_at(endpoint)), ENDPOINT_IDLE);
         if (how != WAIT_REPLY)
-            assert_null(notification_at(notification)->head);
+            assert_null(notification_at(notification)->queue.head);
         assert_null(reply_at(reply)->tcb);
         /* It repeats its system call. */
         assert_int_equal(invoke(master, thread, TCBResume, NO_EXTRA), 0);

@@ -350,9 +350,9 @@ static void check_endpoint(const struct endpoint *endpoint)
 
 static void check_notification(const struct notification *notification)
 {
-    assert_int_equal(notification->state == NOTIFICATION_WAITING, notification->head != NULL);
-    check_wait_queue(notification->head, notification->tail, THREAD_BLOCKED_ON_NOTIFICATION,
-                     notification);
+    assert_int_equal(notification->state == NOTIFICATION_WAITING, notification->queue.head != NULL);
+    check_wait_queue(notification->queue.head, notification->queue.tail,
+                     THREAD_BLOCKED_ON_NOTIFICATION, notification);
     if (notification->bound)
         assert_ptr_equal(notification->bound->notification, notification);
     if (notification->sched_context)
