@@ -99,17 +99,18 @@ static void halted_insert(struct vcpu *vcpu)
     while (*place && (*place)->deadline <= vcpu->deadline)
         place = &(*place)->halted_next;
     vcpu->halted_next = *place;
+    vcpu->halted_at = place;
+    if (*place)
+        (*place)->halted_at = &vcpu->halted_next;
     *place = vcpu;
     core->reprogram = true;
 }
 
 static void halted_remove(struct vcpu *vcpu)
 {
-    struct vcpu **place = &cores[vcpu->tcb->core].halted_vms;
-
-    while (*place != vcpu)
-        place = &(*place)->halted_next;
-    *place = vcpu->halted_next;
+    *vcpu->halted_at = vcpu->halted_next;
+    if (vcpu->halted_next)
+        vcpu->halted_next->halted_at = vcpu->halted_at;
 }
 
 static bool is_halted(const struct vcpu *vcpu)

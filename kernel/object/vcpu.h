@@ -89,7 +89,7 @@ static inline void vcpu_exit_begin(struct vcpu_exit *exit)
 struct vcpu {
     u64 gpr[VCPU_GPR_COUNT];
     struct tcb *tcb;
-    struct vcpu *halted_next; /* its core's halted VMs, by deadline */
+    struct vcpu *halted_next, **halted_at; /* its core's halted VMs, by deadline; who points here */
     ticks_t deadline;
     u32 io_handle;      /* names this VCPU in I/O port capabilities; 0: none yet */
     u32 activity;       /* 0 active, 1 HLT */

@@ -33,9 +33,9 @@
 struct svm_core {
     u64 asid_generation; /* an ASID of an older one is stale [all] */
     u32 next_asid;
-    bool flush_pending; /* ASIDs have started anew: the next entry has to flush them all */
-    hpa_t host_vmcb;    /* where VMSAVE keeps the host's segments and MSRs */
-};
+    bool flush_pending;         /* ASIDs have started anew: the next entry has to flush them all */
+    hpa_t host_vmcb;            /* where VMSAVE keeps the host's segments and MSRs */
+} __attribute__((aligned(64))); /* cores share no cache line */
 
 static struct svm_core svm_cores[CONFIG_MAX_CORES];
 static u8 host_save_areas[CONFIG_MAX_CORES][PAGE_SIZE] __attribute__((aligned(4096)));

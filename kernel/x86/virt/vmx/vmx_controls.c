@@ -60,18 +60,27 @@ static u64 filter_cr0(u64 value)
     return ((value | must) & vmx_capabilities.cr0_fixed1) | CR0_ET;
 }
 
+static u32 secondary_forced(void)
+{
+    return SECONDARY_FORCED | (vmx_has_vpid(&vmx_capabilities) ? VMX_SECONDARY_VPID : 0);
+}
+
+u64 vmx_filter_primary(u64 value)
+{
+    return limited(value, PRIMARY_FORCED, PRIMARY_ALLOWED, vmx_capabilities.primary);
+}
+
 u64 vmx_filter(u64 encoding, u64 value)
 {
     const struct vmx_capabilities *c = &vmx_capabilities;
-    u32 vpid = vmx_has_vpid(c) ? VMX_SECONDARY_VPID : 0;
 
     switch (encoding) {
     case VMCS_PIN_CONTROLS:
         return limited(value, PIN_FORCED, PIN_FORCED, c->pin);
     case VMCS_PRIMARY_CONTROLS:
-        return limited(value, PRIMARY_FORCED, PRIMARY_ALLOWED, c->primary);
+        return vmx_filter_primary(value);
     case VMCS_SECONDARY_CONTROLS:
-        return limited(value, SECONDARY_FORCED | vpid, SECONDARY_ALLOWED, c->secondary);
+        return limited(value, secondary_forced(), SECONDARY_ALLOWED, c->secondary);
     case VMCS_EXIT_CONTROLS:
         return limited(value, EXIT_FORCED, EXIT_FORCED, c->exit);
     case VMCS_ENTRY_CONTROLS:

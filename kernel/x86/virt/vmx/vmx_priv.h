@@ -117,6 +117,7 @@ extern struct vmx_capabilities vmx_capabilities;
 
 /* What becomes of a value that is written to a field. */
 u64 vmx_filter(u64 encoding, u64 value);
+u64 vmx_filter_primary(u64 value);
 /* Writes all controls to the VMCS, which is current. */
 void vmx_apply_controls(struct vcpu *vcpu);
 

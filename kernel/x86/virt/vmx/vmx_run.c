@@ -41,7 +41,7 @@ static __attribute__((noinline, cold)) void set_changed_entry(struct vcpu *vcpu,
         state->attention |= VMX_SHADOW;
     }
     if (primary_controls != state->primary) {
-        state->primary = vmx_filter(VMCS_PRIMARY_CONTROLS, primary_controls);
+        state->primary = vmx_filter_primary(primary_controls);
         state->attention |= VMX_CONTROLS;
     }
     state->rip = rip;
