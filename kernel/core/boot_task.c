@@ -302,7 +302,7 @@ static void provide_untyped(u64 start, unsigned size_bits, bool is_device)
 
 static void provide_untypeds(u64 start, u64 end, bool is_device)
 {
-    _Static_assert(PADDR_TOP <= BIT(seL4_MaxUntypedBits), "no block is too large");
+    _Static_assert(PADDR_TOP >> seL4_MaxUntypedBits <= 1, "no block is too large");
 
     while (start < end) {
         unsigned size_bits = block_bits(start, end);
