@@ -308,11 +308,11 @@ static u64 parse_number(const char *text, u64 otherwise)
     if (*at == '\0' || *at == ' ')
         return otherwise;
     for (; *at && *at != ' '; at++) {
-        const char *digit = memchr(digits, *at | 0x20, base); /* in lower case */
+        const char *digit = memchr(digits, *at >= 'A' ? *at | 0x20 : *at, base);
 
-        if (!digit || value > (~0ull - base) / base)
+        if (!digit || __builtin_mul_overflow(value, base, &value) ||
+            __builtin_add_overflow(value, (u64)(digit - digits), &value))
             return otherwise;
-        value = value * base + (u64)(digit - digits);
     }
     return value;
 }

@@ -72,6 +72,22 @@ static void test_multiboot1(void **state)
     assert_int_equal(loader.memory_map.bytes, 48);
 }
 
+static void test_numbers_of_options(void **state)
+{
+    static const char line[] = "k a=0xFFFFffffFFFFffff b=0x10000000000000000 c=\x11 d=1\x11 e=9f";
+
+    (void)state;
+    put_multiboot1();
+    machine_put(AREA, line, sizeof(line));
+    put32(INFO + 20, 0); /* the modules would lie there */
+    assert_false(PANICS(loader_read(LOADER_MULTIBOOT1, INFO)));
+    assert_true(loader_option("a", 7) == ~0ull);
+    assert_int_equal(loader_option("b", 7), 7);
+    assert_int_equal(loader_option("c", 7), 7);
+    assert_int_equal(loader_option("d", 7), 7);
+    assert_int_equal(loader_option("e", 7), 7);
+}
+
 /* The API's block has room for 50 entries; those behind count as memory all the same. */
 static void test_long_memory_map(void **state)
 {
@@ -262,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_multiboot1, set_up),
+        cmocka_unit_test_setup(test_numbers_of_options, set_up),
         cmocka_unit_test_setup(test_long_memory_map, set_up),
         cmocka_unit_test_setup(test_multiboot1_vbe, set_up),
         cmocka_unit_test_setup(test_multiboot1_without_map, set_up),
