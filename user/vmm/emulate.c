@@ -9,18 +9,9 @@
 
 /* --- fetch and decode --- */
 
-/*
- * Nothing but rip and cr3 need be known then to find and decode an instruction that the processor
- * has fetched itself; after an access to a device they are all that the message has (abi/vcpu.h).
- */
-static bool is_64_bit_code(const struct vcpu_message *message)
-{
-    return message->rip >= VMENTER_64_BIT_CODE;
-}
-
 static enum insn_mode mode_of(const struct vcpu_message *message)
 {
-    if (is_64_bit_code(message) || x86_is_64_bit(message->efer, message->cs_rights)) {
+    if (message_is_64_bit(message) || x86_is_64_bit(message->efer, message->cs_rights)) {
         return INSN_MODE_64;
     }
     return (message->cs_rights & SEGMENT_BIG) != 0 && (message->rflags & RFLAGS_VM) == 0
@@ -42,7 +33,7 @@ static void paging_of(const struct vcpu_message *message, struct guest_paging *p
 /* For the instruction at rip only: whether it may be executed has been found out. */
 static void code_paging_of(const struct vcpu_message *message, struct guest_paging *paging)
 {
-    if (is_64_bit_code(message)) {
+    if (message_is_64_bit(message)) {
         *paging = (struct guest_paging){ .cr0 = CR0_PG | CR0_PE,
                                          .cr3 = message->cr3,
                                          .efer = EFER_LMA | EFER_NXE };
@@ -95,7 +86,7 @@ static bool same_modes(const struct decode_cache *cache, const struct vcpu_messa
 static bool cache_holds(const struct decode_cache *cache, const struct vcpu_message *message)
 {
     return cache->code != NULL && cache->rip == message->rip && cache->cr3 == message->cr3 &&
-           (is_64_bit_code(message) || same_modes(cache, message)) &&
+           (message_is_64_bit(message) || same_modes(cache, message)) &&
            cache->code[0].value == cache->words[0] && cache->code[1].value == cache->words[1] &&
            walk_trace_holds(&cache->trace);
 }
@@ -281,7 +272,7 @@ static void string_begin(struct vcpu *vcpu, const struct insn *insn, struct stri
     struct vcpu_message *message = vcpu->message;
     enum insn_mode mode = mode_of(message);
 
-    if (message->reason == VMX_EXIT_EPT_VIOLATION && is_64_bit_code(message)) {
+    if (message->reason == VMX_EXIT_EPT_VIOLATION && message_is_64_bit(message)) {
         emulate_read_modes(vcpu);
     }
     paging_of(message, &string->paging);

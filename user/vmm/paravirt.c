@@ -103,7 +103,8 @@ static bool is_user(struct vcpu *vcpu)
 
 static bool is_64_bit(struct vcpu *vcpu)
 {
-    return x86_is_64_bit(vcpu_read_field(vcpu, VMCS_GUEST_EFER),
+    return message_is_64_bit(vcpu->message) ||
+           x86_is_64_bit(vcpu_read_field(vcpu, VMCS_GUEST_EFER),
                          vcpu_read_field(vcpu, VMCS_GUEST_ACCESS_RIGHTS(VMCS_SEGMENT_CS)));
 }
 

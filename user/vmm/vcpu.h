@@ -75,6 +75,16 @@ MESSAGE_WORD(exit_info, VMENTER_MR_INTERRUPTION_INFO);
 MESSAGE_WORD(exit_error, VMENTER_MR_INTERRUPTION_ERROR);
 MESSAGE_WORD(posted, VMENTER_MR_POSTED);
 
+/*
+ * The code at rip is 64-bit code for certain; if not, the modes tell. Nothing but rip and cr3 need
+ * be known then to find and decode an instruction that the processor has fetched itself; after an
+ * access to a device they are all that the message has (abi/vcpu.h).
+ */
+static inline bool message_is_64_bit(const struct vcpu_message *message)
+{
+    return message->rip >= VMENTER_64_BIT_CODE;
+}
+
 /* Places in gpr[] of the registers that instructions name implicitly. */
 enum message_register {
     MESSAGE_RAX,

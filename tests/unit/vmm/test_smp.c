@@ -441,6 +441,12 @@ static void test_send_ipi_call(void **state)
     /* Outside 64-bit mode the set has two halves of 32. */
     assert_int_equal(hypercall(&vm->vcpus[1], 10, 0, 1, (uint32_t)(3 - 32), 0x71), 1);
     assert_int_equal(fixed_receivers(vm, 0x71), 1 << 3);
+    /* Above 4 GiB it is that mode: nobody asks for EFER and CS. */
+    vm->vcpus[1].message->rip = VMENTER_64_BIT_CODE;
+    unsigned reads = fake_host.nr_field_reads;
+    assert_int_equal(hypercall(&vm->vcpus[1], 10, 0, 1, (uint32_t)(3 - 64), 0x71), 1);
+    assert_int_equal(fixed_receivers(vm, 0x71), 1 << 3);
+    assert_int_equal(fake_host.nr_field_reads, reads + 1); /* of SS: is it a user's? */
 }
 
 static void halt(struct vcpu *vcpu)
